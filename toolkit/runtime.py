@@ -1,0 +1,70 @@
+"""Threads, device and seeds: the one place where they are set."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING, Literal, cast
+
+from toolkit.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda", "mps")
+
+THREADS_VARIABLE = "DOORZICHT_THREADS"
+"""Environment variable that sets the number of torch threads (default 1)."""
+
+
+def threads() -> int:
+    """Return the number of torch threads to use: `DOORZICHT_THREADS`, else 1.
+
+    One is the default because two threads win little on two quiet cores and run small networks
+    several times slower on busy ones.
+    """
+    text = os.environ.get(THREADS_VARIABLE, "1")
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise UsageError(f"{THREADS_VARIABLE} is not a positive number", text, "Use 1 or 2.")
+    return int(text)
+
+
+def limit_threads() -> None:
+    """Limit the thread pools of torch and OpenCV to `threads()`. Safe to call again."""
+    import cv2
+    import torch
+
+    cv2.setNumThreads(1)
+    if torch.get_num_threads() != threads():
+        torch.set_num_threads(threads())
+
+
+def pick_device(wanted: str = "auto") -> torch.device:
+    """Return the torch device to compute on: CUDA, then MPS, then CPU for ``"auto"``.
+
+    Raises
+    ------
+    UsageError
+        If the name is unknown, or the device is not there.
+    """
+    import torch
+
+    if wanted not in DEVICES:
+        raise UsageError("unknown device", wanted, f"Choose one of {', '.join(DEVICES)}.")
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        wanted = next((name for name, there in present.items() if there), "cpu")
+    elif not present.get(wanted, True):
+        raise UsageError("this device is not available", wanted, "Use --device auto or cpu.")
+    return torch.device(wanted)
+
+
+def seed_all(seed: int) -> None:
+    """Seed Python, NumPy's legacy generator and torch, for code that cannot take a generator."""
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - libraries we call may still use it
+    cast("object", torch.manual_seed(seed))

@@ -1,0 +1,442 @@
+"""The nouns of the project, in the order of the work. numpy only; nothing here computes.
+
+All are frozen; arrays are never changed in place. Coordinates are pixels of the displayed frame
+(after rotation and pixel aspect), x to the right, y down. Pictures are RGB uint8. Times are
+presentation timestamps in seconds. Left and right are the subject's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.errors import ShapeError
+
+PLAYERS = (
+    "mouth",
+    "left_eye",
+    "right_eye",
+    "nose",
+    "forehead",
+    "left_cheek",
+    "right_cheek",
+    "chin_jaw",
+    "contour",
+    "background",
+)
+"""The ten players of the region game, in this order everywhere. Eyes include their brows."""
+
+REPORT_SCHEMA = "doorzicht.report/1"
+
+
+class Tick(Protocol):
+    """Progress and cancellation, passed down through every long call."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Report that `done` of `total` steps of `stage` are finished.
+
+        Raises
+        ------
+        Cancelled
+            If the user asked to stop. Callers let it pass.
+        """
+
+
+def no_tick(stage: str, done: int, total: int) -> None:
+    """Report to nobody: the default of every `tick` argument."""
+
+
+def _expect(name: str, array: NDArray[Any], shape: tuple[int | None, ...], dtype: Any) -> None:
+    fits = len(array.shape) == len(shape) and all(
+        want is None or want == have for want, have in zip(shape, array.shape, strict=True)
+    )
+    if not fits or array.dtype != np.dtype(dtype):
+        wanted = f"{np.dtype(dtype)} {tuple('n' if s is None else s for s in shape)}"
+        raise ShapeError(f"{name} has the wrong shape", f"{array.dtype} {array.shape}", f"Expected {wanted}.")
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype}{list(value.shape)}"
+    return repr(value)
+
+
+class _Brief:
+    """A repr that shows shapes, so that a traceback never prints an array."""
+
+    def __repr__(self) -> str:
+        fields = getattr(self, "__dataclass_fields__", {})
+        return f"{type(self).__name__}({', '.join(f'{n}={_brief(getattr(self, n))}' for n in fields)})"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something about the input that a reader must know: shown, stored, never fatal.
+
+    Attributes
+    ----------
+    code
+        Stable word for programs, such as ``"variable_frame_rate"``.
+    text
+        One English sentence with the value met.
+    at_s
+        Where in the video, in seconds, when that is known.
+    """
+
+    code: str
+    text: str
+    at_s: float | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Video(_Brief):
+    """A video file that was probed; never pixels.
+
+    Attributes
+    ----------
+    path, sha256, bytes
+        The file at intake.
+    width, height
+        Displayed size in pixels: rotation and pixel aspect applied.
+    codec
+        Decoder name, for example ``"h264"``.
+    duration_s
+        Last timestamp minus first, plus one typical gap.
+    frames_declared
+        What the container claims, or None. Never trusted.
+    pts : (T,) float64
+        Timestamp of each frame in presentation order, strictly increasing, seconds. T is the
+        number of frames that the file holds (counted, not declared).
+    keyframes : (K,) int64
+        Indices of the frames from which decoding can start, increasing; the first is 0.
+    rotation
+        Clockwise quarter turns that display needs, 0 to 3; `media.read` applies them.
+    notices
+        What was odd about the file.
+    """
+
+    path: Path
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+    codec: str
+    duration_s: float
+    frames_declared: int | None
+    pts: NDArray[np.float64]
+    keyframes: NDArray[np.int64]
+    rotation: int = 0
+    notices: tuple[Notice, ...] = ()
+
+    def __post_init__(self) -> None:
+        _expect("pts", self.pts, (None,), np.float64)
+        _expect("keyframes", self.keyframes, (None,), np.int64)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Frame(_Brief):
+    """One decoded frame: (H, W, 3) RGB uint8, its index and its time."""
+
+    index: int
+    pts_seconds: float
+    rgb: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which moments are read.
+
+    Attributes
+    ----------
+    scan_per_second
+        Moments per second of the coarse scan that finds people and cuts.
+    scan_limit
+        Most moments of the scan; a longer video is scanned more thinly, and says so.
+    frames
+        Moments per person that the detector sees, evenly in time. None = `frames_per_second` of
+        the time on screen, at least `frames_min` and at most `frames_max`.
+    """
+
+    scan_per_second: float = 4.0
+    scan_limit: int = 4000
+    frames: int | None = None
+    frames_per_second: float = 4.0
+    frames_min: int = 32
+    frames_max: int = 160
+
+    def frames_for(self, seconds: float) -> int:
+        """Return how many moments to read of a person who is on screen for that long.
+
+        Examples
+        --------
+        >>> [Sampling().frames_for(s) for s in (2, 10, 3600)], Sampling(frames=50).frames_for(2)
+        ([32, 40, 160], 50)
+        """
+        if self.frames is not None:
+            return self.frames
+        wanted = round(seconds * self.frames_per_second)
+        return min(max(wanted, self.frames_min), self.frames_max)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for `settings.sampling`."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FaceTrack(_Brief):
+    """One person on screen at the moments that were read; grouped across cuts.
+
+    Attributes
+    ----------
+    person
+        ``"A"``, ``"B"``, ... in order of screen time. Never a claim of who it is.
+    indices : (N,) int64
+        Frame indices, increasing.
+    pts : (N,) float64
+        Their times in seconds.
+    boxes : (N, 4) float64
+        x, y, width, height of the detected face, pixels.
+    mesh : (N, 478, 3) float32
+        Face mesh; x, y in pixels, z in the same scale (smaller = nearer).
+    presence : (N,) float64
+        The mesh model's own certainty that a face is there, 0..1.
+    pose : (N, 3) float64
+        Yaw, pitch, roll in degrees, approximate.
+    shots : (N,) int64
+        Number of the stretch without a cut or absence in which each moment lies, increasing.
+    seen : (S, 2) float64
+        Start and end in seconds of each stretch in which the scan saw this person.
+    """
+
+    person: str
+    indices: NDArray[np.int64]
+    pts: NDArray[np.float64]
+    boxes: NDArray[np.float64]
+    mesh: NDArray[np.float32]
+    presence: NDArray[np.float64]
+    pose: NDArray[np.float64]
+    shots: NDArray[np.int64]
+    seen: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        n = len(self.indices)
+        _expect("indices", self.indices, (n,), np.int64)
+        _expect("pts", self.pts, (n,), np.float64)
+        _expect("boxes", self.boxes, (n, 4), np.float64)
+        _expect("mesh", self.mesh, (n, 478, 3), np.float32)
+        _expect("presence", self.presence, (n,), np.float64)
+        _expect("pose", self.pose, (n, 3), np.float64)
+        _expect("shots", self.shots, (n,), np.int64)
+        _expect("seen", self.seen, (None, 2), np.float64)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FaceCrops(_Brief):
+    """What a detector and an explanation look at.
+
+    Attributes
+    ----------
+    rgb : (N, S, S, 3) uint8
+    to_frame : (N, 2, 3) float64
+        Affine map from crop pixels to frame pixels.
+    mesh : (N, 478, 3) float32
+        The face mesh in crop pixels.
+    players : (N, S, S) uint8
+        Which player each pixel belongs to: an index into `PLAYERS`.
+    face_width : (N,) float64
+        Width of the face oval in source pixels.
+    sharpness : (N,) float64
+        Variance of the Laplacian of the grey face, 128 px wide.
+    padding : (N,) float64
+        Share of the crop that lies outside the frame, 0..1.
+    """
+
+    rgb: NDArray[np.uint8]
+    to_frame: NDArray[np.float64]
+    mesh: NDArray[np.float32]
+    players: NDArray[np.uint8]
+    face_width: NDArray[np.float64]
+    sharpness: NDArray[np.float64]
+    padding: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        n, size = self.rgb.shape[:2]
+        _expect("rgb", self.rgb, (n, size, size, 3), np.uint8)
+        _expect("to_frame", self.to_frame, (n, 2, 3), np.float64)
+        _expect("mesh", self.mesh, (n, 478, 3), np.float32)
+        _expect("players", self.players, (n, size, size), np.uint8)
+        for name in ("face_width", "sharpness", "padding"):
+            _expect(name, getattr(self, name), (n,), np.float64)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PatchHead(_Brief):
+    """How a patch-additive detector turns its patch logits into its logit.
+
+    ``logit = scale * log(mean(exp(tau * patches))) / tau + bias``. `reference` (h, w) float32 is
+    the patch map of a typical genuine face, the numeric reference of the by-construction witness.
+    """
+
+    tau: float
+    scale: float
+    bias: float
+    reference: NDArray[np.float32]
+    reference_kind: str = "training_median"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evidence(_Brief):
+    """What the detector saw, on the fake-logit scale (positive = fake).
+
+    Attributes
+    ----------
+    logits : (M,) float32
+        One per frame or block.
+    spans : (M, 2) int64
+        First and last moment (positions in the track) each logit stands for.
+    patches : (M, h, w) float32 or None
+        Patch logits, where the detector has them.
+    head
+        How patches make the logit; None where there are no patches.
+    """
+
+    logits: NDArray[np.float32]
+    spans: NDArray[np.int64]
+    patches: NDArray[np.float32] | None = None
+    head: PatchHead | None = None
+
+    def __post_init__(self) -> None:
+        m = len(self.logits)
+        _expect("logits", self.logits, (m,), np.float32)
+        _expect("spans", self.spans, (m, 2), np.int64)
+        if self.patches is not None:
+            _expect("patches", self.patches, (m, None, None), np.float32)
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """Rule that makes one logit of many: mean of the `k` highest frame logits (``"top_k"``)."""
+
+    name: str
+    k: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One person's, or the clip's, verdict. There is no probability without a stated prior.
+
+    Attributes
+    ----------
+    logit
+        Aggregated fake logit; None when there was nothing to score.
+    threshold
+        At or above it the detector calls the track forged.
+    log10_lr, lr_bounds
+        Calibrated likelihood ratio and the range the data supports, or None.
+    abstained, reason, reason_code
+        Whether no verdict is given, why in one English sentence, and the stable word for it.
+    """
+
+    logit: float | None
+    threshold: float
+    log10_lr: float | None = None
+    lr_bounds: tuple[float, float] | None = None
+    abstained: bool = False
+    reason: str | None = None
+    reason_code: str | None = None
+
+    @property
+    def is_fake(self) -> bool:
+        """Whether a verdict is given and it is 'forged'."""
+        return not self.abstained and self.logit is not None and self.logit >= self.threshold
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A stretch of time that speaks for forgery, and its share of the evidence above threshold."""
+
+    start_s: float
+    end_s: float
+    share: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation(_Brief):
+    """The ledger of one track: reference + sum of frame shares = logit.
+
+    Attributes
+    ----------
+    reference_kind, reference_logit, reference_valid
+        What stands for 'nothing forged', its logit, and whether the detector judges it genuine.
+    frame_shares : (M,) float64
+        Exact Shapley share of each frame.
+    shares : (M, 10) float64
+        Each frame's share split over `PLAYERS`; all zero where it was left unsplit.
+    unsplit : (M,) float64
+        The part of each frame's share that no region carries.
+    intervals
+        Stretches of evidence above the threshold, strongest first.
+    residual
+        logit - reference - sum of frame shares, recomputed; below 1e-6 in size.
+    """
+
+    reference_kind: str
+    reference_logit: float
+    reference_valid: bool
+    frame_shares: NDArray[np.float64]
+    shares: NDArray[np.float64]
+    unsplit: NDArray[np.float64]
+    intervals: tuple[Interval, ...]
+    residual: float
+
+    @property
+    def region_shares(self) -> NDArray[np.float64]:
+        """Sum over frames: (10,) float64, in the order of `PLAYERS`."""
+        return np.asarray(self.shares.sum(axis=0))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class KeyFrame(_Brief):
+    """A picture for people: the crop of a frame that mattered, and its patch evidence.
+
+    `position` counts in the track; `rgb` is (S, S, 3) uint8; `heat` is the patch share of the
+    frame's evidence, (h, w) float32, or None.
+    """
+
+    position: int
+    rgb: NDArray[np.uint8]
+    heat: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrackResult(_Brief):
+    """Everything about one person. `explanation` is None on `--no-explain` or without evidence."""
+
+    track: FaceTrack
+    verdict: Verdict
+    aggregate: Aggregate
+    evidence: Evidence
+    explanation: Explanation | None = None
+    key_frames: tuple[KeyFrame, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Report(_Brief):
+    """The result of one analysis. `to_dict` in `toolkit.analysis` defines `report.json`.
+
+    `speaks` is the person whose track gives the clip's verdict, or None.
+    """
+
+    video: Video
+    settings: dict[str, Any]
+    tracks: tuple[TrackResult, ...]
+    verdict: Verdict
+    speaks: str | None
+    notices: tuple[Notice, ...] = ()
+    timings: dict[str, float] = field(default_factory=dict)
