@@ -1,0 +1,1 @@
+"""Faces: detection, mesh, pose, regions, crops, and tracks of persons."""

@@ -1,0 +1,367 @@
+"""Find the persons of a video: a coarse scan, then moments per person.
+
+The scan looks at a few moments per second, joins detections to tracklets, breaks them at cuts, and
+groups tracklets of the same person. The second pass reads the chosen moments of all persons once,
+meshes the faces and cuts the crops; whole frames are never kept, so memory does not grow with the
+length of the video.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import string
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit import media
+from toolkit.errors import ModelError
+from toolkit.faces.crops import CropCollector
+from toolkit.faces.detect import Detection, FaceDetector, iou
+from toolkit.faces.identity import HEIGHT_MIN, SAME_PERSON_MIN, Identity
+from toolkit.faces.mesh import FaceMesh, head_pose
+from toolkit.types import FaceCrops, FaceTrack, Notice, Sampling, Tick, Video, no_tick
+
+LINK_IOU = 0.3
+GAP_S = 1.0  # a tracklet survives this long without a detection
+CUT_CHANGE = 18.0  # mean change of 32 x 32 thumbnails, 0-255; a false alarm only asks for identity
+PERSONS_MAX = 8
+EMBEDDINGS_PER_TRACKLET = 10
+
+
+@dataclass(eq=False)
+class _Tracklet:
+    """One face from its first detection to its last, without a cut between."""
+
+    times: list[float] = field(default_factory=list)
+    found: list[Detection] = field(default_factory=list)
+    vectors: list[tuple[float, NDArray[np.float64]]] = field(default_factory=list)
+
+    def add(self, at_s: float, found: Detection, vector: NDArray[np.float64] | None) -> None:
+        self.times.append(at_s)
+        self.found.append(found)
+        if vector is not None:
+            self.vectors.append((found.score, vector))
+            self.vectors.sort(key=lambda v: -v[0])
+            del self.vectors[EMBEDDINGS_PER_TRACKLET:]
+
+    @property
+    def embedding(self) -> NDArray[np.float64] | None:
+        if not self.vectors:
+            return None
+        mean = np.mean([v for _, v in self.vectors], axis=0)
+        return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12))
+
+    def box_at(self, at_s: float) -> NDArray[np.float64]:
+        """Return the box at a time, interpolated between detections."""
+        boxes = np.stack([f.box for f in self.found])
+        return np.array([np.interp(at_s, self.times, boxes[:, i]) for i in range(4)])
+
+    def overlaps(self, other: _Tracklet) -> bool:
+        return self.times[0] <= other.times[-1] and other.times[0] <= self.times[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """Tracklets of one person, in order of time."""
+
+    tracklets: tuple[_Tracklet, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Time on screen between first and last detection of each tracklet."""
+        return sum(t.times[-1] - t.times[0] for t in self.tracklets)
+
+    @property
+    def weight(self) -> float:
+        """Area times presence: who is the main person."""
+        return sum(float(f.box[2] * f.box[3]) for t in self.tracklets for f in t.found)
+
+    @property
+    def hits(self) -> int:
+        """Number of detections in the scan."""
+        return sum(len(t.found) for t in self.tracklets)
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """What the coarse scan found.
+
+    Attributes
+    ----------
+    persons
+        Most present first.
+    looked_at
+        Moments that were read.
+    without_face
+        How many of them show no face.
+    cuts : (C,) float64
+        Times of the first moment after each presumed cut, seconds.
+    video
+        The video, turned by quarter turns where that was needed to find faces.
+    notices
+        What a reader must know.
+    """
+
+    persons: tuple[Person, ...]
+    looked_at: int
+    without_face: int
+    cuts: NDArray[np.float64]
+    video: Video
+    notices: tuple[Notice, ...]
+
+
+def scan_moments(video: Video, sampling: Sampling) -> NDArray[np.int64]:
+    """Return the frame indices of the scan: evenly in time, first and last frame included."""
+    total = len(video.pts)
+    span = float(video.pts[-1] - video.pts[0])
+    wanted = min(sampling.scan_limit, max(2, math.ceil(span * sampling.scan_per_second) + 1))
+    return nearest_frames(video, np.linspace(video.pts[0], video.pts[-1], min(wanted, total)))
+
+
+def nearest_frames(video: Video, at_s: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the index of the frame nearest to each time, increasing and without repeats."""
+    right = np.clip(np.searchsorted(video.pts, at_s), 1, max(1, len(video.pts) - 1))
+    right = np.minimum(right, len(video.pts) - 1)
+    left = np.maximum(right - 1, 0)
+    closer = np.abs(video.pts[left] - at_s) <= np.abs(video.pts[right] - at_s)
+    return np.unique(np.where(closer, left, right)).astype(np.int64)
+
+
+class FaceReader:
+    """The face models of one worker; loads each once. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self.detector = FaceDetector()
+        self.mesh = FaceMesh()
+        self.identity: Identity | None = None
+        self.notices: tuple[Notice, ...] = ()
+        try:
+            self.identity = Identity()
+        except ModelError as error:
+            text = f"Persons are not grouped across cuts: {error}"
+            self.notices = (Notice("no_identity", text),)
+
+    # -- the scan
+
+    def scan(
+        self, video: Video, sampling: Sampling, *, tick: Tick = no_tick
+    ) -> Scan:
+        """Look through the video for persons and cuts.
+
+        When no face is found upright, a few moments are tried in quarter turns (phone videos whose
+        rotation flag was lost).
+        """
+        result = self._scan_upright(video, sampling, tick)
+        if result.persons:
+            return result
+        turns = self._best_turn(video)
+        if not turns:
+            return result
+        turned = dataclasses.replace(
+            video,
+            rotation=(video.rotation + turns) % 4,
+            width=video.height if turns % 2 else video.width,
+            height=video.width if turns % 2 else video.height,
+        )
+        result = self._scan_upright(turned, sampling, tick)
+        text = f"Faces were only found after turning the picture by {90 * turns} degrees."
+        notice = Notice("turned", text)
+        return dataclasses.replace(result, notices=(*result.notices, notice))
+
+    def _scan_upright(self, video: Video, sampling: Sampling, tick: Tick) -> Scan:
+        moments = scan_moments(video, sampling)
+        open_: list[_Tracklet] = []
+        done: list[_Tracklet] = []
+        cuts: list[float] = []
+        notices: list[Notice] = list(self.notices)
+        before: NDArray[np.int16] | None = None
+        looked_at = without_face = 0
+        for frame in media.read(video, moments, tick=tick, stage="scan", notices=notices):
+            now = frame.pts_seconds
+            looked_at += 1
+            small = cv2.resize(frame.rgb, (32, 32), interpolation=cv2.INTER_AREA).astype(np.int16)
+            is_cut = before is not None and float(np.abs(small - before).mean()) > CUT_CHANGE
+            before = small
+            faces = self.detector(frame.rgb)
+            without_face += not faces
+            vectors = [self._embed(frame.rgb, f) for f in faces]
+            if is_cut:
+                cuts.append(now)
+                done += open_
+                open_ = []
+            done += [t for t in open_ if now - t.times[-1] > self._gap(video, moments)]
+            open_ = [t for t in open_ if now - t.times[-1] <= self._gap(video, moments)]
+            pairs = sorted(
+                (
+                    (-iou(t.found[-1].box, f.box), i, j)
+                    for i, t in enumerate(open_)
+                    for j, f in enumerate(faces)
+                ),
+            )
+            free_t, free_f = set(range(len(open_))), set(range(len(faces)))
+            for overlap, i, j in pairs:
+                if -overlap >= LINK_IOU and i in free_t and j in free_f:
+                    open_[i].add(now, faces[j], vectors[j])
+                    free_t.discard(i)
+                    free_f.discard(j)
+            for j in sorted(free_f):
+                fresh = _Tracklet()
+                fresh.add(now, faces[j], vectors[j])
+                open_.append(fresh)
+        persons = _group(done + open_)
+        solid = [p for p in persons if p.hits >= 2] or persons
+        if len(solid) > PERSONS_MAX:
+            text = f"{len(solid)} persons were found; the {PERSONS_MAX} most present are analysed."
+            notices.append(Notice("many_persons", text))
+        return Scan(
+            tuple(solid[:PERSONS_MAX]),
+            looked_at,
+            without_face,
+            np.array(cuts, np.float64),
+            video,
+            tuple(notices),
+        )
+
+    @staticmethod
+    def _gap(video: Video, moments: NDArray[np.int64]) -> float:
+        """Return how long a tracklet may go unseen: `GAP_S`, more on thinly scanned videos."""
+        if len(moments) < 2:
+            return GAP_S
+        step = float(video.pts[moments[-1]] - video.pts[moments[0]]) / (len(moments) - 1)
+        return max(GAP_S, 1.5 * step)
+
+    def _embed(self, rgb: NDArray[np.uint8], found: Detection) -> NDArray[np.float64] | None:
+        if self.identity is None or found.box[3] < HEIGHT_MIN:
+            return None
+        return self.identity(rgb, found.points)
+
+    def _best_turn(self, video: Video) -> int:
+        """Return the quarter turns clockwise that show the best face; 0 when none does."""
+        few = nearest_frames(video, np.linspace(video.pts[0], video.pts[-1], 6)[1:-1])
+        best = (0.0, 0)
+        for frame in media.read(video, few, stage="scan"):
+            for turns in (1, 2, 3):
+                rgb = np.ascontiguousarray(np.rot90(frame.rgb, -turns))
+                for found in self.detector(rgb):
+                    if self.mesh(rgb, found) is not None:
+                        # the best score decides: a face far from upright can pass the mesh's gate
+                        best = max(best, (found.score, turns))
+        return best[1]
+
+    # -- moments per person
+
+    def read_faces(
+        self, scan: Scan, sampling: Sampling, *, size: int, margin: float, tick: Tick = no_tick
+    ) -> tuple[list[tuple[FaceTrack, FaceCrops]], tuple[Notice, ...]]:
+        """Read the moments of every person: mesh, pose and crop.
+
+        Parameters
+        ----------
+        scan
+            What `scan` returned.
+        size, margin
+            Side of the crops in pixels and margin round the face, from the detector's input spec.
+
+        Returns
+        -------
+        list of (FaceTrack, FaceCrops), notices
+            In the order of `scan.persons`; a person without one accepted mesh is left out.
+        """
+        video = scan.video
+        wanted = [self._moments(video, person, sampling) for person in scan.persons]
+        union = np.unique(np.concatenate([np.zeros(0, np.int64), *wanted]))
+        rows: list[list[tuple[int, float, int, NDArray[np.float64], NDArray[np.float32], float]]]
+        rows = [[] for _ in wanted]
+        collectors = [CropCollector(size=size, margin=margin) for _ in wanted]
+        wishes = [set(w.tolist()) for w in wanted]
+        notices: list[Notice] = []
+        for frame in media.read(video, union, tick=tick, stage="faces", notices=notices):
+            free = self.detector(frame.rgb)
+            for p, person in enumerate(scan.persons):
+                if frame.index not in wishes[p]:
+                    continue
+                shot, expected = _expected(person, frame.pts_seconds)
+                match = max(free, key=lambda f, e=expected: iou(f.box, e), default=None)  # type: ignore[misc]
+                if match is None or iou(match.box, expected) < LINK_IOU:
+                    continue
+                result = self.mesh(frame.rgb, match)
+                if result is None:
+                    continue
+                free = [f for f in free if f is not match]
+                collectors[p].add(frame.rgb, result.points)
+                rows[p].append(
+                    (frame.index, frame.pts_seconds, shot, match.box, result.points, result.presence)
+                )
+        out = []
+        for person, mine, collector in zip(scan.persons, rows, collectors, strict=True):
+            if not mine:
+                continue
+            index, pts, shots, boxes, meshes, presence = zip(*mine, strict=True)
+            track = FaceTrack(
+                person=string.ascii_uppercase[len(out)],
+                indices=np.array(index, np.int64),
+                pts=np.array(pts, np.float64),
+                boxes=np.stack(boxes),
+                mesh=np.stack(meshes),
+                presence=np.array(presence, np.float64),
+                pose=np.array([head_pose(m) for m in meshes], np.float64),
+                shots=np.array(shots, np.int64),
+                seen=np.array([(t.times[0], t.times[-1]) for t in person.tracklets], np.float64),
+            )
+            out.append((track, collector.crops()))
+        return out, tuple(notices)
+
+    @staticmethod
+    def _moments(video: Video, person: Person, sampling: Sampling) -> NDArray[np.int64]:
+        """Return frame indices evenly over the time the person is on screen."""
+        count = sampling.frames_for(person.seconds)
+        starts = np.array([t.times[0] for t in person.tracklets])
+        lengths = np.array([t.times[-1] - t.times[0] for t in person.tracklets])
+        ends = np.cumsum(lengths)
+        on_screen = np.linspace(0, ends[-1], count)
+        which = np.minimum(np.searchsorted(ends, on_screen), len(ends) - 1)
+        return nearest_frames(video, starts[which] + on_screen - (ends - lengths)[which])
+
+
+def _expected(person: Person, at_s: float) -> tuple[int, NDArray[np.float64]]:
+    """Return which tracklet a time belongs to (the nearest), and the box expected there."""
+
+    def distance(k: int) -> float:
+        times = person.tracklets[k].times
+        return max(times[0] - at_s, at_s - times[-1], 0.0)
+
+    shot = min(range(len(person.tracklets)), key=distance)
+    return shot, person.tracklets[shot].box_at(at_s)
+
+
+def _group(tracklets: list[_Tracklet]) -> list[Person]:
+    """Group tracklets of the same person: best matching pair of groups first, average linkage."""
+    groups = [[t] for t in tracklets]
+    vectors = [t.embedding for t in tracklets]
+    while True:
+        best = (SAME_PERSON_MIN, -1, -1)
+        for i in range(len(groups)):
+            for j in range(i + 1, len(groups)):
+                a, b = vectors[i], vectors[j]
+                if a is None or b is None:
+                    continue
+                # two faces on screen at once are two persons, however alike
+                if any(s.overlaps(t) for s in groups[i] for t in groups[j]):
+                    continue
+                best = max(best, (float(a @ b), i, j))
+        _, i, j = best
+        if i < 0:
+            break
+        groups[i] += groups.pop(j)
+        merged = vectors[i]
+        other = vectors.pop(j)
+        if merged is None or other is None:  # cannot be: both were compared above
+            break
+        mean = merged + other
+        vectors[i] = np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12))
+    persons = [Person(tuple(sorted(g, key=lambda t: t.times[0]))) for g in groups]
+    return sorted(persons, key=lambda p: -p.weight)

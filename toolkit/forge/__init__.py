@@ -1,0 +1,1 @@
+"""Make forgeries whose truth is known: for training, for planted tests, for lessons."""

@@ -1,0 +1,182 @@
+"""Ways in which pictures lose quality, applied alike to genuine and forged ones.
+
+All functions take and return (H, W, 3) RGB uint8 and draw from an explicit generator. They round
+instead of truncating: `astype(uint8)` alone would darken by half a level and mark what it touched.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+Rng = np.random.Generator
+
+
+def to_u8(x: NDArray[np.floating]) -> Picture:
+    """Round and clip to 0..255."""
+    return np.rint(np.clip(x, 0, 255)).astype(np.uint8)
+
+
+def blur(rgb: Picture, sigma: float) -> Picture:
+    """Return the picture after a Gaussian blur, `sigma` in pixels."""
+    out: Picture = cv2.GaussianBlur(rgb, (0, 0), sigma)
+    return out
+
+
+def sharpen(rgb: Picture, amount: float, sigma: float) -> Picture:
+    """Return the picture after unsharp masking."""
+    soft = cv2.GaussianBlur(rgb, (0, 0), sigma)
+    out: Picture = cv2.addWeighted(rgb, 1 + amount, soft, -amount, 0)
+    return out
+
+
+def beautify(rgb: Picture, strength: float) -> Picture:
+    """Return the picture after an edge-preserving smoothing, as beauty filters do; 0..1."""
+    smooth = cv2.bilateralFilter(rgb, 7, 20 + 40 * strength, 5)
+    return to_u8(rgb + np.float32(strength) * (smooth.astype(np.float32) - rgb))
+
+
+def down_up(rgb: Picture, factor: float, rng: Rng) -> Picture:
+    """Return the picture shrunk by `factor` and enlarged back, with kernels drawn at random."""
+    height, width = rgb.shape[:2]
+    size = (max(8, round(width / factor)), max(8, round(height / factor)))
+    down = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC)[rng.integers(3)]
+    up = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)[rng.integers(3)]
+    out: Picture = cv2.resize(cv2.resize(rgb, size, interpolation=down), (width, height), interpolation=up)
+    return out
+
+
+def noise_like(shape: tuple[int, ...], sigma: float, grain: float, rng: Rng) -> NDArray[np.float32]:
+    """Return Gaussian noise of standard deviation `sigma`, blurred by `grain` pixels."""
+    noise = rng.standard_normal(shape, np.float32)
+    if grain > 0:
+        noise = cv2.GaussianBlur(noise, (0, 0), grain)
+        noise /= max(float(noise.std()), 1e-6)
+    return noise * np.float32(sigma)
+
+
+def jpeg(rgb: Picture, quality: int) -> Picture:
+    """Return the picture after JPEG coding; quality 1..100."""
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    out: Picture = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return out
+
+
+def shift_colour(rgb: Picture, rng: Rng, *, strength: float = 1.0) -> Picture:
+    """Return the picture with its colour, brightness and contrast changed at random."""
+    x = rgb.astype(np.float32)
+    if rng.random() < 0.7:
+        x += rng.uniform(-20, 20, 3).astype(np.float32) * np.float32(strength)
+    if rng.random() < 0.7:
+        gain = np.float32(1 + strength * rng.uniform(-0.15, 0.15))
+        x = (x - x.mean()) * gain + x.mean()
+    if rng.random() < 0.7:
+        hsv = cv2.cvtColor(to_u8(x), cv2.COLOR_RGB2HSV).astype(np.float32)
+        hsv[..., 0] = (hsv[..., 0] + strength * rng.uniform(-8, 8)) % 180
+        hsv[..., 1] *= 1 + strength * rng.uniform(-0.3, 0.3)
+        hsv[..., 2] *= 1 + strength * rng.uniform(-0.15, 0.15)
+        np.clip(np.rint(hsv), 0, (179, 255, 255), out=hsv)
+        x = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB).astype(np.float32)
+    return to_u8(x)
+
+
+def h264(rgb: Picture, crf: int, *, preset: str = "veryfast", drift: tuple[float, float] = (1, 0)) -> Picture:
+    """Return the picture as the last frame of a four-frame H.264 burst.
+
+    The last frame is predicted from the ones before, as most frames of a video are. The picture
+    moves by `drift` pixels per frame, so that motion compensation has something to do. An odd last
+    row or column is kept by padding.
+    """
+    height, width = rgb.shape[:2]
+    padded = cv2.copyMakeBorder(rgb, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height = padded.shape[1], padded.shape[0]
+    encoder.pix_fmt = "yuv420p"
+    encoder.time_base = Fraction(1, 25)
+    encoder.thread_count = 1
+    encoder.options = {"crf": str(crf), "preset": preset, "bf": "0", "tune": "zerolatency"}
+    decoder = av.CodecContext.create("h264", "r")
+    decoder.thread_count = 1
+    packets = []
+    count = 4
+    for n in range(count):
+        back = count - 1 - n
+        moved = padded
+        if back:
+            move = np.float32([[1, 0, -drift[0] * back], [0, 1, -drift[1] * back]])
+            moved = cv2.warpAffine(padded, move, padded.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+        frame = av.VideoFrame.from_ndarray(moved, format="rgb24")
+        frame.pts = n
+        packets += encoder.encode(frame)
+    packets += encoder.encode(None)
+    frames = [f for p in packets for f in decoder.decode(p)] + list(decoder.decode(None))
+    out: Picture = frames[-1].to_ndarray(format="rgb24")[:height, :width]
+    return out
+
+
+def prepare(rgb: Picture, rng: Rng) -> Picture:
+    """Return a genuine picture as some camera, phone app or archive would have left it.
+
+    Applied before any blending, so that genuine pictures vary in sharpness, resolution and
+    processing as much as forged ones do.
+    """
+    kind = rng.choice(6, p=[0.3, 0.2, 0.15, 0.15, 0.1, 0.1])
+    if kind == 1:
+        return sharpen(rgb, rng.uniform(0.3, 1.5), rng.uniform(0.7, 2.0))
+    if kind == 2:
+        return blur(rgb, rng.uniform(0.5, 1.8))
+    if kind == 3:
+        return down_up(rgb, rng.uniform(1.3, 3.5), rng)
+    if kind == 4:
+        return beautify(rgb, rng.uniform(0.3, 1.0))
+    if kind == 5:
+        return jpeg(rgb, int(rng.integers(40, 95)))
+    return rgb
+
+
+class Degradation:
+    """One draw of what happens to a picture on its way, to be applied alike to several.
+
+    Steps in the order they occur in the world: colour, blur or sharpening, noise, resizing, coding.
+    """
+
+    def __init__(self, rng: Rng, shape: tuple[int, ...]) -> None:
+        height, width = shape[:2]
+        self._seed = int(rng.integers(2**63))
+        self._blur = rng.uniform(0.4, 1.6) if rng.random() < 0.2 else 0.0
+        self._sharpen = rng.uniform(0.2, 1.0) if rng.random() < 0.2 else 0.0
+        self._colour = rng.random() < 0.3
+        self._noise: NDArray[np.float32] | None = None
+        if rng.random() < 0.3:
+            grain = rng.uniform(0.4, 1.0) if rng.random() < 0.5 else 0.0
+            self._noise = noise_like((height, width, 3), rng.uniform(1, 7), grain, rng)
+        scale = rng.uniform(0.45, 0.95) if rng.random() < 0.35 else 1.0
+        self._size = (max(16, round(width * scale)), max(16, round(height * scale)))
+        self._codec = rng.choice(["h264", "jpeg", "none"], p=[0.6, 0.25, 0.15])
+        # the same rate factor leaves far less of a small picture than of a large one
+        self._crf = int(rng.integers(18, 46 if max(self._size) > 300 else 39))
+        # ultrafast leaves out the deblocking filter: rare outside live streams
+        self._preset = str(rng.choice(["ultrafast", "veryfast", "fast"], p=[0.1, 0.45, 0.45]))
+        self._drift = (float(rng.uniform(-1.5, 1.5)), float(rng.uniform(-1.5, 1.5)))
+        self._quality = int(rng.integers(30, 100))
+
+    def __call__(self, rgb: Picture) -> Picture:
+        """Return the picture after all steps; its size may shrink."""
+        if self._colour:
+            rgb = shift_colour(rgb, np.random.default_rng(self._seed), strength=0.7)
+        if self._blur:
+            rgb = blur(rgb, self._blur)
+        elif self._sharpen:
+            rgb = sharpen(rgb, self._sharpen, 1.2)
+        if self._noise is not None:
+            rgb = to_u8(rgb + self._noise)
+        if self._size != (rgb.shape[1], rgb.shape[0]):
+            rgb = cv2.resize(rgb, self._size, interpolation=cv2.INTER_AREA)
+        if self._codec == "h264":
+            return h264(rgb, self._crf, preset=self._preset, drift=self._drift)
+        return jpeg(rgb, self._quality) if self._codec == "jpeg" else rgb
