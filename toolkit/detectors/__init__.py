@@ -1,0 +1,1 @@
+"""Detectors: one protocol, one bundled network, one file per adapter."""

@@ -1,0 +1,55 @@
+"""What a detector is to the rest of the toolkit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from toolkit.types import Evidence, FaceCrops, Tick, no_tick
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """The crops a detector looks at: `size` x `size` px, `margin` round the face oval per side."""
+
+    size: int
+    margin: float
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a report must say about a detector.
+
+    Attributes
+    ----------
+    name, title
+        Short name for commands; a line for people.
+    weights_sha256
+        Hash of the very bytes that were loaded.
+    threshold
+        Fake logit at or above which the detector calls a track forged.
+    licence, blind_to
+        Terms of the weights; what the detector cannot see, one phrase each.
+    """
+
+    name: str
+    title: str
+    weights_sha256: str
+    threshold: float
+    licence: str
+    blind_to: tuple[str, ...]
+
+
+class Detector(Protocol):
+    """Anything that turns face crops into evidence on the fake-logit scale."""
+
+    @property
+    def card(self) -> Card:
+        """What a report must say about it."""
+
+    @property
+    def spec(self) -> InputSpec:
+        """Which crops it wants."""
+
+    def evidence(self, crops: FaceCrops, *, tick: Tick = no_tick) -> Evidence:
+        """Return one logit per crop; positive = fake."""

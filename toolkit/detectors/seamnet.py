@@ -1,0 +1,178 @@
+"""SeamNet: the bundled patch-additive network, trained on self-blended faces only.
+
+It looks for the traces of blending a face region into a picture, patch by patch, and pools the
+patch logits with a log-mean-exp, so that its verdict is a sum over patches by construction. It is
+weak on fully synthetic video, on lip-sync without a seam, and blind to edits outside the face.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from toolkit import models, runtime
+from toolkit.detectors.base import Card, InputSpec
+from toolkit.errors import ModelError
+from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
+
+WEIGHTS = models.ROOT / "models" / "seamnet.safetensors"
+BATCH = {"cpu": 8, "mps": 32, "cuda": 128}  # larger batches are slower per picture on a CPU
+CANARY_TOLERANCE = 1e-3
+BLOCKS = 5
+TAU = 4.0
+SIZE = 224
+GRID = 14  # patch logits per side; nominal tiles of 16 px
+MARGIN = 0.125  # of the face oval's longer side, on each side
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+_CHANNELS = (16, 24, 40, 80, 112, 192, 320)  # after blocks[:k] of the body
+
+
+class SeamNet(nn.Module):
+    """Truncated EfficientNet-Lite0 with a 1x1 head and log-mean-exp pooling.
+
+    Lite0 has no squeeze-excite, hence no hidden global path. At five blocks the receptive field is
+    larger than the crop: a patch logit is an exact term of the verdict, but it may read context.
+    """
+
+    def __init__(self, blocks: int = BLOCKS, tau: float = TAU) -> None:
+        super().__init__()
+        body = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+        self.stem = nn.Sequential(body.conv_stem, body.bn1)
+        self.blocks = body.blocks[:blocks]
+        self.head = nn.Sequential(
+            nn.Conv2d(_CHANNELS[blocks - 1], 128, 1, bias=False),
+            nn.BatchNorm2d(128),
+            nn.ReLU6(),
+            nn.Dropout2d(0.2),
+            nn.Conv2d(128, 1, 1),
+        )
+        self.tau = tau
+        self.log_a = nn.Parameter(torch.zeros(()))  # the scale stays positive: no inverted maps
+        self.b = nn.Parameter(torch.zeros(()))
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return logits (N,) and patch logits (N, 14, 14) of pictures (N, 3, 224, 224), 0..255."""
+        x = (x / 255 - self.mean) / self.std
+        patches = self.head(self.blocks(self.stem(x)))[:, 0]
+        flat = patches.flatten(1) * self.tau
+        pooled = (torch.logsumexp(flat, 1) - math.log(flat.shape[1])) / self.tau
+        return self.log_a.exp() * pooled + self.b, patches
+
+
+def canary_picture() -> NDArray[np.uint8]:
+    """Return the picture on which the weights must answer as their card says: (S, S, 3) uint8."""
+    y, x = np.mgrid[:SIZE, :SIZE].astype(np.float64)
+    waves = [np.sin(x / 7 + c) * np.cos(y / (5 + c)) + np.sin((x + y) / (11 + 3 * c)) for c in range(3)]
+    return np.rint(127.5 + 60 * np.stack(waves, axis=2)).clip(0, 255).astype(np.uint8)
+
+
+def expected_tensors() -> dict[str, tuple[tuple[int, ...], str]]:
+    """Return name, shape and dtype of every tensor in the weight file."""
+    known = {
+        k: (tuple(v.shape), str(v.dtype).removeprefix("torch."))
+        for k, v in SeamNet().state_dict().items()
+    }
+    return known | {"reference": ((GRID, GRID), "float32")}
+
+
+class SeamNetDetector:
+    """SeamNet with its bundled weights, threshold and numeric reference.
+
+    Parameters
+    ----------
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    weights
+        A ``.safetensors`` file with its card ``.json`` beside it.
+
+    Raises
+    ------
+    ModelError
+        If weights and card do not belong together, or the canary picture gets another logit.
+    """
+
+    def __init__(self, *, device: str = "auto", weights: Path = WEIGHTS) -> None:
+        runtime.limit_threads()
+        self._device = runtime.pick_device(device)
+        facts = self._read_card(weights.with_suffix(".json"))
+        tensors = models.load_safetensors(weights, sha256=facts["sha256"], expected=expected_tensors())
+        reference = tensors.pop("reference")
+        net = SeamNet()
+        net.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in tensors.items()})
+        self.net = net.eval().to(self._device, memory_format=torch.channels_last)
+        self.head = PatchHead(
+            tau=net.tau,
+            scale=float(net.log_a.detach().exp()),
+            bias=float(net.b.detach()),
+            reference=reference,
+        )
+        self.card = Card(
+            name="seamnet",
+            title="SeamNet: patch-additive, trained on self-blended faces",
+            weights_sha256=facts["sha256"],
+            threshold=float(facts["threshold"]),
+            licence="Apache-2.0; trained on faces under research terms, see models/seamnet.md",
+            blind_to=(
+                "fully synthetic video",
+                "lip-sync without a seam",
+                "edits outside the face",
+                "cut or slowed genuine footage",
+                "sound",
+            ),
+        )
+        self.spec = InputSpec(size=SIZE, margin=MARGIN)
+        answer = float(self.logits(canary_picture()[None])[0])
+        if abs(answer - facts["canary_logit"]) > CANARY_TOLERANCE:
+            raise ModelError(
+                "the detector does not answer as its card says",
+                f"canary logit {answer:.5f}, expected {facts['canary_logit']:.5f}",
+                "Do not use this installation: run 'python start.py setup' again.",
+            )
+
+    @staticmethod
+    def _read_card(path: Path) -> dict[str, Any]:
+        try:
+            facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ModelError("the card of the weights cannot be read", path.name, models.SETUP) from error
+        return facts
+
+    @property
+    def device(self) -> str:
+        """Where it computes: cpu, cuda or mps."""
+        return self._device.type
+
+    def logits(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the logits (N,) of crops (N, S, S, 3) uint8."""
+        return self._run(rgb)[0]
+
+    @torch.inference_mode()
+    def _run(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        x = torch.from_numpy(np.ascontiguousarray(rgb)).permute(0, 3, 1, 2)  # channels last already
+        logits, patches = self.net(x.to(self._device).float())
+        return logits.float().cpu().numpy(), patches.float().cpu().numpy()
+
+    def evidence(self, crops: FaceCrops, *, tick: Tick = no_tick) -> Evidence:
+        """Return one logit and one 14 x 14 patch map per crop."""
+        n, step = len(crops.rgb), BATCH[self._device.type]
+        logits = np.zeros(n, np.float32)
+        patches = np.zeros((n, GRID, GRID), np.float32)
+        for start in range(0, n, step):
+            tick("detect", start, n)
+            logits[start : start + step], patches[start : start + step] = self._run(
+                crops.rgb[start : start + step]
+            )
+        tick("detect", n, n)
+        moments = np.arange(n, dtype=np.int64)
+        return Evidence(logits, np.stack([moments, moments], axis=1), patches, self.head)

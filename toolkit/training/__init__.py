@@ -1,0 +1,1 @@
+"""Train SeamNet from folders of genuine faces."""
