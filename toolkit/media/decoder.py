@@ -1,0 +1,530 @@
+"""Child process that opens and decodes media; run as ``python -I decoder.py COMMAND WHERE``.
+
+It imports only the standard library, av and numpy. The parent (`video.py`) hands over an open
+descriptor (``fd:7``; a path where descriptors cannot be passed) and a request on standard input,
+and gets messages back on standard output. Whatever a hostile file does to the decoder stays in
+here: memory, CPU time and file size are limited, and no further file or socket can be opened.
+
+A message is two little-endian uint32 (length of header, length of body), a JSON header, and raw
+bytes. The header says only numbers and fixed words; sentences are written by the parent, which
+checks everything again because this process may have been taken over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import struct
+import sys
+import time
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import chain, pairwise
+from typing import Any, BinaryIO
+
+import av
+import av.subtitles.codeccontext  # av loads these when first met; here nothing can be loaded
+import av.subtitles.stream  # any more once the limits are set
+import numpy as np
+from av.stream import Disposition
+from av.video.frame import PictureType
+from av.video.reformatter import Colorspace, ColorTrc, Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+try:
+    import resource
+except ImportError:  # Windows has none: there only the parent's watchdog limits this process
+    resource = None  # type: ignore[assignment]
+
+OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc",
+    "max_streams": "64",
+}
+NOT_A_VIDEO = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+ALIVE_S = 0.4  # pause between signs of life
+TRY_PACKETS = 400  # packets that may pass until the first picture
+TRY_FRAMES = 12  # pictures decoded by probe; more than any reordering delay
+SEEK_GAP = 16  # frames decoded on rather than sought over: about what a seek costs
+TINY = 1024  # bytes; below it no file can hold a picture and an index
+MOOV_MAX = 64 << 20
+
+# ISO/IEC 14496-12 and QuickTime: what may stand at the top level of a file.
+TOP_BOXES = (
+    "ftyp moov mdat free skip wide udta uuid moof mfra sidx ssix styp meta pdin prft emsg pnot "
+    "PICT junk imda"
+)
+
+
+class Fail(Exception):  # noqa: N818 - an answer to the parent
+    """A refusal: a fixed word and the numbers that belong to it."""
+
+    def __init__(self, word: str, **facts: int) -> None:
+        self.word, self.facts = word, facts
+        super().__init__(word)
+
+
+class Pipe:
+    """Where messages go, and when the last one went."""
+
+    def __init__(self) -> None:
+        self._out = sys.stdout.buffer
+        self._sent = time.monotonic()
+
+    def send(self, header: dict[str, Any], body: bytes | memoryview = b"") -> None:
+        """Write one message."""
+        head = json.dumps(header).encode()
+        self._out.write(struct.pack("<II", len(head), len(body)) + head)
+        self._out.write(body)
+        self._out.flush()
+        self._sent = time.monotonic()
+
+    def alive(self, done: int = 0) -> None:
+        """Say that work goes on, when nothing was said for a while."""
+        if time.monotonic() - self._sent > ALIVE_S:
+            self.send({"alive": done})
+
+
+def main() -> int:
+    """Obey one command; return 0, also after a refusal that was reported."""
+    command, where = sys.argv[1:3]
+    file = os.fdopen(int(where[3:]), "rb") if where.startswith("fd:") else open(where, "rb")  # noqa: PTH123, SIM115
+    request = json.load(sys.stdin)
+    pipe = Pipe()
+    _limit(request["memory_bytes"], request["cpu_s"])
+    try:
+        if command == "probe":
+            _probe(file, request, pipe)
+        else:
+            Reader(file, request, pipe).run()
+    except Fail as refusal:
+        pipe.send({"fail": refusal.word, **refusal.facts})
+    except MemoryError:
+        pipe.send({"fail": "memory"})
+    return 0
+
+
+def _limit(memory_bytes: int, cpu_s: int) -> None:
+    if resource is None:
+        return
+    for name, most in (
+        ("AS", memory_bytes),
+        ("CPU", cpu_s),
+        ("FSIZE", 0),
+        ("CORE", 0),
+        ("NOFILE", 0),  # what is open stays open; nothing else, not even a socket, can be
+    ):
+        limit = getattr(resource, f"RLIMIT_{name}", None)
+        if limit is not None:
+            try:
+                resource.setrlimit(limit, (most, most))
+            except (ValueError, OSError):
+                # macOS refuses some of these limits; the watchdog remains
+                continue
+
+
+# --- opening ------------------------------------------------------------------------------
+
+
+def _open(file: BinaryIO, pixels_max: int) -> tuple[av.container.InputContainer, Any, int]:
+    """Return the container, the video stream to analyse, and how many video streams there are."""
+    file.seek(0)
+    try:
+        box = av.open(file, "r", options=OPTIONS, metadata_errors="replace")
+    except Exception as error:  # any class may come out of a broken file
+        raise Fail(_why_unopened(file)) from error
+    videos = list(box.streams.video)
+    real = [s for s in videos if not s.disposition & NOT_A_VIDEO]
+    if not real:
+        if videos:
+            raise Fail("attached_picture")
+        raise Fail("no_video_stream" if box.streams.audio else "index_damaged")
+    stream: Any = max(
+        real,
+        key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height, -s.index),
+    )
+    if stream.codec_context is None:
+        raise Fail("codec_unknown")
+    _check_size(stream.width, stream.height, pixels_max)
+    stream.codec_context.thread_count = 1
+    stream.codec_context.options = {"max_pixels": str(pixels_max)}
+    return box, stream, len(real)
+
+
+def _check_size(width: int, height: int, pixels_max: int) -> None:
+    if width * height > pixels_max:
+        raise Fail("too_large", width=width, height=height)
+
+
+def _why_unopened(file: BinaryIO) -> str:
+    """Tell a broken MP4 from something that never was a video."""
+    size = file.seek(0, os.SEEK_END)
+    found = {name: start + claimed > size for name, start, claimed in _top_boxes(file, size)}
+    if "ftyp" not in found or "mdat" not in found or size < TINY:
+        return "not_a_video"
+    return "index_damaged" if "moov" in found else "index_missing"
+
+
+def _top_boxes(file: BinaryIO, size: int) -> Iterator[tuple[str, int, int]]:
+    """Yield name, start and claimed size of the known boxes at the top level of an MP4."""
+    start = 0
+    for _ in range(100_000):
+        file.seek(start)
+        head = file.read(16)
+        if len(head) < 8:
+            return
+        claimed, name = int.from_bytes(head[:4]), head[4:8].decode("latin-1")
+        if claimed == 1 and len(head) == 16:
+            claimed = int.from_bytes(head[8:])
+        elif claimed == 0:
+            claimed = size - start
+        if name not in TOP_BOXES.split() or claimed < 8:
+            return
+        yield name, start, claimed
+        start += claimed
+
+
+def _mp4_facts(file: BinaryIO, track: int) -> dict[str, int]:
+    """Find what FFmpeg overlooks: bytes behind the last box, and boxes that claim too much."""
+    size = file.seek(0, os.SEEK_END)
+    facts, end = {}, 0
+    for name, start, claimed in _top_boxes(file, size):
+        end = start + claimed
+        if end > size:
+            facts["cut" if name in {"mdat", "moof"} else "overlong"] = end - size
+        if name == "moov" and "declared_width" not in facts:
+            file.seek(start)
+            facts |= _declared_size(file.read(min(claimed, MOOV_MAX)), track)
+    if end < size:
+        facts["trailing"] = size - end
+    return facts
+
+
+def _declared_size(moov: bytes, track: int) -> dict[str, int]:
+    """Read the size that the index claims for video track number `track`."""
+    handlers = list(re.finditer(rb"hdlr.{8}vide", moov, re.DOTALL))
+    at = moov.find(b"stsd", handlers[track].end()) if track < len(handlers) else -1
+    sides = moov[at + 44 : at + 48] if at >= 0 else b""
+    if len(sides) < 4:
+        return {}
+    width, height = struct.unpack(">HH", sides)
+    return {"declared_width": width, "declared_height": height}
+
+
+# --- probe --------------------------------------------------------------------------------
+
+
+def _probe(file: BinaryIO, request: dict[str, Any], pipe: Pipe) -> None:
+    pixels_max = request["pixels_max"]
+    facts = _first_frames(file, pixels_max, pipe)
+    box, stream, streams = _open(file, pixels_max)
+    base, aspect = stream.time_base, stream.sample_aspect_ratio or 1
+    # AVI cannot store the display order of H.264: FFmpeg then gives times in decoding order.
+    avi = box.format.name == "avi" and stream.codec_context.name in {"h264", "hevc"}
+    facts["disordered"] |= avi
+    table = _table(box, stream, request["frames_max"], pipe, disordered=facts["disordered"])
+    facts |= table.facts
+    facts |= {
+        "codec": stream.codec_context.name,
+        "time_base": [base.numerator, base.denominator],
+        "frames_declared": stream.frames or None,
+        "aspect": [aspect.numerator, aspect.denominator],
+        "streams": streams,
+        "stream": stream.index,
+        "unfilled_s": max(0.0, _tagged_duration(stream) - float(table.last_end * base)),
+    }
+    if box.format.name.startswith("mov"):
+        facts |= _mp4_facts(file, list(box.streams.video).index(stream))
+    body = table.pts.astype("<i8").tobytes() + table.keys.astype(np.uint8).tobytes()
+    pipe.send({"probe": facts}, body)
+
+
+def _tagged_duration(stream: Any) -> float:
+    """Return the seconds in a Matroska tag such as 00:00:04.040000000, or 0."""
+    clock = str(stream.metadata.get("DURATION", "")).split(":")
+    try:
+        hours, minutes, seconds = (float(part) for part in clock)
+    except ValueError:
+        return 0.0
+    return 3600 * hours + 60 * minutes + seconds
+
+
+class Table:
+    """Timestamps in presentation order: `pts` int64 [T], `keys` bool [T]."""
+
+    def __init__(self, pts: NDArray[np.int64], keys: NDArray[np.bool_], last_end: int) -> None:
+        self.pts, self.keys, self.last_end = pts, keys, last_end
+        self.facts: dict[str, int | bool] = {}
+
+
+def _table(box: Any, stream: Any, frames_max: int, pipe: Pipe, *, disordered: bool) -> Table:
+    """Go through all packets without decoding them."""
+    times: list[int | None] = []
+    flags: list[tuple[bool, bool]] = []  # key frame, shown
+    broken, last_end = False, -(2**62)
+    vp8 = stream.codec_context.name == "vp8"
+    packets = box.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except Exception:  # noqa: BLE001 - the rest of the file cannot be reached
+            broken = True
+            break
+        if packet is None:
+            break
+        if not packet.size:
+            continue
+        # VP8 stores hidden reference pictures as packets of their own; bit 4 means 'show'.
+        shown = not packet.is_discard and not (vp8 and not bytes(packet)[0] & 16)
+        at = packet.dts if disordered else packet.pts
+        times.append(at)
+        flags.append((packet.is_keyframe, shown))
+        if at is not None:
+            last_end = max(last_end, at + (packet.duration or 0))
+        broken |= packet.is_corrupt
+        if len(times) > frames_max:
+            raise Fail("too_many_frames")
+        pipe.alive(max(packet.pos or 0, 0))
+    key, shown_mask = np.array(flags, bool).reshape(-1, 2).T
+    timed = np.array([t is not None for t in times], bool)
+    if not timed.any():
+        table = Table(np.arange(shown_mask.sum(), dtype=np.int64), key[shown_mask], 0)
+        table.facts |= {"untimed": len(table.pts)}
+    else:
+        # Among timed packets an untimed one is the second field of its picture.
+        pts = np.array([t for t in times if t is not None], np.int64)
+        table = _in_order(pts, key[timed], shown_mask[timed], last_end)
+    table.facts |= {"broken": broken, "packets": len(times)}
+    return table
+
+
+def _in_order(
+    pts: NDArray[np.int64], key: NDArray[np.bool_], shown: NDArray[np.bool_], last_end: int
+) -> Table:
+    # Without the first key frame, what is shown before it cannot be decoded.
+    decodable = pts >= (pts[key].min() if key.any() else pts.min())
+    keep = shown & decodable
+    unique, first = np.unique(pts[keep], return_index=True)
+    table = Table(unique, key[keep][first], last_end)
+    table.facts |= {
+        "doubles": int(keep.sum()) - len(unique),
+        "before_key": int((shown & ~decodable).sum()),
+    }
+    return table
+
+
+def _first_frames(file: BinaryIO, pixels_max: int, pipe: Pipe) -> dict[str, Any]:
+    """Decode the first frames: what a picture really is like, and whether there is one."""
+    box, stream, _ = _open(file, pixels_max)
+    facts: dict[str, Any] = {}
+    times: list[int | None] = []
+    for frame in _decode(box, stream, pipe, packets_max=TRY_PACKETS):
+        if frame is None:
+            continue
+        _check_size(frame.width, frame.height, pixels_max)
+        if not facts:
+            facts = {
+                "width": frame.width,
+                "height": frame.height,
+                "rotation": int(frame.rotation),
+                "alpha": _has_alpha(frame),
+                "interlaced": False,
+                "hdr": frame.color_trc in {ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67},
+            }
+        facts["interlaced"] |= bool(frame.interlaced_frame)
+        times.append(frame.pts)
+        if len(times) == TRY_FRAMES:
+            break
+    if not facts:
+        raise Fail("nothing_decodes")
+    known = [t for t in times if t is not None]
+    # Times in decoding order: then the decoder's own order is the only truth.
+    facts["disordered"] = any(later <= earlier for earlier, later in pairwise(known))
+    return facts
+
+
+def _has_alpha(frame: av.VideoFrame) -> bool:
+    return any(component.is_alpha for component in frame.format.components)
+
+
+def _decode(
+    box: Any, stream: Any, pipe: Pipe, *, packets_max: int | None = None
+) -> Iterator[av.VideoFrame | None]:
+    """Yield decoded frames, and None for every error; go on after errors."""
+    packets, seen = box.demux(stream), 0
+    while packets_max is None or seen < packets_max:
+        seen += 1
+        try:
+            packet = next(packets, None)
+            if packet is None:
+                return
+            frames = stream.codec_context.decode(packet if packet.size else None)
+        except (MemoryError, Overshot):
+            raise
+        except Exception:  # noqa: BLE001 - a packet is lost; if demuxing failed, all that follow
+            yield None
+            continue
+        yield from frames
+        pipe.alive()
+
+
+# --- read ---------------------------------------------------------------------------------
+
+
+NOTHING: tuple[Any, Any] = (None, None)
+
+
+class Reader:
+    """Sends the wanted frames, in order, seeking where that saves decoding."""
+
+    box: Any = None
+    stream: Any = None
+    frames: Iterator[tuple[int, Any]]
+
+    def __init__(self, file: BinaryIO, request: dict[str, Any], pipe: Pipe) -> None:
+        self.file, self.pipe = file, pipe
+        self.pixels_max: int = request["pixels_max"]
+        self.size: tuple[int, int] = (request["width"], request["height"])
+        self.turns: int = request["turns"]
+        self.ordinal: bool = request["ordinal"]
+        self.indices: list[int] = request["indices"]
+        self.key_indices: list[int] = request["key_indices"]
+        self.seekable = not self.ordinal
+        self.reformatter = VideoReformatter()
+        self.errors = self.corrupt = 0
+        self.shape: tuple[int, int, str] | None = None
+        self._restart()
+        base = self.stream.time_base
+
+        def ticks(seconds: list[float]) -> list[int]:
+            # The inverse of the parent's pts * numerator / denominator: exact below 2**50.
+            return [round(s * base.denominator / base.numerator) for s in seconds]
+
+        self.wanted = self.indices if self.ordinal else ticks(request["pts"])
+        self.keys = ticks(request["key_pts"])
+
+    def run(self) -> None:
+        """Send every wanted frame that can be decoded, then a summary."""
+        j = 0
+        self._approach(j)
+        while j < len(self.wanted):
+            number, frame = next(self.frames, NOTHING)
+            if number is None:
+                break
+            if number < self.wanted[j]:
+                continue
+            while j < len(self.wanted) and self.wanted[j] < number:
+                j += 1  # it did not come: the parent sees the gap
+            if j < len(self.wanted) and self.wanted[j] == number:
+                self._send(j, frame)
+                j += 1
+            self._approach(j)
+        self.pipe.send({"end": self.errors, "corrupt": self.corrupt})
+
+    def _approach(self, j: int) -> None:
+        """Seek towards wanted frame `j` if a key frame lies far enough ahead."""
+        if not self.seekable or j >= len(self.wanted):
+            return
+        key = bisect_right(self.key_indices, self.indices[j]) - 1
+        here = self.indices[j - 1] if j else 0
+        if self.key_indices[key] - here > SEEK_GAP:
+            self._seek(key)
+
+    def _seek(self, key: int) -> None:
+        """Go to key frame number `key` or, where that does not work, an earlier one."""
+        step = 1
+        while key > 0:
+            packets = _FromKey(self.box, self.keys[key])
+            frames = self._numbered(packets)
+            try:
+                self.box.seek(self.keys[key], stream=self.stream, backward=True)
+                first = next((f for f in frames if f[0] >= packets.begun), NOTHING)
+            except (Overshot, av.FFmpegError):
+                first = NOTHING
+            # Some encoders refresh the picture bit by bit and call the beginning of that a key
+            # frame; FFmpeg then shows half a picture. Only a whole intra picture is a start.
+            if first[0] == packets.begun and first[1].pict_type == PictureType.I:
+                self.frames = chain([first], frames)
+                return
+            key, step = key - step, step * 2
+        self._restart()
+        self.seekable = False
+
+    def _restart(self) -> None:
+        if self.box is not None:
+            self.box.close()
+        self.box, self.stream, _ = _open(self.file, self.pixels_max)
+        self.frames = self._numbered(self.box)
+
+    def _numbered(self, box: Any) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Yield sound frames with their timestamp, or their ordinal where there are none."""
+        ordinal = -1
+        for frame in _decode(box, self.stream, self.pipe):
+            if frame is None:
+                self.errors += 1
+                continue
+            ordinal += 1
+            if frame.is_corrupt:  # concealed: partly invented by the decoder
+                self.corrupt += 1
+                continue
+            number = ordinal if self.ordinal else frame.pts
+            if number is not None:
+                yield number, frame
+
+    def _send(self, j: int, frame: av.VideoFrame) -> None:
+        _check_size(frame.width, frame.height, self.pixels_max)
+        shape = (frame.width, frame.height, frame.format.name)
+        header: dict[str, Any] = {"frame": self.indices[j]}
+        if self.shape is not None and shape != self.shape:
+            header["was"] = self.shape
+            header["is"] = shape
+        self.shape = shape
+        rgb = np.rot90(self._rgb(frame), -self.turns)
+        self.pipe.send(header, np.ascontiguousarray(rgb).data.cast("B"))
+
+    def _rgb(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        alpha = _has_alpha(frame)
+        space = int(frame.colorspace)
+        if space in {0, 2}:  # RGB or unsaid: players take BT.709 for HD and BT.601 below
+            space = Colorspace.ITU709 if frame.height > 576 else Colorspace.ITU601
+        scaled = (frame.width, frame.height) != self.size
+        picture = self.reformatter.reformat(
+            frame,
+            *self.size,
+            "rgba" if alpha else "rgb24",
+            src_colorspace=space,
+            interpolation=Interpolation.BICUBIC if scaled else Interpolation.BILINEAR,
+            threads=1,
+        ).to_ndarray()
+        if not alpha:
+            return np.asarray(picture, np.uint8)
+        opacity = picture[..., 3:].astype(np.uint16)
+        return ((picture[..., :3] * opacity + 127) // 255).astype(np.uint8)
+
+
+class Overshot(Exception):  # noqa: N818
+    """A seek went past the key frame that was asked for."""
+
+
+class _FromKey:
+    """A container whose packets begin with a key frame at or before a timestamp."""
+
+    def __init__(self, box: Any, at: int) -> None:
+        self._box, self._at = box, at
+        self.begun = at
+
+    def demux(self, stream: Any) -> Iterator[Any]:
+        begun = False
+        for packet in self._box.demux(stream):
+            if not begun and packet.size:
+                if not packet.is_keyframe:
+                    continue
+                if packet.pts is None or packet.pts > self._at:
+                    raise Overshot
+                self.begun, begun = packet.pts, True
+            yield packet
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""Files that are written completely or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def atomic_path(path: Path | str) -> Iterator[Path]:
+    """Give a temporary path beside `path`; what is written there replaces `path` at the end.
+
+    The temporary file exists and is empty. On any exception it is removed and `path` stays as
+    it was.
+
+    Yields
+    ------
+    Path
+        Temporary file in the same folder, so that the replacement is one step.
+
+    Raises
+    ------
+    OSError
+        If the folder is missing, read-only or full.
+    """
+    target = Path(path)
+    temporary = target.parent / f".{secrets.token_hex(8)}.part"
+    # os.open instead of tempfile: the file gets the permissions any new file would get.
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+
+
+def atomic_write(path: Path | str, data: bytes | str) -> None:
+    """Write `data` (text as UTF-8) to `path`: complete, or not at all.
+
+    Raises
+    ------
+    OSError
+        If the folder is missing, read-only or full; `path` is then unchanged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> atomic_write(Path(folder, "note.txt"), "seen")
+    >>> [p.name for p in Path(folder).iterdir()]
+    ['note.txt']
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name survive a power cut, where the system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,723 @@
+"""Read video: probe a file without trusting it, then fetch the frames that are wanted.
+
+Decoding happens in a child process (`decoder.py`) with limits on memory and time; here its
+answers are checked and put into words. Only ordinary local files are opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import stat
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.errors import ShapeError, VideoError
+from toolkit.types import Frame, Notice, Tick, Video, no_tick
+
+PIXELS_MAX = 4096 * 2304
+"""Most pixels of a frame, stored or shown."""
+BYTES_MAX = 4 << 30
+"""Largest file."""
+FRAMES_MAX = 2_000_000
+"""Most frames of a file: 22 hours at 25 per second."""
+MEMORY_MAX = 1500 << 20
+"""Address space of the child process, bytes."""
+PROBE_CPU_S = 60
+"""CPU seconds of a probe. A read gets as many again, and one more per frame of the file."""
+SILENCE_S = 20.0
+"""Longest wait for a sign of life from the child process."""
+LONG_S = 3600.0
+"""From this duration on a video is called long."""
+
+_DECODER = Path(__file__).with_name("decoder.py")
+_HEADER_MAX = 4096
+_CHUNK = 1 << 20
+_MAKE_MP4 = "Convert it, for example with: ffmpeg -i INPUT -c:v libx264 -crf 16 OUTPUT.mp4"
+
+_REFUSALS = {
+    "not_a_video": (
+        "this is not a video that can be read",
+        "MP4, MOV, MKV, WebM, AVI, MPEG, TS and raw H.264 or HEVC can be. " + _MAKE_MP4,
+    ),
+    "index_missing": (
+        "the file is truncated: its index, at the end, is missing",
+        "Download or copy it again.",
+    ),
+    "index_damaged": ("the index of the file is damaged", "Download or copy it again."),
+    "attached_picture": (
+        "there is only an attached picture, not a video",
+        "Choose a file with moving pictures.",
+    ),
+    "no_video_stream": ("there is no video stream", "Choose a file with moving pictures."),
+    "codec_unknown": ("the video codec is unknown", _MAKE_MP4),
+    "nothing_decodes": (
+        "the video is damaged: none of its first frames can be decoded",
+        "Download or copy it again.",
+    ),
+    "too_many_frames": (f"there are more than {FRAMES_MAX} frames", "Cut the file into parts."),
+    "memory": ("decoding needs too much memory", _MAKE_MP4),
+}
+
+_MAGIC = (
+    (b"PK\x03\x04", "not a video but a ZIP archive", "Unpack it first."),
+    (b"\xff\xd8\xff", "an image (JPEG), not a video", "Choose a video file."),
+    (b"\x89PNG", "an image (PNG), not a video", "Choose a video file."),
+    (b"GIF8", "an image (GIF), not a video", _MAKE_MP4),
+    (b"BM", "an image (BMP), not a video", "Choose a video file."),
+)
+
+
+# --- public -------------------------------------------------------------------------------
+
+
+def probe(path: Path | str, *, tick: Tick = no_tick) -> Video:
+    """Find out what a file holds, without trusting what it says about itself.
+
+    All packets are counted, the first frames are decoded, nothing else is.
+
+    Parameters
+    ----------
+    path
+        A regular local file of at most 4 GiB. Symbolic links, folders, pipes and addresses are
+        refused.
+    tick
+        Called with the stages ``"hash"`` and ``"probe"``, in bytes.
+
+    Returns
+    -------
+    Video
+        Its `notices` tell what is odd: truncated, damaged, variable_frame_rate, rotation,
+        pixel_aspect, interlaced, alpha, hdr, several_streams, no_timestamps, timestamps,
+        frame_count, frame_size, container, trailing_bytes, incomplete_start, long_video.
+
+    Raises
+    ------
+    VideoError
+        If the file is refused; the message names cause, value and remedy.
+    Cancelled
+        If `tick` raises it.
+    """
+    path = Path(path) if not _is_address(path) else _refuse_address(path)
+    fd = _open(path)
+    try:
+        size = os.fstat(fd).st_size
+        _sniff(path, fd, size)
+        digest = _hash(fd, size, tick)
+        request = {"pixels_max": PIXELS_MAX, "frames_max": FRAMES_MAX}
+        with _Child("probe", path, fd, request, cpu_s=PROBE_CPU_S) as child:
+            while True:
+                header, body_bytes = child.receive()
+                if "alive" in header:
+                    tick("probe", min(_whole(header["alive"]), size), size)
+                    continue
+                if "fail" in header:
+                    _refuse(path, header)
+                if "probe" not in header or body_bytes > 9 * FRAMES_MAX or body_bytes % 9:
+                    child.distrust()
+                body = child.body(body_bytes)
+                break
+        try:
+            return _video(path, digest, size, header["probe"], body)
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+            if isinstance(error, VideoError):
+                raise
+            raise VideoError("decoder stopped", "it sent facts that make no sense") from error
+    finally:
+        os.close(fd)
+
+
+def read(
+    video: Video,
+    indices: NDArray[np.int64],
+    *,
+    tick: Tick = no_tick,
+    stage: str = "read",
+    notices: list[Notice] | None = None,
+) -> Iterator[Frame]:
+    """Decode the wanted frames, in order, in one child process and in constant memory.
+
+    Frames that cannot be decoded, or only with parts that the decoder had to invent, are left
+    out and reported in `notices`. Closing the iterator ends the child process.
+
+    Parameters
+    ----------
+    video
+        From `probe`.
+    indices : (N,) int64
+        Frame indices, strictly increasing, 0 to ``len(video.pts) - 1``.
+    tick, stage
+        Called before each frame, and while waiting, with the number of frames yielded of N.
+    notices
+        Gets what was found while reading: truncated, damaged, size_changes,
+        pixel_format_changes.
+
+    Yields
+    ------
+    Frame
+        Upright, in the size of `video`, with square pixels, opaque (on black).
+
+    Raises
+    ------
+    ShapeError
+        If `indices` are not increasing or out of range.
+    VideoError
+        If the file changed size, the decoder stopped (frames yielded before stay usable), or
+        no frame could be decoded.
+    Cancelled
+        If `tick` raises it.
+    """
+    wanted = np.asarray(indices, np.int64)
+    if len(wanted) and (
+        wanted[0] < 0 or wanted[-1] >= len(video.pts) or (np.diff(wanted) <= 0).any()
+    ):
+        raise ShapeError(
+            "frame indices do not fit the video",
+            f"{len(wanted)} indices",
+            f"Give increasing numbers from 0 to {len(video.pts) - 1}.",
+        )
+    return _read(video, wanted, tick, stage, [] if notices is None else notices)
+
+
+def check_unchanged(video: Video, *, tick: Tick = no_tick) -> None:
+    """Hash the file again and compare.
+
+    Raises
+    ------
+    VideoError
+        If the file is gone or differs from what was probed.
+    """
+    fd = _open(video.path)
+    try:
+        digest = _hash(fd, os.fstat(fd).st_size, tick)
+    finally:
+        os.close(fd)
+    if digest != video.sha256:
+        _refuse_changed(video)
+
+
+def show_name(path: Path | str) -> str:
+    r"""Return the file name, safe to print: one line, no control or direction characters.
+
+    What cannot be printed becomes its ``\u`` escape, and then the true extension is named.
+    Escaping for HTML is up to whoever writes HTML.
+
+    Examples
+    --------
+    >>> show_name("clips/anna.mp4")
+    'anna.mp4'
+    >>> show_name("a\u202egpj.mp4")
+    'a\\u202egpj.mp4 (extension .mp4)'
+    """
+    name = Path(path).name or str(path)
+    shown = "".join(c if c.isprintable() else _escape(c) for c in name)
+    if shown != name:
+        suffix = "".join(c if c.isprintable() else _escape(c) for c in Path(path).suffix)
+        shown += f" (extension {suffix})" if suffix else ""
+    return shown if len(shown) <= 200 else f"{shown[:90]}…{shown[-90:]}"
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+# --- the file -----------------------------------------------------------------------------
+
+
+def _is_address(path: Path | str) -> bool:
+    # Two letters at least: C: is a drive. Path() turns // into /, so one slash is enough.
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)) is not None
+
+
+def _refuse_address(path: Path | str) -> NoReturn:
+    raise VideoError(
+        "this is an address; only local files are read",
+        show_name(path),
+        "Download the video first, then give its path.",
+    )
+
+
+def _open(path: Path) -> int:
+    """Open a regular file for reading; a link, folder, pipe or device is refused at once."""
+    name = show_name(path)
+    choose = "Choose a video file."
+    flags = os.O_RDONLY
+    for flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"):
+        flags |= getattr(os, flag, 0)
+    try:
+        if path.is_symlink():  # said before opening because the error for it differs by system
+            raise VideoError("this is a symbolic link", name, "Give the path of the file itself.")
+        if path.is_dir():
+            raise VideoError("this is not a file but a folder", name, choose)
+        fd = os.open(path, flags)
+    except FileNotFoundError as error:
+        raise VideoError("there is no such file", name, "Check the path.") from error
+    except PermissionError as error:
+        raise VideoError("the file may not be read", name, "Check its permissions.") from error
+    except VideoError:
+        raise
+    except (OSError, ValueError) as error:
+        raise VideoError("the file cannot be opened", name, choose) from error
+    facts = os.fstat(fd)
+    problem = None
+    if not stat.S_ISREG(facts.st_mode):
+        problem = VideoError("this is not a regular file", name, choose)
+    elif facts.st_size == 0:
+        problem = VideoError("the file is empty", name, "Download or copy it again.")
+    elif facts.st_size > BYTES_MAX:
+        problem = VideoError(
+            "the file is too large",
+            f"{name}, {facts.st_size / 2**30:.1f} GiB",
+            f"At most {BYTES_MAX >> 30} GiB are read: cut out the part that matters.",
+        )
+    if problem is not None:
+        os.close(fd)
+        raise problem
+    return fd
+
+
+def _sniff(path: Path, fd: int, size: int) -> None:
+    """Refuse what is plainly something else, with a message that helps."""
+    os.lseek(fd, 0, os.SEEK_SET)
+    head = os.read(fd, 4096)
+    name = show_name(path)
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<script")):
+        raise VideoError(
+            "this is an HTML page, not a video", name, "The download failed: try again."
+        )
+    if text.startswith((b"#extm3u", b"ffconcat", b"[playlist]")):
+        raise VideoError(
+            "this is a playlist, not a video", name, "Download the video it points to."
+        )
+    for magic, cause, remedy in _MAGIC:
+        if head.startswith(magic):
+            raise VideoError(f"this is {cause}", name, remedy)
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        raise VideoError("this is an image (WebP), not a video", name, "Choose a video file.")
+    if head[4:12] in {b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif"}:
+        raise VideoError(
+            "this is an image (HEIF or AVIF), not a video", name, "Choose a video file."
+        )
+    if _is_text(head, whole=size <= len(head)):
+        raise VideoError("this is not a video but text", name, "Choose a video file.")
+
+
+def _is_text(head: bytes, *, whole: bool) -> bool:
+    try:
+        text = head.decode("utf-8", errors="strict")
+    except UnicodeDecodeError as error:
+        if whole or error.start < len(head) - 4:  # else a character was cut in two
+            return False
+        text = head[: error.start].decode("utf-8")
+    return all(c.isprintable() or c in "\t\r\n\f" for c in text)
+
+
+def _hash(fd: int, size: int, tick: Tick) -> str:
+    os.lseek(fd, 0, os.SEEK_SET)
+    digest, done = hashlib.sha256(), 0
+    while block := os.read(fd, _CHUNK):
+        tick("hash", done, size)
+        digest.update(block)
+        done += len(block)
+    return digest.hexdigest()
+
+
+def _refuse(path: Path, header: dict[str, Any]) -> NoReturn:
+    """Put the child's refusal into words."""
+    name, word = show_name(path), str(header["fail"])
+    if word == "too_large":
+        value = f"{name}, {_whole(header['width'])}×{_whole(header['height'])} pixels"
+        raise VideoError(
+            "the frames are too large",
+            value,
+            f"At most {PIXELS_MAX} pixels are decoded: scale it down.",
+        )
+    cause, remedy = _REFUSALS.get(word, ("decoder stopped", _MAKE_MP4))
+    raise VideoError(cause, name, remedy)
+
+
+def _refuse_changed(video: Video) -> NoReturn:
+    raise VideoError(
+        "the file has changed since it was probed",
+        show_name(video.path),
+        "Keep the original as it is and start again.",
+    )
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise VideoError("decoder stopped", "it sent facts that make no sense")
+    return value
+
+
+# --- the child process --------------------------------------------------------------------
+
+
+class _Child:
+    """The decoder process: started on entry, always dead on exit."""
+
+    def __init__(
+        self, command: str, path: Path, fd: int, request: dict[str, Any], *, cpu_s: int
+    ) -> None:
+        self._last = "before it said anything"
+        self._waiting_since: float | None = None
+        self._timed_out = False
+        self._over = threading.Event()
+        os.lseek(fd, 0, os.SEEK_SET)
+        posix = os.name == "posix"
+        environment = {"OPENBLAS_NUM_THREADS": "1"}
+        if not posix:  # without these Windows finds no system libraries
+            environment |= {k: os.environ[k] for k in ("SYSTEMROOT", "PATH") if k in os.environ}
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-I",
+                str(_DECODER),
+                command,
+                f"fd:{fd}" if posix else str(path.resolve()),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[fd] if posix else (),
+            env=environment,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._out: IO[bytes] = self._process.stdout
+        threading.Thread(target=self._watch, daemon=True).start()
+        request = request | {"memory_bytes": MEMORY_MAX, "cpu_s": cpu_s}
+        try:
+            with self._process.stdin as pipe:
+                pipe.write(json.dumps(request).encode())
+        except OSError:  # it died already: receive() will say so
+            return
+
+    def __enter__(self) -> _Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._process.kill()
+        self._out.close()
+        self._process.wait()
+
+    def receive(self) -> tuple[dict[str, Any], int]:
+        """Return the next header and the length of the body that follows it."""
+        head_bytes, body_bytes = struct.unpack("<II", self.body(8))
+        if head_bytes > _HEADER_MAX:
+            self.distrust()
+        try:
+            header = json.loads(self.body(head_bytes))
+        except ValueError:
+            self.distrust()
+        if not isinstance(header, dict):
+            self.distrust()
+        return header, body_bytes
+
+    def body(self, size: int) -> bytearray:
+        """Return exactly `size` bytes."""
+        data = bytearray(size)
+        self.fill(memoryview(data))
+        return data
+
+    def fill(self, view: memoryview) -> None:
+        """Read exactly as many bytes as `view` has."""
+        done = 0
+        while done < len(view):
+            # Only waiting counts: a consumer that takes its time must not look like a hang.
+            self._waiting_since = time.monotonic()
+            got = self._out.readinto(view[done:])  # type: ignore[attr-defined]
+            self._waiting_since = None
+            if not got:
+                self._explain_end()
+            done += got
+
+    def distrust(self) -> NoReturn:
+        """Refuse an answer that no sound decoder gives."""
+        raise VideoError("decoder stopped", "it sent something that makes no sense", _MAKE_MP4)
+
+    def _explain_end(self) -> NoReturn:
+        if self._timed_out:
+            why = f"no sign of life for {SILENCE_S:.0f} s"
+        else:
+            code = self._process.wait()
+            why = f"ended by signal {-code}" if code < 0 else f"ended with status {code}"
+        raise VideoError("decoder stopped", why, f"The file may be damaged. {_MAKE_MP4}")
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.5):
+            since = self._waiting_since
+            if since is not None and time.monotonic() - since > SILENCE_S:
+                self._timed_out = True
+                self._process.kill()
+                return
+
+
+# --- probing ------------------------------------------------------------------------------
+
+
+def _video(path: Path, digest: str, size: int, facts: dict[str, Any], body: bytearray) -> Video:
+    """Check the facts, turn them into a `Video`, and say what is odd."""
+    count = len(body) // 9
+    ticks = np.frombuffer(body, "<i8", count).astype(np.int64)
+    keys = np.frombuffer(body, np.uint8, count, 8 * count) != 0
+    if not count:
+        raise VideoError(*_with_name(path, "nothing_decodes"))
+    numerator, denominator = (_whole(n) for n in facts["time_base"])
+    ordinal = "untimed" in facts or bool(facts["disordered"])
+    if "untimed" in facts:  # 25 per second by convention, so that there is an axis at all
+        numerator, denominator = 1, 25
+    if numerator < 1 or denominator < 1:
+        raise VideoError("decoder stopped", "its clock does not run")
+    pts = ticks.astype(np.float64) * numerator / denominator
+    if (np.diff(pts) <= 0).any() or not np.isfinite(pts).all():
+        raise VideoError("decoder stopped", "timestamps do not increase")
+    keys[0] = True
+    keyframes = np.flatnonzero(keys) if not ordinal else np.zeros(1, np.int64)
+    stored = _whole(facts["width"]), _whole(facts["height"])
+    turns = round(-_whole(facts["rotation"]) / 90) % 4
+    aspect = _aspect(facts["aspect"])
+    shown = max(1, round(stored[0] * aspect)), stored[1]
+    if min(stored) < 1 or shown[0] * shown[1] > PIXELS_MAX:
+        _refuse(path, {"fail": "too_large", "width": shown[0], "height": shown[1]})
+    gaps = np.diff(pts)
+    video = Video(
+        path=path,
+        sha256=digest,
+        bytes=size,
+        width=shown[turns % 2],
+        height=shown[1 - turns % 2],
+        codec=re.sub(r"[^a-z0-9_]", "", str(facts["codec"]).lower())[:40],
+        duration_s=float(pts[-1] - pts[0] + (np.median(gaps) if len(gaps) else 0.04)),
+        frames_declared=None
+        if facts["frames_declared"] is None
+        else _whole(facts["frames_declared"]),
+        pts=pts,
+        keyframes=keyframes.astype(np.int64),
+        rotation=turns,
+    )
+    return replace(video, notices=tuple(_notices(video, facts, stored, aspect, gaps)))
+
+
+def _with_name(path: Path, word: str) -> tuple[str, str, str]:
+    cause, remedy = _REFUSALS[word]
+    return cause, show_name(path), remedy
+
+
+def _aspect(pair: Any) -> float:
+    width, height = (_whole(n) for n in pair)
+    aspect = width / height if width > 0 and height > 0 else 1.0
+    return aspect if 0.1 <= aspect <= 10 else 1.0  # beyond that it is a broken header
+
+
+def _notices(
+    video: Video,
+    facts: dict[str, Any],
+    stored: tuple[int, int],
+    aspect: float,
+    gaps: NDArray[np.float64],
+) -> Iterator[Notice]:
+    count, declared = len(video.pts), video.frames_declared
+    packets = _whole(facts["packets"])
+    middle = float(np.median(gaps)) if len(gaps) else 0.0
+    # Rounding and a last frame of unsaid length explain a little.
+    if "cut" in facts or float(facts["unfilled_s"]) > max(0.1, 3 * middle):
+        missing = f" of {declared} declared" if declared else ""
+        yield Notice("truncated", f"The file is truncated: {packets} frames{missing} are there.")
+    elif facts["broken"]:
+        yield Notice("damaged", "The file is damaged: not all of its data could be reached.")
+    if declared is not None and declared != packets:
+        yield Notice(
+            "frame_count", f"The declared frame count is {declared}, but the file holds {packets}."
+        )
+    if "overlong" in facts:
+        yield Notice("container", "The container is damaged: a part claims to reach past the end.")
+    if "trailing" in facts:
+        yield Notice(
+            "trailing_bytes",
+            f"{_whole(facts['trailing'])} trailing bytes follow the video and are no part of it.",
+        )
+    size = (
+        _whole(facts.get("declared_width", stored[0])),
+        _whole(facts.get("declared_height", stored[1])),
+    )
+    if size != stored:
+        yield Notice(
+            "frame_size",
+            f"The declared frame size is {size[0]}×{size[1]},"
+            f" but pictures are {stored[0]}×{stored[1]}.",
+        )
+    if facts["streams"] != 1:
+        yield Notice(
+            "several_streams",
+            f"The file holds {_whole(facts['streams'])} video streams; the one read is number"
+            f" {_whole(facts['stream'])} ({stored[0]}×{stored[1]}, {count} frames).",
+        )
+    if "untimed" in facts:
+        yield Notice("no_timestamps", "There are no timestamps; 25 frames per second are assumed.")
+    elif facts["disordered"]:
+        yield Notice(
+            "no_timestamps",
+            "There are no timestamps for the display order; they were put in order.",
+        )
+    if facts.get("doubles"):
+        yield Notice(
+            "timestamps",
+            f"{_whole(facts['doubles'])} frames repeat the timestamp of another and are left out.",
+        )
+    if facts.get("before_key"):
+        yield Notice(
+            "incomplete_start",
+            f"The first {_whole(facts['before_key'])} frames need data that is not in the file"
+            " and are left out.",
+        )
+    # A quarter of a frame, or 2 ms, is what containers round away.
+    if len(gaps) and np.abs(gaps - middle).max() > max(0.25 * middle, 0.002):
+        low, high = 1000 * gaps.min(), 1000 * gaps.max()
+        yield Notice(
+            "variable_frame_rate",
+            f"Variable frame rate: frames are {low:.0f} to {high:.0f} ms apart,"
+            f" most of them {1000 * middle:.0f} ms.",
+            float(video.pts[int(gaps.argmax())]),
+        )
+    if video.rotation:
+        yield Notice(
+            "rotation",
+            f"Frames are stored turned; the rotation of {90 * video.rotation}° is undone.",
+        )
+    elif facts["rotation"] % 360:
+        yield Notice("rotation", f"A rotation of {_whole(facts['rotation'])}° is ignored.")
+    if not math.isclose(aspect, 1):
+        yield Notice(
+            "pixel_aspect",
+            f"The pixel aspect is {aspect:.3g}:1; the width is changed to square pixels.",
+        )
+    if facts["interlaced"]:
+        yield Notice(
+            "interlaced", "The video is interlaced; frames are read without deinterlacing."
+        )
+    if facts["alpha"]:
+        yield Notice("alpha", "Frames have an alpha channel and are shown on black.")
+    if facts["hdr"]:
+        yield Notice(
+            "hdr", "The video has a high dynamic range; colours are read without tone mapping."
+        )
+    if video.duration_s >= LONG_S:
+        yield Notice(
+            "long_video",
+            f"This is a long video: {video.duration_s / 3600:.1f} hours, {count} frames.",
+        )
+
+
+# --- reading ------------------------------------------------------------------------------
+
+
+def _read(
+    video: Video, wanted: NDArray[np.int64], tick: Tick, stage: str, notices: list[Notice]
+) -> Iterator[Frame]:
+    total = len(wanted)
+    if not total:
+        return
+    codes = {notice.code for notice in video.notices}
+    upright = (video.width, video.height)
+    request = {
+        "pixels_max": PIXELS_MAX,
+        "width": upright[video.rotation % 2],
+        "height": upright[1 - video.rotation % 2],
+        "turns": video.rotation,
+        "ordinal": "no_timestamps" in codes,
+        "indices": wanted.tolist(),
+        "pts": video.pts[wanted].tolist(),
+        "key_indices": video.keyframes.tolist(),
+        "key_pts": video.pts[video.keyframes].tolist(),
+    }
+    fd = _open(video.path)
+    try:
+        if os.fstat(fd).st_size != video.bytes:
+            _refuse_changed(video)
+        cpu_s = PROBE_CPU_S + len(video.pts)
+        got = np.zeros(total, bool)
+        with _Child("read", video.path, fd, request, cpu_s=cpu_s) as child:
+            while True:
+                tick(stage, int(got.sum()), total)
+                header, body_bytes = child.receive()
+                if "alive" in header:
+                    continue
+                if "fail" in header:
+                    _refuse(video.path, header)
+                if "end" in header:
+                    faults = _whole(header["end"]) + _whole(header.get("corrupt"))
+                    break
+                position = int(np.searchsorted(wanted, _whole(header.get("frame"))))
+                if body_bytes != video.width * video.height * 3 or got[position:].any():
+                    child.distrust()
+                rgb = np.empty((video.height, video.width, 3), np.uint8)
+                child.fill(rgb.data.cast("B"))
+                got[position] = True
+                index = int(wanted[position])
+                _note_change(header, video, index, notices)
+                yield Frame(index, float(video.pts[index]), rgb)
+    finally:
+        os.close(fd)
+    _note_missing(video, wanted, got, faults, notices)
+
+
+def _note_change(header: dict[str, Any], video: Video, index: int, notices: list[Notice]) -> None:
+    """Report the first change of size and the first change of pixel format."""
+    if "was" not in header or "is" not in header:
+        return
+    (w0, h0, f0), (w1, h1, f1) = header["was"], header["is"]
+    told, at_s = {notice.code for notice in notices}, float(video.pts[index])
+    if (w0, h0) != (w1, h1) and "size_changes" not in told:
+        text = (
+            f"The frame size changes from {_whole(w0)}×{_whole(h0)} to {_whole(w1)}×{_whole(h1)};"
+            f" all frames are scaled to {video.width}×{video.height}."
+        )
+        notices.append(Notice("size_changes", text, at_s))
+    if f0 != f1 and "pixel_format_changes" not in told:
+        names = [re.sub(r"[^a-z0-9_]", "", str(name))[:20] for name in (f0, f1)]
+        text = f"The pixel format changes from {names[0]} to {names[1]}."
+        notices.append(Notice("pixel_format_changes", text, at_s))
+
+
+def _note_missing(
+    video: Video,
+    wanted: NDArray[np.int64],
+    got: NDArray[np.bool_],
+    faults: int,
+    notices: list[Notice],
+) -> None:
+    """Report the frames that did not come; refuse when none did."""
+    have, total = int(got.sum()), len(got)
+    if have == total:
+        return
+    if not have:
+        raise VideoError(
+            "the video is damaged",
+            f"{show_name(video.path)}, none of {total} frames could be decoded",
+            "Download or copy it again.",
+        )
+    first = float(video.pts[wanted[int(got.argmin())]])
+    share = f"{have} of {total} frames ({100 * have / total:.0f} %) could be decoded"
+    # A cut file may end within a frame; more faults than that are damage.
+    cut = "truncated" in {n.code for n in video.notices} or faults <= 1
+    if cut and got[:have].all():
+        notices.append(Notice("truncated", f"The video is truncated: {share}.", first))
+    else:
+        notices.append(Notice("damaged", f"The video is damaged: {share}.", first))
