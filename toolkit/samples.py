@@ -1,0 +1,232 @@
+"""Clips to start with: fetched and verified, or planted by our own code. None is committed.
+
+``python -m toolkit.samples`` obtains what is missing. What is known of the people in them is in
+``models/samples.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit import models
+from toolkit.errors import ToolkitError
+from toolkit.models import Fetched, PinnedFile
+from toolkit.types import Tick, no_tick
+
+MANIFEST = models.ROOT / "models" / "samples.toml"
+FOLDER = models.ROOT / "samples"
+_FORGE = Path(__file__).with_name("forge")
+
+
+@dataclass(frozen=True)
+class Planted:
+    """The recipe of the sample that is made here: a known region in a known interval."""
+
+    id: str
+    file: str
+    title: str
+    source_id: str
+    regions: tuple[str, ...]
+    keep_s: tuple[float, float]
+    start_s: float
+    end_s: float
+    kind: str
+    strength: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a sample.
+
+    Attributes
+    ----------
+    name, file, title
+        What it is.
+    licence
+        As its source states it.
+    source
+        Package it comes from, or how it was made.
+    is_video
+        False for a picture.
+    """
+
+    name: str
+    file: str
+    title: str
+    licence: str
+    source: str
+    is_video: bool
+
+
+def planted() -> Planted:
+    """Return the recipe of the planted sample."""
+    with MANIFEST.open("rb") as file:
+        recipe = tomllib.load(file)["planted"]
+    return Planted(**{k: tuple(v) if isinstance(v, list) else v for k, v in recipe.items()})
+
+
+def _pinned() -> dict[str, PinnedFile]:
+    return models.read_manifest(MANIFEST, table="sample")
+
+
+def names(*, present: bool = False) -> list[str]:
+    """Return the names of the sample videos, the planted one first.
+
+    Parameters
+    ----------
+    present
+        Only those that are on this machine.
+    """
+    everything = [planted().id, *_pinned()]
+    videos = [name for name in everything if card(name).is_video]
+    return [name for name in videos if (FOLDER / card(name).file).is_file() or not present]
+
+
+def card(name: str) -> Card:
+    """Return what is known of a sample.
+
+    Raises
+    ------
+    ToolkitError
+        If there is no sample of that name.
+    """
+    made, pinned = planted(), _pinned()
+    stem = name.rsplit(".", 1)[0]  # both "franck" and "franck.mp4" are understood
+    if stem == made.id:
+        licence = pinned[made.source_id].licence
+        source = f"made on this machine from {made.source_id}"
+        return Card(made.id, made.file, made.title, licence, source, is_video=True)
+    if stem not in pinned:
+        known = ", ".join([made.id, *pinned])
+        raise ToolkitError("there is no such sample", name, f"Choose one of {known}.")
+    entry = pinned[stem]
+    first = entry.sources[0]
+    source = first.get("requirement") or first.get("package") or first["url"]
+    is_video = Path(entry.file).suffix == ".mp4"
+    return Card(entry.id, entry.file, entry.title, entry.licence, source, is_video)
+
+
+def path(name: str) -> Path:
+    """Return where a sample lies; nothing is fetched.
+
+    Raises
+    ------
+    ToolkitError
+        If there is no such sample, or it is not on this machine.
+    """
+    where = FOLDER / card(name).file
+    if not where.is_file():
+        raise ToolkitError("this sample is not here", where.name, models.SETUP)
+    return where
+
+
+def fetch(
+    *, from_folder: Path | None = None, tell: models.Tell = models.tell_nobody
+) -> list[Fetched]:
+    """Obtain the samples that are missing or damaged; a failure is returned, never raised.
+
+    Parameters
+    ----------
+    from_folder
+        Take the files, or the archives that hold them, from here and never from a network.
+    tell
+        Called after each file.
+    """
+    return models.fetch_files(_pinned().values(), FOLDER, from_folder=from_folder, tell=tell)
+
+
+def make_planted(*, tick: Tick = no_tick) -> Path:
+    """Make the planted sample, unless the one that is there came from the same recipe.
+
+    Returns
+    -------
+    Path
+        The video; its truth lies beside it, with the suffix ``.truth.json``.
+
+    Raises
+    ------
+    ToolkitError
+        If the clip it is made from is not here.
+    """
+    made = planted()
+    source, out = path(made.source_id), FOLDER / made.file
+    truth, stamp = out.with_suffix(".truth.json"), out.with_suffix(".recipe.json")
+    recipe = _recipe(made, source)
+    if all(p.is_file() for p in (out, truth, stamp)) and _is_stamp(stamp, recipe):
+        return out
+
+    from toolkit.forge.plant import plant
+
+    stamp.unlink(missing_ok=True)
+    plant(
+        source,
+        out,
+        regions=made.regions,
+        start_s=made.start_s,
+        end_s=made.end_s,
+        kind=made.kind,
+        strength=made.strength,
+        seed=made.seed,
+        keep=made.keep_s,
+        tick=tick,
+    )
+    models.write_atomically(stamp, json.dumps(recipe, indent=1).encode())
+    return out
+
+
+def _recipe(made: Planted, source: Path) -> dict[str, Any]:
+    code = hashlib.sha256()
+    for module in sorted(_FORGE.glob("*.py")):
+        code.update(module.read_bytes())
+    return {
+        "source_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+        "forge_sha256": code.hexdigest(),
+        **vars(made),
+        "regions": list(made.regions),
+        "keep_s": list(made.keep_s),
+    }
+
+
+def _is_stamp(stamp: Path, recipe: dict[str, Any]) -> bool:
+    try:
+        return bool(json.loads(stamp.read_text(encoding="utf-8")) == recipe)
+    except ValueError:
+        return False
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Obtain the samples and make the planted one; a missing sample is told, never an error."""
+    parser = argparse.ArgumentParser(prog="python -m toolkit.samples", description=main.__doc__)
+    parser.add_argument(
+        "--from-folder",
+        type=Path,
+        metavar="DIR",
+        help="take the files, or the archives that hold them, from here: no network",
+    )
+    options = parser.parse_args(argv)
+    try:
+        fetch(from_folder=options.from_folder, tell=models.say)
+    except (ToolkitError, OSError) as error:
+        print(f"  samples: not obtained ({error})")
+    _try_to_plant(make_planted)
+    return 0
+
+
+def _try_to_plant(make: Callable[[], Path]) -> None:
+    try:
+        print(f"  {make().name}: planted on this machine")
+    except Exception as error:  # noqa: BLE001 - a sample never stops the set-up; the reason is told
+        print(f"  {planted().file}: not made ({type(error).__name__}: {error})")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
