@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from toolkit.errors import UsageError
 
@@ -67,4 +67,4 @@ def seed_all(seed: int) -> None:
 
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - libraries we call may still use it
-    cast("object", torch.manual_seed(seed))
+    torch.manual_seed(seed)

@@ -57,7 +57,9 @@ def _expect(name: str, array: NDArray[Any], shape: tuple[int | None, ...], dtype
     )
     if not fits or array.dtype != np.dtype(dtype):
         wanted = f"{np.dtype(dtype)} {tuple('n' if s is None else s for s in shape)}"
-        raise ShapeError(f"{name} has the wrong shape", f"{array.dtype} {array.shape}", f"Expected {wanted}.")
+        raise ShapeError(
+            f"{name} has the wrong shape", f"{array.dtype} {array.shape}", f"Expected {wanted}."
+        )
 
 
 def _brief(value: object) -> str:
@@ -71,7 +73,9 @@ class _Brief:
 
     def __repr__(self) -> str:
         fields = getattr(self, "__dataclass_fields__", {})
-        return f"{type(self).__name__}({', '.join(f'{n}={_brief(getattr(self, n))}' for n in fields)})"
+        return (
+            f"{type(self).__name__}({', '.join(f'{n}={_brief(getattr(self, n))}' for n in fields)})"
+        )
 
 
 @dataclass(frozen=True)

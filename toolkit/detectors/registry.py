@@ -23,4 +23,6 @@ def load(name: str, *, device: str = "auto") -> Detector:
         from toolkit.detectors.seamnet import SeamNetDetector
 
         return SeamNetDetector(device=device)
-    raise DetectorError("there is no detector of that name", name, f"Choose one of {', '.join(NAMES)}.")
+    raise DetectorError(
+        "there is no detector of that name", name, f"Choose one of {', '.join(NAMES)}."
+    )

@@ -33,7 +33,13 @@ GRID = 14  # patch logits per side; nominal tiles of 16 px
 MARGIN = 0.125  # of the face oval's longer side, on each side
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-_CHANNELS = (16, 24, 40, 80, 112, 192, 320)  # after blocks[:k] of the body
+_CHANNELS = 112  # after the fifth block of the body
+
+
+def new_body() -> nn.Module:
+    """Return an EfficientNet-Lite0 with random weights."""
+    body: nn.Module = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    return body
 
 
 class SeamNet(nn.Module):
@@ -43,13 +49,16 @@ class SeamNet(nn.Module):
     larger than the crop: a patch logit is an exact term of the verdict, but it may read context.
     """
 
-    def __init__(self, blocks: int = BLOCKS, tau: float = TAU) -> None:
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, body: nn.Module | None = None, *, tau: float = TAU) -> None:
         super().__init__()
-        body = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-        self.stem = nn.Sequential(body.conv_stem, body.bn1)
-        self.blocks = body.blocks[:blocks]
+        whole: Any = body or new_body()
+        self.stem = nn.Sequential(whole.conv_stem, whole.bn1)
+        self.blocks = whole.blocks[:BLOCKS]
         self.head = nn.Sequential(
-            nn.Conv2d(_CHANNELS[blocks - 1], 128, 1, bias=False),
+            nn.Conv2d(_CHANNELS, 128, 1, bias=False),
             nn.BatchNorm2d(128),
             nn.ReLU6(),
             nn.Dropout2d(0.2),
@@ -70,10 +79,19 @@ class SeamNet(nn.Module):
         return self.log_a.exp() * pooled + self.b, patches
 
 
+def placed(net: SeamNet, device: torch.device) -> SeamNet:
+    """Return the network on a device, in the memory layout that is fastest there."""
+    net.to(device)
+    net.to(memory_format=torch.channels_last)
+    return net
+
+
 def canary_picture() -> NDArray[np.uint8]:
     """Return the picture on which the weights must answer as their card says: (S, S, 3) uint8."""
     y, x = np.mgrid[:SIZE, :SIZE].astype(np.float64)
-    waves = [np.sin(x / 7 + c) * np.cos(y / (5 + c)) + np.sin((x + y) / (11 + 3 * c)) for c in range(3)]
+    waves = [
+        np.sin(x / 7 + c) * np.cos(y / (5 + c)) + np.sin((x + y) / (11 + 3 * c)) for c in range(3)
+    ]
     return np.rint(127.5 + 60 * np.stack(waves, axis=2)).clip(0, 255).astype(np.uint8)
 
 
@@ -106,11 +124,13 @@ class SeamNetDetector:
         runtime.limit_threads()
         self._device = runtime.pick_device(device)
         facts = self._read_card(weights.with_suffix(".json"))
-        tensors = models.load_safetensors(weights, sha256=facts["sha256"], expected=expected_tensors())
+        tensors = models.load_safetensors(
+            weights, sha256=facts["sha256"], expected=expected_tensors()
+        )
         reference = tensors.pop("reference")
         net = SeamNet()
         net.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in tensors.items()})
-        self.net = net.eval().to(self._device, memory_format=torch.channels_last)
+        self.net = placed(net.eval(), self._device)
         self.head = PatchHead(
             tau=net.tau,
             scale=float(net.log_a.detach().exp()),
@@ -145,7 +165,9 @@ class SeamNetDetector:
         try:
             facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise ModelError("the card of the weights cannot be read", path.name, models.SETUP) from error
+            raise ModelError(
+                "the card of the weights cannot be read", path.name, models.SETUP
+            ) from error
         return facts
 
     @property

@@ -36,7 +36,7 @@ class Square:
 
 
 def face_square(mesh: NDArray[np.floating], *, margin: float) -> Square:
-    """Return the square round the face oval of a (478, 3) mesh, `margin` of its size on each side."""
+    """Return the square round the face oval of a (478, 3) mesh, `margin` of it on each side."""
     oval = mesh[OVAL_INDEX, :2].astype(np.float64)
     low, high = oval.min(axis=0), oval.max(axis=0)
     side = max(8, round(float((high - low).max()) * (1 + 2 * margin)))
@@ -45,7 +45,7 @@ def face_square(mesh: NDArray[np.floating], *, margin: float) -> Square:
 
 
 def cut(rgb: NDArray[np.uint8], square: Square, size: int) -> NDArray[np.uint8]:
-    """Return the square of an (H, W[, C]) picture as (size, size[, C]); edges are repeated outwards.
+    """Return the square of an (H, W[, C]) picture as (size, size[, C]); edges repeat outwards.
 
     The square is copied first and resized once: `cv2.warpAffine` would alias when it shrinks.
     """
@@ -68,7 +68,7 @@ def mesh_in_crop(mesh: NDArray[np.floating], square: Square, size: int) -> NDArr
     to_frame = square.to_frame(size)
     out = mesh.astype(np.float64) / to_frame[0, 0]
     out[:, :2] = (mesh[:, :2] - to_frame[:, 2]) / to_frame[0, 0]
-    return out.astype(np.float32)
+    return np.asarray(out, np.float32)
 
 
 def face_width(mesh: NDArray[np.floating]) -> float:

@@ -16,7 +16,13 @@ HEIGHT_MIN = 40.0  # px; below it the embedding says little (measured on reduced
 
 # Where the five points belong in the 112 x 112 picture that the network expects.
 _TEMPLATE = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+    [
+        [38.2946, 51.6963],
+        [73.5318, 51.5014],
+        [56.0252, 71.7366],
+        [41.5493, 92.3655],
+        [70.7299, 92.2041],
+    ]
 )
 
 
@@ -32,7 +38,7 @@ def similarity_transform(
     sign = np.array([1.0, np.sign(np.linalg.det(u @ vt))])
     scale = (singular * sign).sum() / ((source - mean_s) ** 2).sum()
     turn = u @ np.diag(sign) @ vt * scale
-    return np.c_[turn, mean_t - turn @ mean_s]
+    return np.column_stack([turn, mean_t - turn @ mean_s])
 
 
 class Identity:

@@ -70,9 +70,7 @@ class MeshCrop:
         """Return the refined crop: the mesh's bounding square along its own eye line."""
         dx, dy = (mesh[263, :2] - mesh[33, :2]).tolist()
         angle = math.atan2(dy, dx)
-        turn = np.array(
-            [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]
-        )
+        turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
         level = mesh[:, :2].astype(np.float64) @ turn.T
         low, high = level.min(axis=0), level.max(axis=0)
         x, y = turn.T @ ((low + high) / 2)

@@ -36,8 +36,8 @@ RIGHT_EYE = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 
 LEFT_EYE = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
 RIGHT_BROW = (46, 53, 52, 65, 55, 107, 66, 105, 63, 70)
 LEFT_BROW = (276, 283, 282, 295, 285, 336, 296, 334, 293, 300)
-NOSE = (168, 193, 245, 128, 114, 217, 198, 209, 49, 64, 98, 97, 2, 326, 327, 294, 278, 279, 429, 420,
-        437, 343, 357, 465, 417)
+NOSE = (168, 193, 245, 128, 114, 217, 198, 209, 49, 64, 98, 97, 2, 326, 327, 294, 278, 279, 429,
+        420, 437, 343, 357, 465, 417)
 # fmt: on
 _WALLS = ((70, 162), (300, 389), (57, 58), (287, 288))  # brow tail - temple, mouth corner - jaw
 
@@ -102,7 +102,7 @@ def triangle_players() -> NDArray[np.uint8]:
                 if edge not in walls:
                     stack += [n for n in owners[edge] if labels[n] == unset]
     while (labels == unset).any():  # enclosed leftovers join the neighbour they touch most
-        for k in np.flatnonzero(labels == unset):
+        for k in np.flatnonzero(labels == unset).tolist():
             around = [
                 int(labels[n])
                 for edge in _edges(triangles[k])

@@ -147,9 +147,7 @@ class FaceReader:
 
     # -- the scan
 
-    def scan(
-        self, video: Video, sampling: Sampling, *, tick: Tick = no_tick
-    ) -> Scan:
+    def scan(self, video: Video, sampling: Sampling, *, tick: Tick = no_tick) -> Scan:
         """Look through the video for persons and cuts.
 
         When no face is found upright, a few moments are tried in quarter turns (phone videos whose
@@ -294,9 +292,16 @@ class FaceReader:
                 free = [f for f in free if f is not match]
                 collectors[p].add(frame.rgb, result.points)
                 rows[p].append(
-                    (frame.index, frame.pts_seconds, shot, match.box, result.points, result.presence)
+                    (
+                        frame.index,
+                        frame.pts_seconds,
+                        shot,
+                        match.box,
+                        result.points,
+                        result.presence,
+                    )
                 )
-        out = []
+        out: list[tuple[FaceTrack, FaceCrops]] = []
         for person, mine, collector in zip(scan.persons, rows, collectors, strict=True):
             if not mine:
                 continue

@@ -19,7 +19,7 @@ Rng = np.random.Generator
 
 def to_u8(x: NDArray[np.floating]) -> Picture:
     """Round and clip to 0..255."""
-    return np.rint(np.clip(x, 0, 255)).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(x, 0, 255)), np.uint8)
 
 
 def blur(rgb: Picture, sigma: float) -> Picture:
@@ -47,7 +47,9 @@ def down_up(rgb: Picture, factor: float, rng: Rng) -> Picture:
     size = (max(8, round(width / factor)), max(8, round(height / factor)))
     down = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC)[rng.integers(3)]
     up = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)[rng.integers(3)]
-    out: Picture = cv2.resize(cv2.resize(rgb, size, interpolation=down), (width, height), interpolation=up)
+    out: Picture = cv2.resize(
+        cv2.resize(rgb, size, interpolation=down), (width, height), interpolation=up
+    )
     return out
 
 
@@ -62,7 +64,9 @@ def noise_like(shape: tuple[int, ...], sigma: float, grain: float, rng: Rng) -> 
 
 def jpeg(rgb: Picture, quality: int) -> Picture:
     """Return the picture after JPEG coding; quality 1..100."""
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    _, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )
     out: Picture = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     return out
 
@@ -85,7 +89,9 @@ def shift_colour(rgb: Picture, rng: Rng, *, strength: float = 1.0) -> Picture:
     return to_u8(x)
 
 
-def h264(rgb: Picture, crf: int, *, preset: str = "veryfast", drift: tuple[float, float] = (1, 0)) -> Picture:
+def h264(
+    rgb: Picture, crf: int, *, preset: str = "veryfast", drift: tuple[float, float] = (1, 0)
+) -> Picture:
     """Return the picture as the last frame of a four-frame H.264 burst.
 
     The last frame is predicted from the ones before, as most frames of a video are. The picture
@@ -108,15 +114,16 @@ def h264(rgb: Picture, crf: int, *, preset: str = "veryfast", drift: tuple[float
         back = count - 1 - n
         moved = padded
         if back:
-            move = np.float32([[1, 0, -drift[0] * back], [0, 1, -drift[1] * back]])
-            moved = cv2.warpAffine(padded, move, padded.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+            move = np.array([[1, 0, -drift[0] * back], [0, 1, -drift[1] * back]], np.float32)
+            moved = cv2.warpAffine(
+                padded, move, padded.shape[1::-1], borderMode=cv2.BORDER_REPLICATE
+            )
         frame = av.VideoFrame.from_ndarray(moved, format="rgb24")
         frame.pts = n
         packets += encoder.encode(frame)
     packets += encoder.encode(None)
     frames = [f for p in packets for f in decoder.decode(p)] + list(decoder.decode(None))
-    out: Picture = frames[-1].to_ndarray(format="rgb24")[:height, :width]
-    return out
+    return np.asarray(frames[-1].to_ndarray(format="rgb24")[:height, :width], np.uint8)
 
 
 def prepare(rgb: Picture, rng: Rng) -> Picture:

@@ -55,7 +55,7 @@ def _resampled(face: Picture, width: float, strength: float) -> Picture:
 
 
 def _coloured(face: Picture, _width: float, strength: float) -> Picture:
-    shift = np.float32([14, -7, -11]) * np.float32(strength)
+    shift = np.array([14, -7, -11], np.float32) * np.float32(strength)
     return to_u8(face.astype(np.float32) + shift)
 
 
@@ -65,7 +65,7 @@ def _denoised(face: Picture, _width: float, strength: float) -> Picture:
 
 
 def _warped(face: Picture, width: float, strength: float) -> Picture:
-    move = np.float32([[1, 0, 0.03 * width * strength], [0, 1, 0.02 * width * strength]])
+    move = np.array([[1, 0, 0.03 * width * strength], [0, 1, 0.02 * width * strength]], np.float32)
     size = (face.shape[1], face.shape[0])
     return np.asarray(
         cv2.warpAffine(face, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT),
@@ -87,7 +87,7 @@ KINDS: dict[str, Callable[[Picture, float, float], Picture]] = {
     "colour": _coloured,
     "warp": _warped,
 }
-"""Kinds of planted change; each takes the frame, the width of the face in pixels, and a strength."""
+"""Kinds of planted change: each takes the frame, the face width in pixels, and a strength."""
 
 _HARD_EDGE = {"seam"}
 
@@ -139,7 +139,9 @@ def plant(
     if not 0 <= strength <= 3:
         raise UsageError("strength is out of range", f"{strength}", "Use 0 to 3.")
     if not start_s < end_s:
-        raise UsageError("the interval is empty", f"{start_s} to {end_s} s", "Use --from below --to.")
+        raise UsageError(
+            "the interval is empty", f"{start_s} to {end_s} s", "Use --from below --to."
+        )
     video = media.probe(source, tick=tick)
     low, high = keep or (-np.inf, np.inf)
     wanted = np.flatnonzero((video.pts >= low) & (video.pts <= high)).astype(np.int64)
@@ -164,7 +166,9 @@ def plant(
     if not forged:
         out.unlink(missing_ok=True)
         raise VideoError(
-            "no face was found in the interval", f"{start_s} to {end_s} s", "Choose another interval."
+            "no face was found in the interval",
+            f"{start_s} to {end_s} s",
+            "Choose another interval.",
         )
     truth = PlantTruth(
         source_sha256=video.sha256,

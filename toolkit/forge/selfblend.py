@@ -90,15 +90,15 @@ def draw_mask(
     return hull_mask(flat[list(PARTS[part])], shape, grow=rng.uniform(1.2, 1.8)), (part,)
 
 
-def soften(
-    mask: NDArray[np.float32], face_width: float, rng: Rng
-) -> NDArray[np.float32]:
+def soften(mask: NDArray[np.float32], face_width: float, rng: Rng) -> NDArray[np.float32]:
     """Bend a mask's outline at random and give it a soft edge; the maximum stays 1."""
     height, width = mask.shape
     if rng.random() < 0.8:
         grid = rng.standard_normal((2, 8, 8)).astype(np.float32)
         amplitude = np.float32(rng.uniform(0.01, 0.05) * face_width)
-        dx, dy = (cv2.resize(g, (width, height), interpolation=cv2.INTER_CUBIC) * amplitude for g in grid)
+        dx, dy = (
+            cv2.resize(g, (width, height), interpolation=cv2.INTER_CUBIC) * amplitude for g in grid
+        )
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         mask = cv2.remap(mask, x + dx, y + dy, cv2.INTER_LINEAR)
     mask = cv2.GaussianBlur(mask, (0, 0), max(0.6, rng.uniform(0.008, 0.08) * face_width))
@@ -117,7 +117,11 @@ def mismatch(rgb: Picture, face_width: float, rng: Rng) -> Picture:
     out = shift_colour(rgb, rng) if rng.random() < 0.85 else rgb
     what = rng.random()
     if what < 0.45:
-        factor = max(1.3, face_width / rng.uniform(48, 160)) if rng.random() < 0.6 else rng.uniform(1.3, 3)
+        factor = (
+            max(1.3, face_width / rng.uniform(48, 160))
+            if rng.random() < 0.6
+            else rng.uniform(1.3, 3)
+        )
         out = down_up(out, min(factor, 6.0), rng)
     elif what < 0.65:
         out = sharpen(out, rng.uniform(0.2, 0.9), rng.uniform(0.8, 2))
@@ -130,9 +134,7 @@ def mismatch(rgb: Picture, face_width: float, rng: Rng) -> Picture:
     return out
 
 
-def small_move(
-    centre: NDArray[np.floating], face_width: float, rng: Rng
-) -> NDArray[np.float64]:
+def small_move(centre: NDArray[np.floating], face_width: float, rng: Rng) -> NDArray[np.float64]:
     """Return a 2x3 matrix: a shift, scale and turn of a few per cent about the face's centre."""
     angle, scale = rng.uniform(-2.5, 2.5), rng.uniform(0.95, 1.05)
     matrix: NDArray[np.float64] = cv2.getRotationMatrix2D(
@@ -170,7 +172,9 @@ def self_blend(rgb: Picture, mesh: NDArray[np.floating], rng: Rng) -> Pair | Non
     hard, regions = draw_mask(mesh, shape, rng)
     move = small_move(mesh[:, :2].mean(axis=0), face_width, rng)
     flip = (shape[1], shape[0])
-    source = cv2.warpAffine(source, move, flip, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    source = cv2.warpAffine(
+        source, move, flip, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+    )
     mask = soften(cv2.warpAffine(hard, move, flip), face_width, rng)
     if float(mask.sum()) < MASK_AREA_MIN * float(np.prod(size)):
         return None

@@ -117,7 +117,9 @@ class Blends(Dataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]):
         self._photos = [
             [p for p in folder.photos if p.in_validation == validation] for folder in folders
         ]
-        weights = np.array([f.weight if p else 0 for f, p in zip(folders, self._photos, strict=True)])
+        weights = np.array(
+            [f.weight if p else 0 for f, p in zip(folders, self._photos, strict=True)]
+        )
         if not weights.sum():
             raise UsageError("too few identities to keep some for validation", str(len(weights)))
         self._weights = weights / weights.sum()
@@ -127,7 +129,7 @@ class Blends(Dataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]):
         return self._length
 
     def __getitem__(self, item: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return pictures (2, 3, S, S) uint8, tiles (G, G) float32 and whether the pair is usable."""
+        """Return pictures (2, 3, S, S) uint8, tiles (G, G) float32, and 1 if usable, else 0."""
         rng = np.random.default_rng([self._seed, int(self._validation), item])
         for _ in range(TRIES):
             photos = self._photos[rng.choice(len(self._photos), p=self._weights)]
@@ -136,7 +138,9 @@ class Blends(Dataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]):
             made = None if rgb is None else make_pair(rgb, photo.mesh, rng)
             if made is not None:
                 fake, real, mask = made
-                visible = float(np.abs(fake.astype(np.float32) - real).mean(axis=2)[mask > 0.3].mean())
+                visible = float(
+                    np.abs(fake.astype(np.float32) - real).mean(axis=2)[mask > 0.3].mean()
+                )
                 tiles = mask.reshape(GRID, SIZE // GRID, GRID, SIZE // GRID).mean(axis=(1, 3))
                 return (
                     torch.from_numpy(np.stack([real, fake]).transpose(0, 3, 1, 2).copy()),
@@ -168,9 +172,11 @@ def make_pair(
     shift = np.rint(rng.uniform(-0.04, 0.04, 2) * square.side).astype(int)
     square = Square(square.left + int(shift[0]), square.top + int(shift[1]), square.side)
     size = (fake.shape[1], fake.shape[0])
-    truth = cv2.resize(pair.blend.mask * np.float32(pair.blend.ratio), size, interpolation=cv2.INTER_AREA)
+    truth = cv2.resize(
+        pair.blend.mask * np.float32(pair.blend.ratio), size, interpolation=cv2.INTER_AREA
+    )
     crops = [cut(x, square, SIZE) for x in (fake, real)]
-    mask = np.clip(cut(truth, square, SIZE), 0, 1)  # type: ignore[arg-type]  # a float picture
+    mask = np.clip(cut(truth, square, SIZE), 0, 1)
     if not (mask > 0.3).any():
         return None
     if rng.random() < 0.5:
@@ -197,10 +203,11 @@ def _working_copy(
     part = rgb[y0 : min(y1, height), x0 : min(x1, width)]
     wanted = float(np.exp(rng.uniform(np.log(80), np.log(340))))
     scale = min(wanted / extent, 2.2)  # enlarging much more only makes smooth pictures
-    flat = (mesh - np.float32([x0, y0, 0])) * np.float32(scale)
+    flat = (mesh - np.array([x0, y0, 0], np.float32)) * np.float32(scale)
     size = (max(16, round(part.shape[1] * scale)), max(16, round(part.shape[0] * scale)))
     how = cv2.INTER_AREA if scale < 1 else (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[rng.integers(2)]
-    return cv2.resize(part, size, interpolation=how), flat.astype(np.float32)
+    out: Picture = cv2.resize(part, size, interpolation=how)
+    return out, flat.astype(np.float32)
 
 
 def default_workers() -> int:

@@ -6,6 +6,8 @@ command goes on from there.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import math
 import os
@@ -14,16 +16,16 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from numpy.typing import NDArray
+from safetensors.torch import save
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from toolkit import models, runtime
-from toolkit.detectors.seamnet import SeamNet
+from toolkit.detectors.seamnet import SeamNet, canary_picture, new_body, placed
 from toolkit.errors import ModelError, UsageError
 from toolkit.training.data import Blends, Folder, default_workers, index_folder
 from toolkit.types import Tick, no_tick
@@ -32,6 +34,7 @@ CHECKPOINT_STEPS = 100
 VALIDATE_STEPS = 400
 VALIDATION_PAIRS = 160
 LABEL_SMOOTHING = 0.02
+GENUINE_ABOVE = 0.05  # share of genuine validation faces above the default threshold
 
 # glibc gives every large activation back to the kernel and pays page faults at each step; raised
 # thresholds made training about five times faster on two cores. They act only when set before the
@@ -67,20 +70,14 @@ def with_allocator() -> None:
 
 def new_network() -> SeamNet:
     """Return SeamNet with the ImageNet body (Apache-2.0), verified by hash and mapped by order."""
-    net = SeamNet()
-    data = models.path("imagenet_lite0")
-    models.load_bytes("imagenet_lite0")  # verifies
+    data = io.BytesIO(models.load_bytes("imagenet_lite0"))
     pretrained = torch.load(data, map_location="cpu", weights_only=True)
-    import timm
-
-    body = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    body = new_body()
     own = body.state_dict()
     if [v.shape for v in own.values()] != [v.shape for v in pretrained.values()]:
-        raise ModelError("the ImageNet weights do not fit the body", data.name)
+        raise ModelError("the ImageNet weights do not fit the body")
     body.load_state_dict(dict(zip(own, pretrained.values(), strict=True)))
-    net.stem = nn.Sequential(body.conv_stem, body.bn1)
-    net.blocks = body.blocks[: len(net.blocks)]
-    return net
+    return SeamNet(body)
 
 
 def learning_rate(step: int, recipe: Recipe) -> float:
@@ -93,7 +90,11 @@ def learning_rate(step: int, recipe: Recipe) -> float:
 
 
 def loss_of(
-    net: nn.Module, pictures: torch.Tensor, tiles: torch.Tensor, usable: torch.Tensor, recipe: Recipe
+    net: nn.Module,
+    pictures: torch.Tensor,
+    tiles: torch.Tensor,
+    usable: torch.Tensor,
+    recipe: Recipe,
 ) -> torch.Tensor:
     """Return the loss of B pairs: pictures (B, 2, 3, S, S) uint8, tiles (B, G, G), usable (B,)."""
     flat = pictures.flatten(0, 1).float().contiguous(memory_format=torch.channels_last)
@@ -121,7 +122,7 @@ class Trainer:
         runtime.limit_threads()
         runtime.seed_all(recipe.seed)
         self.folders = folders
-        self.net = new_network().to(self.device, memory_format=torch.channels_last)
+        self.net = placed(new_network(), self.device)
         self.ema = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
             self.net.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay
@@ -185,14 +186,14 @@ class Trainer:
         r = self.recipe
         self.net.train()
         began, pictures_done, running = time.perf_counter(), 0, 0.0
-        for pictures, tiles, usable in self._batches(default_workers() if workers is None else workers):
+        for batch in self._batches(default_workers() if workers is None else workers):
             tick("train", self.step, r.steps)
             for group in self.optimiser.param_groups:
                 group["lr"] = learning_rate(self.step, r)
             self.optimiser.zero_grad(set_to_none=True)
-            batch = [x.to(self.device) for x in (pictures, tiles, usable)]
-            loss = loss_of(self.net, *batch, r)
-            loss.backward()
+            pictures, tiles, usable = (x.to(self.device) for x in batch)
+            loss = loss_of(self.net, pictures, tiles, usable, r)
+            loss.backward()  # type: ignore[no-untyped-call]  # torch does not say
             nn.utils.clip_grad_norm_(self.net.parameters(), r.clip)
             self.optimiser.step()
             self.step += 1
@@ -211,7 +212,7 @@ class Trainer:
                     entry |= self.validate()
                 self.log.append(entry)
                 self.save()
-                print(json.dumps(entry), flush=True)  # noqa: T201 - the trainer's progress
+                print(json.dumps(entry), flush=True)
 
     def _average(self) -> None:
         # early weights are forgotten quickly, or a short run would average its own beginning
@@ -224,9 +225,9 @@ class Trainer:
 
     def averaged(self) -> SeamNet:
         """Return the averaged network, ready to judge."""
-        net = SeamNet().to(self.device, memory_format=torch.channels_last)
+        net = SeamNet()
         net.load_state_dict(self.ema)
-        return net.eval()
+        return placed(net.eval(), self.device)
 
     @torch.inference_mode()
     def validate(self) -> dict[str, float]:
@@ -238,7 +239,9 @@ class Trainer:
             keep = usable > 0
             z, p = net(pictures[keep].flatten(0, 1).to(self.device).float())
             logits.append(z.unflatten(0, (-1, 2)).cpu().numpy())
-            hits.append(((p.unflatten(0, (-1, 2))[:, 1].cpu() > 0).float() == tiles[keep]).float().mean())
+            hits.append(
+                ((p.unflatten(0, (-1, 2))[:, 1].cpu() > 0).float() == tiles[keep]).float().mean()
+            )
         z = np.concatenate(logits)
         return {
             "val_auc": float((z[:, 1][:, None] > z[:, 0][None]).mean()),
@@ -248,7 +251,7 @@ class Trainer:
         }
 
     @torch.inference_mode()
-    def reference(self) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def reference(self) -> NDArray[np.float32]:
         """Return the median patch map of genuine validation faces: (G, G) float32."""
         data = Blends(self.folders, seed=2, length=VALIDATION_PAIRS, validation=True)
         net = self.averaged()
@@ -256,17 +259,50 @@ class Trainer:
             net(pictures[:, 0].to(self.device).float())[1].cpu().numpy()
             for pictures, _, _ in DataLoader(data, batch_size=8)
         ]
-        return np.median(np.concatenate(maps), axis=0).astype(np.float32)
+        return np.asarray(np.median(np.concatenate(maps), axis=0), np.float32)
 
-    def export(self, out: Path) -> None:
-        """Write the averaged weights and the reference map as safetensors, in one step."""
-        tensors = {k: v.detach().cpu().contiguous() for k, v in self.averaged().state_dict().items()}
+    @torch.inference_mode()
+    def genuine_logits(self) -> NDArray[np.float32]:
+        """Return the logits of genuine validation faces."""
+        data = Blends(self.folders, seed=3, length=VALIDATION_PAIRS, validation=True)
+        net = self.averaged()
+        return np.concatenate(
+            [
+                net(pictures[:, 0].to(self.device).float())[0].cpu().numpy()
+                for pictures, _, _ in DataLoader(data, batch_size=8)
+            ]
+        )
+
+    def export(self, out: Path, *, threshold: float | None = None) -> None:
+        """Write the averaged weights as safetensors, and the card's facts as JSON beside them.
+
+        Parameters
+        ----------
+        threshold
+            Logit from which the detector says forged; None = the value that 5 % of the genuine
+            validation faces exceed.
+        """
+        net = self.averaged()
+        tensors = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
         tensors["reference"] = torch.from_numpy(self.reference())
-        note = {"recipe": json.dumps(asdict(self.recipe)), "log": json.dumps(self.log)}
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part = out.with_suffix(".part")
-        save_file(tensors, part, metadata=note)
-        part.replace(out)
+        data = save(tensors, metadata={"recipe": json.dumps(asdict(self.recipe))})
+        if threshold is None:
+            threshold = float(np.quantile(self.genuine_logits(), 1 - GENUINE_ABOVE))
+        picture = torch.from_numpy(canary_picture()[None]).permute(0, 3, 1, 2).float()
+        with torch.inference_mode():
+            canary = float(net(picture.to(self.device))[0][0])
+        facts = {
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "threshold": threshold,
+            "canary_logit": canary,
+            "recipe": asdict(self.recipe),
+            "steps_done": self.step,
+            "log": self.log,
+            "pictures": [len(f.photos) for f in self.folders],
+        }
+        models.write_atomically(out, data)
+        text = json.dumps(facts, indent=1) + "\n"
+        models.write_atomically(out.with_suffix(".json"), text.encode())
 
 
 def train(
@@ -277,6 +313,7 @@ def train(
     *,
     device: str = "auto",
     workers: int | None = None,
+    threshold: float | None = None,
     tick: Tick = no_tick,
 ) -> Trainer:
     """Train SeamNet on folders of genuine faces and write its weights.
@@ -287,13 +324,15 @@ def train(
         Folders of pictures, one face each, and how often each folder is drawn. Identities are told
         apart by file names: ``Name_0001.jpg`` and ``Name_0002.jpg`` are one person.
     out
-        Weights, ``.safetensors``.
+        Weights, ``.safetensors``; the card's facts go beside them, ``.json``.
     work
         Folder for checkpoints and the face index; the same command resumes from it.
+    threshold
+        Logit from which the detector says forged; None = from genuine validation faces.
     """
     folders = [index_folder(p, work, weight=w, tick=tick) for p, w in faces]
     trainer = Trainer(folders, work, recipe, device=device)
     trainer.resume()
     trainer.run(workers=workers, tick=tick)
-    trainer.export(out)
+    trainer.export(out, threshold=threshold)
     return trainer

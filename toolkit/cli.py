@@ -1,0 +1,292 @@
+"""``python -m toolkit ...``: the same calls as the notebooks make.
+
+Exit codes: 0 = done (a verdict or an abstention), 2 = usage, 3 = input refused, 4 = the
+installation is not in order, 130 = cancelled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from toolkit import __version__, _i18n
+from toolkit.errors import (
+    Cancelled,
+    DetectorError,
+    FetchError,
+    ModelError,
+    ToolkitError,
+    UsageError,
+    VideoError,
+)
+from toolkit.runtime import DEVICES
+from toolkit.types import Sampling
+
+EXIT_USAGE, EXIT_REFUSED, EXIT_INSTALLATION, EXIT_CANCELLED = 2, 3, 4, 130
+FRAMES_MIN, FRAMES_MAX = 16, 400
+
+_EXITS: tuple[tuple[type[ToolkitError], str, int], ...] = (
+    (VideoError, "refused", EXIT_REFUSED),
+    (UsageError, "usage", EXIT_USAGE),
+    (DetectorError, "usage", EXIT_USAGE),
+    (ModelError, "installation", EXIT_INSTALLATION),
+    (FetchError, "installation", EXIT_INSTALLATION),
+    (ToolkitError, "error", 1),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        return EXIT_USAGE
+    # SIGTERM should clean up like Ctrl+C does: child processes and partial files go
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return int(options.run(options) or 0)
+    except (Cancelled, KeyboardInterrupt):
+        print("cancelled", file=sys.stderr)
+        return EXIT_CANCELLED
+    except ToolkitError as error:
+        word, code = next((w, c) for kind, w, c in _EXITS if isinstance(error, kind))
+        print(f"{word}: {error}", file=sys.stderr)
+        return code
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+class _Progress:
+    """One line on a terminal, rewritten in place; silent when nobody watches."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+        self._shown = False
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if not sys.stderr.isatty() or (done < total and now - self._last < 0.2):
+            return
+        self._last, self._shown = now, True
+        print(f"\r\x1b[K{stage} {done} of {total}", end="", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m toolkit", description="Doorzicht")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        return sub
+
+    sub = command("analyse", _analyse, "judge a video and show what drove the verdict")
+    sub.add_argument("video", type=Path)
+    sub.add_argument(
+        "--out", type=Path, required=True, help="folder for report.json and report.html"
+    )
+    sub.add_argument("--detector", default="seamnet")
+    sub.add_argument("--device", choices=DEVICES, default="auto")
+    sub.add_argument("--frames", type=_frames, help="moments per person; default: by length")
+    sub.add_argument("--no-explain", action="store_true", help="verdict only")
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--language", choices=_i18n.LANGUAGES, default=_i18n.language())
+
+    sub = command("benchmark", _benchmark, "run detectors over labelled clips")
+    sub.add_argument("clips", type=Path, help="CSV: path, label, method, dataset, scene, ...")
+    sub.add_argument("--out", type=Path, required=True, help="JSON file")
+    sub.add_argument("--detectors", default="seamnet", help="names, separated by commas")
+    sub.add_argument("--device", choices=DEVICES, default="auto")
+    sub.add_argument("--frames", type=_frames)
+    sub.add_argument("--seed", type=int, default=0)
+
+    sub = command("plant", _plant, "forge a known region of a clip for a known time")
+    sub.add_argument("clip", type=Path)
+    sub.add_argument("--out", type=Path, required=True, help="H.264 file to write")
+    sub.add_argument("--regions", required=True, help="names, separated by commas")
+    sub.add_argument("--from", dest="start", type=float, required=True, metavar="SECONDS")
+    sub.add_argument("--to", dest="end", type=float, required=True, metavar="SECONDS")
+    sub.add_argument("--kind", default="blend")
+    sub.add_argument("--strength", type=float, default=1.0)
+    sub.add_argument("--seed", type=int, default=0)
+
+    sub = command("train", _train, "train SeamNet from folders of genuine faces")
+    sub.add_argument(
+        "--faces",
+        action="append",
+        required=True,
+        metavar="DIR[:WEIGHT]",
+        help="folder of pictures with one face each, and how often it is drawn; may be repeated",
+    )
+    sub.add_argument("--out", type=Path, default=Path("runs/seamnet.safetensors"))
+    sub.add_argument("--work", type=Path, default=Path("runs/train"), help="checkpoints; resumes")
+    sub.add_argument("--steps", type=int)
+    sub.add_argument("--pairs", type=int, help="training pairs per step")
+    sub.add_argument("--seed", type=int)
+    sub.add_argument("--workers", type=int)
+    sub.add_argument("--threshold", type=float, help="default: from genuine validation faces")
+    sub.add_argument("--device", choices=DEVICES, default="auto")
+
+    sub = command("speed", _speed, "measure seconds per stage and memory of the process tree")
+    sub.add_argument("clip", type=Path, nargs="?", help="default: the sample cap12_edit")
+    sub.add_argument("--runs", type=int, default=3)
+    sub.add_argument("--device", choices=DEVICES, default="auto")
+    sub.add_argument("--out", type=Path, help="JSON file")
+
+    command("doctor", _doctor, "tell what is installed and whether it is in order")
+    return parser
+
+
+def _frames(text: str) -> int:
+    number = int(text)
+    if not FRAMES_MIN <= number <= FRAMES_MAX:
+        msg = f"{number} is not between {FRAMES_MIN} and {FRAMES_MAX}"
+        raise argparse.ArgumentTypeError(msg)
+    return number
+
+
+def _write_json(path: Path, content: Any) -> None:
+    from toolkit.media import atomic_write
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def _analyse(options: argparse.Namespace) -> int:
+    from toolkit import analysis, figures
+    from toolkit.report import html
+
+    _i18n.set_language(options.language)
+    out: Path = options.out
+    if out.exists() and not out.is_dir():
+        raise UsageError("--out is not a folder", str(out), "Name a folder.")
+    progress = _Progress()
+    try:
+        report = analysis.analyse(
+            options.video,
+            detector=options.detector,
+            device=options.device,
+            sampling=Sampling(frames=options.frames),
+            explain=not options.no_explain,
+            seed=options.seed,
+            tick=progress,
+        )
+    finally:
+        progress.close()
+    out.mkdir(parents=True, exist_ok=True)
+    _write_json(out / "report.json", analysis.to_dict(report))
+    _write_json(out / "run.json", analysis.run_facts(report))
+    html.write(report, out / "report.html")
+    print(figures.verdict_sentence(report))
+    return 0
+
+
+def _benchmark(options: argparse.Namespace) -> int:
+    from toolkit.evaluation import verdicts
+
+    progress = _Progress()
+    try:
+        result = verdicts.benchmark(
+            verdicts.read_list(options.clips),
+            detectors=[n for n in options.detectors.split(",") if n],
+            device=options.device,
+            sampling=Sampling(frames=options.frames),
+            seed=options.seed,
+            tick=progress,
+        )
+    finally:
+        progress.close()
+    _write_json(options.out, result)
+    print(verdicts.table(result))
+    return 0
+
+
+def _plant(options: argparse.Namespace) -> int:
+    from toolkit.forge.plant import plant
+
+    progress = _Progress()
+    try:
+        truth = plant(
+            options.clip,
+            options.out,
+            regions=[r for r in options.regions.split(",") if r],
+            start_s=options.start,
+            end_s=options.end,
+            kind=options.kind,
+            strength=options.strength,
+            seed=options.seed,
+            tick=progress,
+        )
+    finally:
+        progress.close()
+    print(
+        f"{options.out}: {truth.frames} frames forged, {truth.start_s:.2f} to {truth.end_s:.2f} s"
+    )
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from toolkit.training import train
+
+    train.with_allocator()
+    faces = []
+    for text in options.faces:
+        folder, colon, weight = text.rpartition(":")
+        # a drive letter also ends with a colon: only a number behind it is a weight
+        if colon and weight.replace(".", "", 1).isdigit():
+            faces.append((Path(folder), float(weight)))
+        else:
+            faces.append((Path(text), 1.0))
+    given = {"steps": options.steps, "pairs": options.pairs, "seed": options.seed}
+    recipe = replace(train.Recipe(), **{k: v for k, v in given.items() if v is not None})
+    train.train(
+        faces,
+        options.out,
+        options.work,
+        recipe,
+        device=options.device,
+        workers=options.workers,
+        threshold=options.threshold,
+    )
+    print(options.out)
+    return 0
+
+
+def _speed(options: argparse.Namespace) -> int:
+    from toolkit import samples
+    from toolkit.evaluation import speed
+
+    clip = options.clip or samples.path("cap12_edit")
+    result = speed.measure(clip, runs=options.runs, device=options.device)
+    for row in result["runs"]:
+        stages = ", ".join(f"{k} {v:.2f}" for k, v in row["stages"].items())
+        print(f"{row['total_s']:.2f} s, {row['peak_mb']:.0f} MB ({stages})")
+    print(f"median {result['median_total_s']:.2f} s, peak {result['peak_mb']:.0f} MB")
+    if options.out:
+        _write_json(options.out, result)
+    return 0
+
+
+def _doctor(_options: argparse.Namespace) -> int:
+    from toolkit.evaluation import doctor
+
+    lines, healthy = doctor.examine()
+    print("\n".join(lines))
+    return 0 if healthy else EXIT_INSTALLATION

@@ -1,0 +1,1 @@
+"""Measure: verdicts on labelled clips, and what an analysis costs."""

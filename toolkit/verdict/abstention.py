@@ -1,0 +1,209 @@
+"""When no verdict is given, and why: no verdict beats a wrong one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from toolkit.errors import UsageError
+from toolkit.types import FaceCrops, FaceTrack, Verdict
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where the detector has nothing to say. All are start values, to be fitted on real clips.
+
+    Attributes
+    ----------
+    moments
+        Fewest usable moments of a track, at least 1.
+    face_px
+        Smallest median width of the face oval, in source pixels.
+    presence
+        Smallest median presence of the face mesh, 0..1.
+    yaw_deg, yaw_part
+        A moment is turned away above `yaw_deg`; at most `yaw_part` of the moments may be.
+    padding
+        Largest median share of the crop outside the frame, 0..1.
+    sharpness
+        Smallest median variance of the Laplacian (face at 128 px); to become the first
+        percentile of the training faces.
+    """
+
+    moments: int = 8
+    face_px: float = 64.0
+    presence: float = 0.5
+    yaw_deg: float = 45.0
+    yaw_part: float = 0.5
+    padding: float = 0.10
+    sharpness: float = 8.0
+
+    def __post_init__(self) -> None:
+        if self.moments < 1:
+            raise UsageError(
+                "a verdict needs a moment", f"moments = {self.moments}", "Use 1 or more."
+            )
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """One way to abstain: `measure` must not be below (or, if `above`, above) its limit."""
+
+    code: str
+    measure: Callable[[FaceTrack, FaceCrops, Limits], float]
+    limit: Callable[[Limits], float]
+    text: str
+    above: bool = False
+    percent: bool = False
+    digits: int = 0
+
+    def reason(self, track: FaceTrack, crops: FaceCrops, limits: Limits) -> str | None:
+        """Return why the track fails, or None. A value that is not a number fails."""
+        value, limit = self.measure(track, crops, limits), self.limit(limits)
+        if value <= limit if self.above else value >= limit:
+            return None
+        unit = 100.0 if self.percent else 1.0
+        shown = "unknown"
+        if math.isfinite(value):  # rounded away from the limit: never "64 px, below 64 px"
+            step = 10.0**-self.digits
+            away = math.ceil if self.above else math.floor
+            shown = f"{away(round(value * unit / step, 6)) * step:.{self.digits}f}"
+        return self.text.format(value=shown, limit=f"{limit * unit:g}", yaw=f"{limits.yaw_deg:g}")
+
+
+_RULES = (
+    _Rule(
+        "too_few_frames",
+        lambda track, crops, limits: len(track.pts),
+        lambda limits: limits.moments,
+        "There are too few frames with a usable face: {value}, where at least {limit} are needed.",
+    ),
+    _Rule(
+        "face_too_small",
+        lambda track, crops, limits: float(np.median(crops.face_width)),
+        lambda limits: limits.face_px,
+        "The face is too small: its median width is {value} px, below the limit of {limit} px.",
+        digits=1,
+    ),
+    _Rule(
+        "weak_mesh",
+        lambda track, crops, limits: float(np.median(track.presence)),
+        lambda limits: limits.presence,
+        "The face mesh is too uncertain: its median presence is {value}, below the limit of "
+        "{limit}.",
+        digits=2,
+    ),
+    _Rule(
+        "pose",
+        lambda track, crops, limits: float(np.mean(np.abs(track.pose[:, 0]) > limits.yaw_deg)),
+        lambda limits: limits.yaw_part,
+        "The face is turned too far: more than {yaw}° in {value} % of its moments, above the limit "
+        "of {limit} %.",
+        above=True,
+        percent=True,
+    ),
+    _Rule(
+        "cut_off",
+        lambda track, crops, limits: float(np.median(crops.padding)),
+        lambda limits: limits.padding,
+        "The face is cut off by the edge of the picture: {value} % of its median crop lies "
+        "outside, above the limit of {limit} %.",
+        above=True,
+        percent=True,
+        digits=1,
+    ),
+    _Rule(
+        "low_quality",
+        lambda track, crops, limits: float(np.median(crops.sharpness)),
+        lambda limits: limits.sharpness,
+        "The picture quality is too low: its median sharpness is {value}, below the limit of "
+        "{limit}.",
+        digits=1,
+    ),
+)
+"""In this order; the first that applies is the reason."""
+
+
+def judge(
+    logit: float | None,
+    threshold: float,
+    *,
+    track: FaceTrack,
+    crops: FaceCrops,
+    limits: Limits | None = None,
+    log10_lr: float | None = None,
+    lr_bounds: tuple[float, float] | None = None,
+) -> Verdict:
+    """Give one person's verdict, or abstain with a reason.
+
+    Parameters
+    ----------
+    logit
+        Aggregated fake logit of the track; None when nothing could be scored.
+    threshold
+        At or above it the detector calls the track forged.
+    track, crops
+        What the logit was made from: N moments each.
+    limits
+        Where to abstain; None for the start values.
+    log10_lr, lr_bounds
+        Calibrated likelihood ratio and its bounds, passed on unless the verdict abstains.
+
+    Returns
+    -------
+    Verdict
+        With `abstained`, one `reason` naming value and limit, and a `reason_code` out of
+        ``too_few_frames``, ``face_too_small``, ``weak_mesh``, ``pose``, ``cut_off``,
+        ``low_quality`` and ``no_score`` (a logit that is None or not finite), tried in this
+        order. An abstained verdict keeps its logit and gives no likelihood ratio.
+    """
+    limits = limits or Limits()
+    if logit is not None and not math.isfinite(logit):
+        logit = None
+    for rule in _RULES:
+        if reason := rule.reason(track, crops, limits):
+            return _abstain(logit, threshold, reason, rule.code)
+    if logit is None:
+        return _abstain(None, threshold, "The detector gave no usable score.", "no_score")
+    return Verdict(logit, threshold, log10_lr, lr_bounds)
+
+
+def clip_verdict(
+    results: Sequence[tuple[str, Verdict]], threshold: float, *, frames_read: int
+) -> tuple[Verdict, str | None]:
+    """Give the clip's verdict and the person whose track it comes from.
+
+    One forged person makes a forged clip, so the highest logit among the tracks that have a
+    verdict speaks, also when another track abstained.
+
+    Parameters
+    ----------
+    results
+        Person and verdict of each track, in order of screen time.
+    threshold
+        The detector's threshold, for a clip without a face.
+    frames_read
+        Number of frames looked at, for the reason when there is no face.
+
+    Returns
+    -------
+    tuple of Verdict and str or None
+        The person is None when every track abstained (the verdict is then that of the first
+        track) and when there is no track (``reason_code`` ``"no_face"``).
+    """
+    if not results:
+        frames = "1 frame" if frames_read == 1 else f"{frames_read} frames"
+        reason = f"There is no face in the {frames} looked at."
+        return _abstain(None, threshold, reason, "no_face"), None
+    given = [(v.logit, p, v) for p, v in results if not v.abstained and v.logit is not None]
+    if not given:
+        return results[0][1], None
+    _, person, verdict = max(given, key=lambda entry: entry[0])
+    return verdict, person
+
+
+def _abstain(logit: float | None, threshold: float, reason: str, code: str) -> Verdict:
+    return Verdict(logit, threshold, abstained=True, reason=reason, reason_code=code)
