@@ -39,3 +39,47 @@ def face_models() -> None:
     for name in ("face_detector", "face_mesh"):
         if not models.path(name).is_file():
             pytest.skip("face models are not here (run: python start.py setup)")
+
+
+@pytest.fixture(scope="session")
+def sample(face_models):
+    """Return a function that gives the path of a sample clip, or skips when it is not here."""
+    from toolkit import samples
+    from toolkit.errors import ToolkitError
+
+    def find(name: str) -> Path:
+        try:
+            return samples.path(name)
+        except ToolkitError as error:
+            pytest.skip(str(error))
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def story(sample, tmp_path_factory) -> Path:
+    """Return a made-up clip: person A speaks for 5 s, cut, person B, planted, speaks for 5 s."""
+    from toolkit import media
+    from toolkit.forge.plant import plant
+
+    folder = tmp_path_factory.mktemp("story")
+    plant(
+        sample("cap12_edit"),
+        folder / "b.mp4",
+        regions=["mouth", "nose", "left_eye", "right_eye"],
+        start_s=0,
+        end_s=9,
+        keep=(24, 29),
+    )
+    pictures = []
+    for path, start in ((sample("franck"), 20.0), (folder / "b.mp4", 0.0)):
+        video = media.probe(path)
+        times = start + np.arange(125) / 25
+        indices = np.unique(np.searchsorted(video.pts, times[times <= video.pts[-1]]))
+        pictures += [
+            cv2.resize(frame.rgb, (400, 300), interpolation=cv2.INTER_LINEAR)
+            for frame in media.read(video, indices)
+        ]
+    out = folder / "story.mp4"
+    media.write_h264(out, pictures, np.arange(len(pictures)) / 25)
+    return out

@@ -168,8 +168,7 @@ def _write_json(path: Path, content: Any) -> None:
 
 
 def _analyse(options: argparse.Namespace) -> int:
-    from toolkit import analysis, figures
-    from toolkit.report import html
+    from toolkit import analysis
 
     _i18n.set_language(options.language)
     out: Path = options.out
@@ -188,6 +187,9 @@ def _analyse(options: argparse.Namespace) -> int:
         )
     finally:
         progress.close()
+    from toolkit import figures  # only now: a refusal should not wait for the chart library
+    from toolkit.report import html
+
     out.mkdir(parents=True, exist_ok=True)
     _write_json(out / "report.json", analysis.to_dict(report))
     _write_json(out / "run.json", analysis.run_facts(report))

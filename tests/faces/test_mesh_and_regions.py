@@ -137,7 +137,7 @@ def test_similarity_transform_is_exact():
 def test_iou_of_apart_and_same():
     box = np.array([1.0, 2, 3, 4])
     assert iou(box, box) == 1.0
-    assert iou(box, box + (10, 0, 0, 0)) == 0.0
+    assert iou(box, box + np.array([10.0, 0, 0, 0])) == 0.0
     assert iou(box, np.zeros(4)) == 0.0
 
 

@@ -22,7 +22,7 @@ from toolkit.errors import ModelError
 from toolkit.faces.crops import CropCollector
 from toolkit.faces.detect import Detection, FaceDetector, iou
 from toolkit.faces.identity import HEIGHT_MIN, SAME_PERSON_MIN, Identity
-from toolkit.faces.mesh import FaceMesh, head_pose
+from toolkit.faces.mesh import SURE_SCORE, FaceMesh, head_pose
 from toolkit.types import FaceCrops, FaceTrack, Notice, Sampling, Tick, Video, no_tick
 
 LINK_IOU = 0.3
@@ -150,11 +150,12 @@ class FaceReader:
     def scan(self, video: Video, sampling: Sampling, *, tick: Tick = no_tick) -> Scan:
         """Look through the video for persons and cuts.
 
-        When no face is found upright, a few moments are tried in quarter turns (phone videos whose
-        rotation flag was lost).
+        When no face is found upright, or none surely, a few moments are tried in quarter turns
+        (phone videos whose rotation flag was lost).
         """
         result = self._scan_upright(video, sampling, tick)
-        if result.persons:
+        scores = [f.score for p in result.persons for t in p.tracklets for f in t.found]
+        if max(scores, default=0.0) >= SURE_SCORE:
             return result
         turns = self._best_turn(video)
         if not turns:
@@ -238,11 +239,11 @@ class FaceReader:
         return self.identity(rgb, found.points)
 
     def _best_turn(self, video: Video) -> int:
-        """Return the quarter turns clockwise that show the best face; 0 when none does."""
+        """Return the quarter turns clockwise that show the best face; 0 for none."""
         few = nearest_frames(video, np.linspace(video.pts[0], video.pts[-1], 6)[1:-1])
         best = (0.0, 0)
         for frame in media.read(video, few, stage="scan"):
-            for turns in (1, 2, 3):
+            for turns in range(4):
                 rgb = np.ascontiguousarray(np.rot90(frame.rgb, -turns))
                 for found in self.detector(rgb):
                     if self.mesh(rgb, found) is not None:

@@ -178,7 +178,12 @@ class Trainer:
         data = Blends(self.folders, seed=r.seed, length=r.steps * r.pairs)
         rest = Subset(data, range(self.step * r.pairs, len(data)))
         yield from DataLoader(
-            rest, batch_size=r.pairs, num_workers=workers, prefetch_factor=4 if workers else None
+            rest,
+            batch_size=r.pairs,
+            num_workers=workers,
+            prefetch_factor=4 if workers else None,
+            # a loader draws a seed when it starts: from here, so that a resumed run draws alike
+            generator=torch.Generator().manual_seed(r.seed),
         )
 
     def run(self, *, workers: int | None = None, tick: Tick = no_tick) -> None:
@@ -209,7 +214,8 @@ class Trainer:
                 }
                 running = 0.0
                 if self.step % VALIDATE_STEPS == 0 or self.step == r.steps:
-                    entry |= self.validate()
+                    with torch.random.fork_rng():  # the networks made here draw their first weights
+                        entry |= self.validate()
                 self.log.append(entry)
                 self.save()
                 print(json.dumps(entry), flush=True)

@@ -1,0 +1,217 @@
+"""The whole road, with a detector whose answer is known and with the bundled one."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from toolkit import analysis, media
+from toolkit.detectors.base import Card, InputSpec
+from toolkit.errors import Cancelled, VideoError
+from toolkit.faces.detect import FaceDetector
+from toolkit.faces.mesh import FaceMesh
+from toolkit.faces.tracks import FaceReader
+from toolkit.forge.selfblend import region_mask
+from toolkit.types import PLAYERS, Evidence, PatchHead, Sampling
+
+GREEN = (0, 255, 0)
+
+
+class GreenDetector:
+    """Calls a tile forged by its share of pure green: a detector with a closed-form answer."""
+
+    card = Card("green", "test", "0" * 64, 0.0, "none", ())
+    spec = InputSpec(size=224, margin=0.125)
+    device = "cpu"
+
+    def evidence(self, crops, *, tick=lambda *_: None):
+        tick("detect", 0, 1)
+        rgb = crops.rgb.astype(int)
+        green = (rgb[..., 1] > 180) & (rgb[..., 0] < 90) & (rgb[..., 2] < 90)
+        n = len(green)
+        tiles = green.reshape(n, 14, 16, 14, 16).mean(axis=(2, 4)).astype(np.float32)
+        patches = 8 * tiles - 2
+        reference = np.full((14, 14), -2, np.float32)
+        logits = np.log(np.exp(4 * patches.astype(float)).mean(axis=(1, 2))) / 4
+        spans = np.stack([np.arange(n)] * 2, axis=1)
+        return Evidence(
+            logits.astype(np.float32), spans, patches, PatchHead(4.0, 1.0, 0.0, reference)
+        )
+
+
+@pytest.fixture(scope="module")
+def green_mouth(sample, tmp_path_factory):
+    """Return a clip of 8 s whose mouth is painted green from 3.0 to 5.0 s."""
+    video = media.probe(sample("cap12_edit"))
+    detector, mesh = FaceDetector(), FaceMesh()
+    pictures = []
+    for frame in media.read(video, np.arange(200)):
+        rgb = frame.rgb
+        if 75 <= frame.index <= 125:
+            points = mesh(rgb, detector(rgb)[0]).points
+            rgb = np.where(
+                region_mask(points, rgb.shape[:2], ["mouth"], grow=1.0)[..., None] > 0, GREEN, rgb
+            )
+        pictures.append(rgb.astype(np.uint8))
+    out = tmp_path_factory.mktemp("green") / "green.mp4"
+    media.write_h264(out, pictures, np.arange(200) / 25, crf=12)
+    return out
+
+
+def overlap(a, b, c, d):
+    """Return the intersection over union of two stretches of time."""
+    return max(0.0, min(b, d) - max(a, c)) / (max(b, d) - min(a, c))
+
+
+def test_planted_detector_is_read_exactly(green_mouth):
+    report = analysis.analyse(green_mouth, detector=GreenDetector())
+    (track,) = report.tracks
+    assert track.verdict.is_fake
+    assert report.speaks == "A"
+    (interval,) = track.explanation.intervals
+    assert overlap(interval.start_s, interval.end_s, 3.0, 5.0) > 0.9
+    shares = dict(zip(PLAYERS, track.explanation.region_shares, strict=True))
+    assert shares["mouth"] > 0.9 * sum(shares.values())
+    for name in ("left_eye", "right_eye", "forehead", "contour", "background"):
+        assert shares[name] == pytest.approx(0, abs=1e-12), name
+    inside = (track.track.pts >= 3.0) & (track.track.pts <= 5.0)
+    assert track.explanation.frame_shares[~inside] == pytest.approx(0, abs=1e-9)
+    shown = [inside[k.position] for k in track.key_frames]
+    assert sum(shown) >= 3
+
+
+def check_ledger(report):
+    """Recompute every sum that `report.json` promises."""
+    for track in report["tracks"]:
+        shares = [f["share"] for f in track["frames"]]
+        total = track["reference"]["logit"] + sum(shares)
+        assert total == pytest.approx(track["verdict"]["logit"], abs=1e-6)
+        assert abs(track["residual"]) < 1e-6
+        for row, rest, share in zip(track["shares"], track["unsplit"], shares, strict=True):
+            assert sum(row) + rest == pytest.approx(share, abs=1e-6)
+        regions = np.sum(track["shares"], axis=0)
+        assert [r["share"] for r in track["regions"]] == pytest.approx(regions.tolist(), abs=1e-9)
+        assert [r["name"] for r in track["regions"]] == report["players"] == list(PLAYERS)
+
+
+def test_report_adds_up_and_repeats(sample):
+    path = sample("planted_cap12")
+    texts = [
+        json.dumps(analysis.to_dict(analysis.analyse(path, device="cpu")), allow_nan=False)
+        for _ in range(2)
+    ]
+    assert texts[0] == texts[1]
+    report = json.loads(texts[0])
+    check_ledger(report)
+    assert report["schema"] == "doorzicht.report/1"
+    assert set(report["video"]) == {
+        *("path", "sha256", "bytes", "width", "height", "duration_s", "codec"),
+        *("frames_declared", "frames_read"),
+    }
+    assert {"seed", "device", "sampling", "aggregate", "detector"} <= set(report["settings"])
+    assert report["settings"]["aggregate"]["k"] >= 3
+    assert report["verdict"]["track"] in {t["id"] for t in report["tracks"]} | {None}
+
+
+def test_no_explain_leaves_nulls(sample):
+    report = analysis.to_dict(
+        analysis.analyse(
+            sample("planted_cap12"), device="cpu", explain=False, sampling=Sampling(frames=16)
+        )
+    )
+    (track,) = report["tracks"]
+    assert track["shares"] is None
+    assert track["frames"][0]["share"] is None
+    assert track["verdict"]["logit"] is not None
+
+
+def test_story_has_two_persons(story):
+    """Person A is genuine: whatever is said of B, A is not called forged."""
+    report = analysis.analyse(story, device="cpu")
+    assert [t.track.person for t in report.tracks] == ["A", "B"] or len(report.tracks) == 2
+    first, second = sorted(report.tracks, key=lambda t: t.track.pts[0])
+    assert first.track.pts[-1] < 5.1
+    assert second.track.pts[0] > 4.9
+    assert not first.verdict.is_fake
+    assert any(n.code == "cut" and abs(n.at_s - 5.0) < 0.3 for n in report.notices)
+
+
+def test_same_person_across_a_cut_is_one_track(sample, tmp_path):
+    video = media.probe(sample("cap12_edit"))
+    part = [f.rgb for f in media.read(video, np.arange(60))]
+    part += [
+        np.ascontiguousarray(f.rgb[20:280, 20:380]) for f in media.read(video, np.arange(600, 660))
+    ]
+    part = [cv2.resize(p, (400, 300)) for p in part]
+    middle = [np.full((300, 400, 3), 30, np.uint8)] * 50
+    media.write_h264(tmp_path / "cut.mp4", part[:60] + middle + part[60:], np.arange(170) / 25)
+    scan = FaceReader().scan(media.probe(tmp_path / "cut.mp4"), Sampling())
+    (person,) = scan.persons
+    assert len(person.tracklets) == 2
+    assert scan.without_face > 0
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_turned_video_is_righted(sample, tmp_path, turns):
+    video = media.probe(sample("cap12_edit"))
+    pictures = [np.rot90(f.rgb, turns) for f in media.read(video, np.arange(0, 100))]
+    path = tmp_path / "turned.mp4"
+    media.write_h264(path, [np.ascontiguousarray(p) for p in pictures], np.arange(100) / 25)
+    report = analysis.analyse(path, detector=GreenDetector())
+    assert any(n.code == "turned" for n in report.notices)
+    (track,) = report.tracks
+    assert np.abs(track.track.pose[:, 2]).max() < 30
+
+
+def test_no_face_abstains(tmp_path):
+    media.write_h264(
+        tmp_path / "black.mp4", [np.zeros((120, 160, 3), np.uint8)] * 60, np.arange(60) / 25
+    )
+    report = analysis.analyse(tmp_path / "black.mp4", detector=GreenDetector())
+    assert report.verdict.abstained
+    assert report.verdict.reason_code == "no_face"
+    assert report.tracks == ()
+    json.dumps(analysis.to_dict(report), allow_nan=False)
+
+
+def test_single_frame_abstains(sample, tmp_path):
+    video = media.probe(sample("cap12_edit"))
+    (frame,) = media.read(video, np.array([0]))
+    media.write_h264(tmp_path / "one.mp4", [frame.rgb], np.zeros(1))
+    report = analysis.analyse(tmp_path / "one.mp4", detector=GreenDetector())
+    assert report.verdict.reason_code == "too_few_frames"
+
+
+def test_cancel_in_every_stage(green_mouth):
+    stages = set()
+
+    def note(stage, done, total):
+        stages.add(stage)
+
+    few = Sampling(scan_per_second=1, frames=16)
+    analysis.analyse(green_mouth, detector=GreenDetector(), sampling=few, tick=note)
+    assert {"hash", "scan", "faces", "detect", "explain"} <= stages
+    for wanted in sorted(stages):
+
+        def stop(stage, done, total, wanted=wanted):
+            if stage == wanted:
+                raise Cancelled
+
+        with pytest.raises(Cancelled):
+            analysis.analyse(green_mouth, detector=GreenDetector(), sampling=few, tick=stop)
+
+
+def test_file_changed_during_the_run_is_refused(green_mouth, tmp_path):
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(green_mouth.read_bytes())
+
+    def meddle(stage, done, total):
+        if stage == "detect":
+            with copy.open("ab") as file:
+                file.write(b"x")
+
+    with pytest.raises(VideoError):
+        analysis.analyse(copy, detector=GreenDetector(), tick=meddle)

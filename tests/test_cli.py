@@ -1,0 +1,131 @@
+"""Commands that others script against: exit codes, one line on stderr, files written."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from toolkit import cli
+
+
+def run(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "toolkit", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        **options,
+    )
+
+
+def test_analyse_writes_what_it_promises(sample, tmp_path):
+    done = run("analyse", sample("planted_cap12"), "--out", tmp_path / "out", "--frames", 16)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.strip().splitlines()) == 1
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert len(report["tracks"][0]["frames"]) == 16
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["seconds"]["scan"] > 0
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert report["video"]["sha256"] in page
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "word"),
+    [
+        ("empty.mp4", b"", "empty"),
+        ("text.mp4", b"just text, no video\n" * 20, "not a video"),
+        ("page.mp4", b"<!doctype html><html>gone</html>", "HTML"),
+        ("missing.mp4", None, ""),
+    ],
+)
+def test_refused_input(tmp_path, capsys, name, content, word):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    assert cli.main(["analyse", str(path), "--out", str(tmp_path / "out")]) == 3
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert word.lower() in lines[0].lower()
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["directory", "fifo", "address"])
+def test_refused_kinds_of_path(tmp_path, capsys, kind):
+    path = str(tmp_path)
+    if kind == "fifo":
+        path = str(tmp_path / "fifo.mp4")
+        os.mkfifo(path)
+    if kind == "address":
+        path = "https://example.org/clip.mp4"
+    assert cli.main(["analyse", path, "--out", str(tmp_path / "out")]) == 3
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_usage_errors(tmp_path, capsys):
+    assert cli.main([]) == 2
+    for wrong in (["analyse"], ["analyse", "x", "--out", "y", "--frames", "3"], ["fly"]):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(wrong)
+        assert stop.value.code == 2
+    clips = tmp_path / "clips.csv"
+    clips.write_text("path,label\na.mp4,perhaps\n")
+    assert cli.main(["benchmark", str(clips), "--out", str(tmp_path / "x.json")]) == 2
+    assert "perhaps" in capsys.readouterr().err
+
+
+def test_unknown_detector_is_a_usage_error(sample, tmp_path, capsys):
+    arguments = ["analyse", str(sample("carphone_pristine")), "--out", str(tmp_path / "o")]
+    assert cli.main([*arguments, "--detector", "oracle"]) == 2
+
+
+def test_interrupt_stops_at_once_and_leaves_nothing(sample, tmp_path):
+    command = [sys.executable, "-m", "toolkit", "analyse", str(sample("franck"))]
+    process = subprocess.Popen(
+        [*command, "--out", str(tmp_path / "out")],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    time.sleep(4)  # franck takes far longer; whatever stage this hits must stop
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=20)
+    assert process.returncode == 130, complaint
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_network_is_touched(sample, tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise AssertionError("a socket was connected")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    path = sample("carphone_pristine")
+    assert cli.main(["analyse", str(path), "--out", str(tmp_path), "--frames", "16"]) == 0
+
+
+def test_plant_and_its_truth(sample, tmp_path, capsys):
+    from toolkit import media
+
+    out = tmp_path / "planted.mp4"
+    arguments = ["plant", str(sample("carphone_pristine")), "--out", str(out), "--regions", "mouth"]
+    assert cli.main([*arguments, "--from", "1.0", "--to", "2.5"]) == 0
+    truth = json.loads(out.with_suffix(".truth.json").read_text())
+    assert truth["regions"] == ["mouth"]
+    assert 1.0 <= truth["start_s"] < truth["end_s"] <= 2.5
+    assert media.probe(out).sha256 == truth["sha256"]
+    assert cli.main([*arguments, "--from", "2", "--to", "1"]) == 2
+    assert cli.main([*arguments[:-1], "hat", "--from", "1", "--to", "2"]) == 2
+    assert cli.main([*arguments, "--from", "1", "--to", "2", "--kind", "magic"]) == 2
+
+
+def test_doctor_reports(face_models, capsys):
+    assert cli.main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert "canary logit as on its card" in said
+    assert "face_mesh" in said

@@ -1,0 +1,178 @@
+"""The ledger of a track: reference + frame shares = logit, each frame share split over regions.
+
+``logit = reference + sum_t phi[t]`` with exact Shapley shares `phi` of the frames, and
+``phi[t] = sum_r phi[t, r] + unsplit[t]``. A region's number is a **within-frame share**: the
+frame's own exact Shapley shares of its regions, scaled so that they add up to what the frame
+carries in the track. Everything is float64 and in logits.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.errors import ShapeError
+from toolkit.explain import regions
+from toolkit.explain.frames import frame_shares
+from toolkit.explain.intervals import find_intervals
+from toolkit.types import PLAYERS, Aggregate, Evidence, Explanation
+from toolkit.verdict.aggregate import aggregate, drift, frame_logits, patch_logits
+
+__all__ = ["drift", "explain", "frame_logits", "heat", "key_positions"]
+
+UNSPLIT_BELOW = 0.05
+"""A frame whose region shares cancel to less than this part of their sizes stays unsplit."""
+
+Float = NDArray[np.float64]
+
+
+def explain(
+    evidence: Evidence,
+    track_pts: Float,
+    shots: NDArray[np.int64],
+    players: NDArray[np.uint8] | None,
+    *,
+    threshold: float,
+    rule: Aggregate,
+) -> Explanation:
+    """Write the ledger of one track.
+
+    The reference is the logit of the head's reference map; without patch logits it is the
+    threshold, which no face was judged by, and the frames stay unsplit. A frame is split in
+    proportion to its regions' by-construction shares s, unless they cancel
+    (``|sum s| < 0.05 sum |s|``); the rounding remainder goes to `unsplit`.
+
+    Parameters
+    ----------
+    evidence
+        M frames or blocks, on N moments.
+    track_pts : (N,) float64
+        Times of the moments in seconds, increasing.
+    shots : (N,) int64
+        Shot of each moment.
+    players : (N, S, S) uint8 or None
+        Which player each crop pixel belongs to; None leaves the frames unsplit.
+    threshold
+        Logit at which the detector says 'forged'.
+    rule
+        The rule that made the track's logit.
+
+    Returns
+    -------
+    Explanation
+        Its ``reference_logit + frame_shares.sum()`` is ``aggregate(frame_logits(evidence),
+        rule)`` up to `residual`.
+
+    Raises
+    ------
+    ShapeError
+        If shapes do not fit, a number is not finite, or there is no evidence.
+    UsageError
+        If the rule does not fit.
+    """
+    x = frame_logits(evidence)
+    first, last = evidence.spans[:, 0], evidence.spans[:, 1]
+    if not ((first >= 0) & (first <= last) & (last < len(track_pts))).all():
+        have = f"{int(first.min())} to {int(last.max())} of {len(track_pts)}"
+        raise ShapeError("spans lie outside the track", have, "Use positions in the track.")
+    kind, reference, within = "threshold", float(threshold), None
+    if evidence.patches is not None and evidence.head is not None:
+        kind = evidence.head.reference_kind
+        reference = float(patch_logits(evidence.head.reference, evidence.head))
+        if players is not None:
+            covers = _span_cover(evidence, players)
+            within = regions.patch_shares(evidence.patches, covers, evidence.head)
+    phi = frame_shares(x, reference, rule)
+    shares = np.zeros((len(x), len(PLAYERS)))
+    if within is not None:
+        total = within.sum(axis=1)
+        split = np.abs(total) >= UNSPLIT_BELOW * np.abs(within).sum(axis=1)
+        split &= total != 0
+        shares[split] = phi[split, None] * within[split] / total[split, None]
+    return Explanation(
+        reference_kind=kind,
+        reference_logit=reference,
+        reference_valid=reference < threshold,
+        frame_shares=phi,
+        shares=shares,
+        unsplit=phi - shares.sum(axis=1),
+        intervals=find_intervals(
+            x, (track_pts[first] + track_pts[last]) / 2, shots[first], threshold
+        ),
+        residual=math.fsum([aggregate(x, rule), -reference, *(-phi).tolist()]),
+    )
+
+
+def _span_cover(evidence: Evidence, players: NDArray[np.uint8]) -> Float:
+    """Return the mean cover over each span: (M, h * w, R)."""
+    assert evidence.patches is not None
+    if int(evidence.spans.max()) >= len(players):
+        have = f"{len(players)} maps, span up to {int(evidence.spans.max())}"
+        raise ShapeError("a region map is needed for every moment", have)
+    h, w = evidence.patches.shape[1:]
+    return np.stack(
+        [regions.cover(players[a : b + 1], h, w).mean(axis=0) for a, b in evidence.spans.tolist()]
+    )
+
+
+def heat(evidence: Evidence, position: int) -> NDArray[np.float32] | None:
+    """Return the patch share of a frame's evidence: which cells speak for and against.
+
+    ``e_i = exp(tau p_i) - exp(tau ref_i)``, divided by ``sum |e_i|``: in this domain the logit
+    of a patch-additive detector is a plain sum over cells. Positive cells speak for forged, on
+    balance with the reference; the sizes sum to 1. Drawn with a diverging map.
+
+    Parameters
+    ----------
+    evidence
+        With patch logits and a head.
+    position
+        Row of `evidence`; for a detector of single frames, the position in the track.
+
+    Returns
+    -------
+    (h, w) float32 or None
+        In -1..1; all 0 when the frame equals the reference. None when the detector has no
+        patch logits.
+    """
+    if evidence.patches is None or evidence.head is None:
+        return None
+    scaled = evidence.head.tau * evidence.patches[position].astype(np.float64)
+    plain = evidence.head.tau * evidence.head.reference.astype(np.float64)
+    top = max(scaled.max(), plain.max())
+    excess = np.exp(scaled - top) - np.exp(plain - top)
+    size = np.abs(excess).sum()
+    return np.asarray(excess / (size or 1.0), np.float32)
+
+
+def key_positions(
+    explanation: Explanation, n: int = 6, *, pts: Float | None = None
+) -> tuple[int, ...]:
+    """Choose the frames to show: those with the largest shares, spread over time.
+
+    The largest ``|share|`` first, none closer than ``span / (2 n)`` to one already chosen, so
+    that unevenly read or few moments may give fewer than `n`.
+
+    Parameters
+    ----------
+    explanation
+        M frame shares.
+    n
+        Most frames to choose.
+    pts : (M,) float64 or None
+        Their times in seconds; None takes them as evenly spaced.
+
+    Returns
+    -------
+    tuple of int
+        Rows of the explanation, in order of time.
+    """
+    times = np.arange(len(explanation.frame_shares), dtype=np.float64) if pts is None else pts
+    apart = float(np.ptp(times)) / (2 * n)
+    chosen: list[int] = []
+    for row in np.argsort(-np.abs(explanation.frame_shares), kind="stable").tolist():
+        if len(chosen) < n and all(abs(times[row] - times[other]) >= apart for other in chosen):
+            chosen.append(row)
+    return tuple(sorted(chosen))
