@@ -11,6 +11,7 @@ from fractions import Fraction
 import av
 import cv2
 import numpy as np
+from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
@@ -92,7 +93,30 @@ def shift_colour(rgb: Picture, rng: Rng, *, strength: float = 1.0) -> Picture:
 def h264(
     rgb: Picture, crf: int, *, preset: str = "veryfast", drift: tuple[float, float] = (1, 0)
 ) -> Picture:
-    """Return the picture as the last frame of a four-frame H.264 burst.
+    """Return the picture as the last frame of a four-frame H.264 burst; see `burst`."""
+    options = {"crf": str(crf), "preset": preset, "bf": "0", "tune": "zerolatency"}
+    return burst(rgb, "libx264", "h264", options, drift=drift)
+
+
+def mpeg2(rgb: Picture, scale: int, *, drift: tuple[float, float] = (1, 0)) -> Picture:
+    """Return the picture as the last frame of a four-frame MPEG-2 burst.
+
+    `scale` is the quantiser, 2 (fine) to 31. Older broadcasts and laboratory recordings look so.
+    """
+    options = {"qmin": str(scale), "qmax": str(scale), "g": "12"}
+    return burst(rgb, "mpeg2video", "mpeg2video", options, drift=drift)
+
+
+def burst(
+    rgb: Picture,
+    encoder: str,
+    decoder: str,
+    options: dict[str, str],
+    *,
+    drift: tuple[float, float],
+    count: int = 4,
+) -> Picture:
+    """Return the picture as the last frame of a short video of itself.
 
     The last frame is predicted from the ones before, as most frames of a video are. The picture
     moves by `drift` pixels per frame, so that motion compensation has something to do. An odd last
@@ -100,30 +124,36 @@ def h264(
     """
     height, width = rgb.shape[:2]
     padded = cv2.copyMakeBorder(rgb, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
-    encoder = av.CodecContext.create("libx264", "w")
-    encoder.width, encoder.height = padded.shape[1], padded.shape[0]
-    encoder.pix_fmt = "yuv420p"
-    encoder.time_base = Fraction(1, 25)
-    encoder.thread_count = 1
-    encoder.options = {"crf": str(crf), "preset": preset, "bf": "0", "tune": "zerolatency"}
-    decoder = av.CodecContext.create("h264", "r")
-    decoder.thread_count = 1
+    sender, receiver = av.CodecContext.create(encoder, "w"), av.CodecContext.create(decoder, "r")
+    assert isinstance(sender, VideoCodecContext)
+    assert isinstance(receiver, VideoCodecContext)
+    sender.width, sender.height = padded.shape[1], padded.shape[0]
+    sender.pix_fmt = "yuv420p"
+    sender.time_base, sender.framerate = Fraction(1, 25), Fraction(25)
+    sender.thread_count = 1
+    sender.options = options
+    receiver.thread_count = 1
     packets = []
-    count = 4
     for n in range(count):
-        back = count - 1 - n
-        moved = padded
+        moved, back = padded, count - 1 - n
         if back:
             move = np.array([[1, 0, -drift[0] * back], [0, 1, -drift[1] * back]], np.float32)
-            moved = cv2.warpAffine(
-                padded, move, padded.shape[1::-1], borderMode=cv2.BORDER_REPLICATE
-            )
+            size = (padded.shape[1], padded.shape[0])
+            moved = cv2.warpAffine(padded, move, size, borderMode=cv2.BORDER_REPLICATE)
         frame = av.VideoFrame.from_ndarray(moved, format="rgb24")
         frame.pts = n
-        packets += encoder.encode(frame)
-    packets += encoder.encode(None)
-    frames = [f for p in packets for f in decoder.decode(p)] + list(decoder.decode(None))
+        packets += sender.encode(frame)
+    packets += sender.encode(None)
+    frames = [f for p in packets for f in receiver.decode(p)] + list(receiver.decode(None))
     return np.asarray(frames[-1].to_ndarray(format="rgb24")[:height, :width], np.uint8)
+
+
+def soft_chroma(rgb: Picture, sigma: float) -> Picture:
+    """Return the picture with blurred colour differences, as cheap and old cameras record them."""
+    parts = cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)
+    parts[..., 1:] = cv2.GaussianBlur(parts[..., 1:], (0, 0), sigma)
+    out: Picture = cv2.cvtColor(parts, cv2.COLOR_YCrCb2RGB)
+    return out
 
 
 def prepare(rgb: Picture, rng: Rng) -> Picture:
@@ -132,16 +162,20 @@ def prepare(rgb: Picture, rng: Rng) -> Picture:
     Applied before any blending, so that genuine pictures vary in sharpness, resolution and
     processing as much as forged ones do.
     """
-    kind = rng.choice(6, p=[0.3, 0.2, 0.15, 0.15, 0.1, 0.1])
+    if rng.random() < 0.2:
+        rgb = soft_chroma(rgb, rng.uniform(1, 4))
+    kind = rng.choice(7, p=[0.25, 0.15, 0.1, 0.15, 0.15, 0.1, 0.1])
     if kind == 1:
         return sharpen(rgb, rng.uniform(0.3, 1.5), rng.uniform(0.7, 2.0))
-    if kind == 2:
-        return blur(rgb, rng.uniform(0.5, 1.8))
+    if kind == 2:  # the halos of cameras and television that sharpen by themselves
+        return sharpen(rgb, rng.uniform(0.6, 2.0), rng.uniform(1.5, 4.0))
     if kind == 3:
-        return down_up(rgb, rng.uniform(1.3, 3.5), rng)
+        return blur(rgb, rng.uniform(0.5, 1.8))
     if kind == 4:
-        return beautify(rgb, rng.uniform(0.3, 1.0))
+        return down_up(rgb, rng.uniform(1.3, 3.5), rng)
     if kind == 5:
+        return beautify(rgb, rng.uniform(0.3, 1.0))
+    if kind == 6:
         return jpeg(rgb, int(rng.integers(40, 95)))
     return rgb
 
@@ -164,12 +198,13 @@ class Degradation:
             self._noise = noise_like((height, width, 3), rng.uniform(1, 7), grain, rng)
         scale = rng.uniform(0.45, 0.95) if rng.random() < 0.35 else 1.0
         self._size = (max(16, round(width * scale)), max(16, round(height * scale)))
-        self._codec = rng.choice(["h264", "jpeg", "none"], p=[0.6, 0.25, 0.15])
+        self._codec = rng.choice(["h264", "mpeg2", "jpeg", "none"], p=[0.58, 0.12, 0.18, 0.12])
         # the same rate factor leaves far less of a small picture than of a large one
         self._crf = int(rng.integers(18, 46 if max(self._size) > 300 else 39))
         # ultrafast leaves out the deblocking filter: rare outside live streams
         self._preset = str(rng.choice(["ultrafast", "veryfast", "fast"], p=[0.1, 0.45, 0.45]))
         self._drift = (float(rng.uniform(-1.5, 1.5)), float(rng.uniform(-1.5, 1.5)))
+        self._scale = int(rng.integers(3, 16))
         self._quality = int(rng.integers(30, 100))
 
     def __call__(self, rgb: Picture) -> Picture:
@@ -186,4 +221,6 @@ class Degradation:
             rgb = cv2.resize(rgb, self._size, interpolation=cv2.INTER_AREA)
         if self._codec == "h264":
             return h264(rgb, self._crf, preset=self._preset, drift=self._drift)
+        if self._codec == "mpeg2":
+            return mpeg2(rgb, self._scale, drift=self._drift)
         return jpeg(rgb, self._quality) if self._codec == "jpeg" else rgb

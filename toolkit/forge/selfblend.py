@@ -77,7 +77,7 @@ def draw_mask(
     Partial masks are what makes a detector say where; without them mouth-only forgeries go unseen.
     """
     flat = mesh[:, :2]
-    kind = rng.choice(["face", "lower", "inner", "part"], p=[0.5, 0.15, 0.15, 0.2])
+    kind = rng.choice(["face", "lower", "inner", "part"], p=[0.42, 0.2, 0.18, 0.2])
     if kind == "face":
         return hull_mask(flat[list(OVAL)], shape, grow=rng.uniform(0.88, 1.06)), ("face",)
     if kind == "lower":
