@@ -218,7 +218,10 @@ def _unique(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
 def _nothing_to_judge(scan: Scan, verdict: Verdict) -> Verdict:
     """Return the abstention with the most telling reason."""
     video = scan.video
-    if min(video.width, video.height) < PICTURE_MIN:
+    if scan.looked_at < abstention.Limits().moments:
+        code = "too_few_frames"
+        reason = f"There are too few frames, and no face in the {scan.looked_at} looked at."
+    elif min(video.width, video.height) < PICTURE_MIN:
         code = "picture_too_small"
         reason = (
             f"The picture is too small to judge a face: {video.width} x {video.height} px, "

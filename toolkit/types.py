@@ -257,7 +257,7 @@ class FaceCrops(_Brief):
     sharpness : (N,) float64
         Variance of the Laplacian of the grey face, 128 px wide.
     padding : (N,) float64
-        Share of the crop that lies outside the frame, 0..1.
+        Share of the face's own square that lies outside the picture or in its black bars, 0..1.
     """
 
     rgb: NDArray[np.uint8]

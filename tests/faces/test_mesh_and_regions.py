@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from toolkit.faces.crops import cut, face_square, face_width, mesh_in_crop
+from toolkit.faces.crops import cut, face_square, face_width, mesh_in_crop, picture_area
 from toolkit.faces.detect import FaceDetector, iou
 from toolkit.faces.identity import Identity, similarity_transform
 from toolkit.faces.mesh import Expression, FaceMesh, canonical_face, head_pose
@@ -169,5 +169,17 @@ def test_crop_beyond_the_frame(centre):
     crop = cut(frame, square, 64)
     assert crop.shape == (64, 64, 3)
     assert (crop == 77).all()
-    assert 0.4 < square.padding(480, 640) <= 1.0
+    assert 0.4 < square.padding((0, 0, 640, 480)) <= 1.0
+
+
+def test_black_bars_are_no_picture():
+    frame = np.zeros((100, 200, 3), np.uint8)
+    assert picture_area(frame) == (0, 0, 200, 100)
+    frame[20:80, 30:] = 90
+    assert picture_area(frame) == (30, 20, 200, 80)
+
+
+def test_width_of_a_line_is_zero():
+    mesh = np.zeros((478, 3), np.float32)
+    mesh[10, 1] = 120
     assert face_width(mesh) == 0.0

@@ -58,7 +58,7 @@ def test_a_good_track_gets_a_verdict_with_what_was_calibrated():
             ["turned", "45°", "59 %", "50 %"],
         ),
         ({"padding": 0.10}, {"padding": 0.104}, "cut_off", ["cut off", "10.4 %", "10 %"]),
-        ({"sharpness": 8.0}, {"sharpness": 5.26}, "low_quality", ["quality", "5.2", "8"]),
+        ({"sharpness": 20.0}, {"sharpness": 5.26}, "low_quality", ["quality", "5.2", "20"]),
     ],
 )
 def test_each_rule_starts_beyond_its_limit(at, beyond, code, words):

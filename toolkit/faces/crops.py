@@ -12,6 +12,7 @@ from toolkit.faces.regions import OVAL, player_map
 from toolkit.types import FaceCrops
 
 OVAL_INDEX = list(OVAL)
+BLACK_MAX = 24  # of 255; coded black is noisy
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,25 @@ class Square:
         shift = 0.5 * scale - 0.5  # pixel centres stay pixel centres, as cv2.resize has it
         return np.array([[scale, 0, self.left + shift], [0, scale, self.top + shift]])
 
-    def padding(self, height: int, width: int) -> float:
-        """Return the share of the square that lies outside a picture of that size, 0..1."""
-        inside_x = max(0, min(width, self.left + self.side) - max(0, self.left))
-        inside_y = max(0, min(height, self.top + self.side) - max(0, self.top))
+    def padding(self, area: tuple[int, int, int, int]) -> float:
+        """Return the share of the square outside an area (left, top, right, bottom), 0..1."""
+        left, top, right, bottom = area
+        inside_x = max(0, min(right, self.left + self.side) - max(left, self.left))
+        inside_y = max(0, min(bottom, self.top + self.side) - max(top, self.top))
         return 1 - inside_x * inside_y / self.side**2
+
+
+def picture_area(rgb: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """Return left, top, right, bottom of what is not a black bar along an edge.
+
+    An all-black picture has no bars. A black backdrop may count as one; the face before it does
+    not, so what is said of faces stays right.
+    """
+    lit = rgb[..., 1] > BLACK_MAX  # green is most of the brightness
+    rows, columns = np.flatnonzero(lit.any(axis=1)), np.flatnonzero(lit.any(axis=0))
+    if not len(rows):
+        return 0, 0, rgb.shape[1], rgb.shape[0]
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def face_square(mesh: NDArray[np.floating], *, margin: float) -> Square:
@@ -102,7 +117,7 @@ class CropCollector:
                 player_map(local, self._size),
                 face_width(mesh),
                 sharpness(rgb, mesh),
-                square.padding(*rgb.shape[:2]),
+                face_square(mesh, margin=0.0).padding(picture_area(rgb)),
             )
         )
 
