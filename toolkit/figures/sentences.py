@@ -1,0 +1,270 @@
+"""What a report says in words, in the reader's language.
+
+The wording keeps to three rules: evidence is a logit against a threshold, never a percentage or a
+bare number of fakeness; a region is important *to this detector*, not tampered with; an
+explanation that failed its test names no region.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toolkit._i18n import _, language, ngettext
+from toolkit.figures.known import localised
+from toolkit.media import show_name
+from toolkit.types import PLAYERS, Explanation, Interval, Report, TrackResult
+
+_SAID_ELSEWHERE = {"abstained", "several_persons"}
+_CUTS_NAMED = 8
+_SMALL_PART = 0.2  # a region with less of the largest region's share is not named beside it
+
+
+def number(value: float, digits: int = 2, *, signed: bool = False) -> str:
+    """Return a number as the language writes it: a decimal comma in Dutch, a true minus.
+
+    Examples
+    --------
+    >>> number(-1.234), number(2, 1, signed=True)
+    ('−1.23', '+2.0')
+    """
+    text = f"{value:{'+' if signed else ''}.{digits}f}"
+    if not float(text):
+        text = text.lstrip("+-")
+    text = text.replace("-", "−")
+    return text.replace(".", ",") if language() == "nl" else text
+
+
+def clock(seconds: float, digits: int = 1) -> str:
+    """Return a time in the video.
+
+    Examples
+    --------
+    >>> clock(65.26), clock(3725)
+    ('1:05.3', '1:02:05.0')
+    """
+    steps = round(seconds * 10**digits)  # rounded first, so that 59.96 s is 1:00.0
+    minutes, rest = divmod(steps, 60 * 10**digits)
+    hours, minutes = divmod(minutes, 60)
+    width = 2 + (digits + 1 if digits else 0)
+    tail = f"{rest / 10**digits:0{width}.{digits}f}"
+    text = f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"
+    return text.replace(".", ",") if language() == "nl" else text
+
+
+def region_name(player: str) -> str:
+    """Return what people call a player; left and right are said to be the subject's."""
+    return {
+        "mouth": _("mouth"),
+        "left_eye": _("left eye (subject's)"),
+        "right_eye": _("right eye (subject's)"),
+        "nose": _("nose"),
+        "forehead": _("forehead"),
+        "left_cheek": _("left cheek (subject's)"),
+        "right_cheek": _("right cheek (subject's)"),
+        "chin_jaw": _("chin and jaw"),
+        "contour": _("face boundary"),
+        "background": _("background"),
+    }[player]
+
+
+def stage_name(stage: str) -> str:
+    """Return what a stage of the analysis does."""
+    return {
+        "hash": _("reading the file"),
+        "probe": _("checking the file"),
+        "scan": _("looking for faces"),
+        "faces": _("reading the faces"),
+        "detect": _("running the detector"),
+        "explain": _("explaining"),
+    }.get(stage, stage)
+
+
+def reference_name(kind: str) -> str:
+    """Return what stands for 'nothing forged' in the sum."""
+    return {
+        "training_median": _("a typical genuine face of the training data"),
+        "threshold": _("the threshold"),
+    }.get(kind, kind)
+
+
+def speaking(report: Report) -> TrackResult | None:
+    """Return the track whose verdict is the clip's."""
+    return next((r for r in report.tracks if r.track.person == report.speaks), None)
+
+
+def _against(logit: float, threshold: float) -> str:
+    gap = number(abs(logit - threshold))
+    if logit >= threshold:
+        return _("{gap} logit above the threshold").format(gap=gap)
+    return _("{gap} logit below the threshold").format(gap=gap)
+
+
+def verdict_sentence(report: Report) -> str:
+    """Return the clip's verdict in a sentence or two; an abstention says why."""
+    verdict = report.verdict
+    if verdict.abstained or verdict.logit is None:
+        return _("No verdict. {reason}").format(reason=localised(verdict.reason or ""))
+    where = _against(verdict.logit, verdict.threshold)
+    if verdict.is_fake:
+        text = _(
+            "The detector calls this video forged: the evidence about person {person} is {where}."
+        )
+    else:
+        text = _(
+            "The detector does not call this video forged: the strongest evidence, about person "
+            "{person}, is {where}."
+        )
+    return text.format(person=report.speaks, where=where)
+
+
+def track_sentence(result: TrackResult) -> str:
+    """Return one person's verdict in a sentence, and when the person is on screen."""
+    person, verdict = result.track.person, result.verdict
+    if verdict.abstained or verdict.logit is None:
+        text = _("Person {person}: no verdict. {reason}")
+        return text.format(person=person, reason=localised(verdict.reason or ""))
+    where = _against(verdict.logit, verdict.threshold)
+    if verdict.is_fake:
+        text = _("Person {person}: called forged by this detector, with evidence {where}.")
+    else:
+        text = _("Person {person}: not called forged by this detector; the evidence is {where}.")
+    return text.format(person=person, where=where)
+
+
+def seen_sentence(result: TrackResult) -> str:
+    """Return when a person is on screen and how many moments the detector saw."""
+    stretches = ", ".join(f"{clock(a)}–{clock(b)}" for a, b in result.track.seen.tolist())
+    n = len(result.track.pts)
+    moments = ngettext("{n} moment was judged.", "{n} moments were judged.", n).format(n=n)
+    if not stretches:
+        return moments
+    return _("On screen {stretches}.").format(stretches=stretches) + " " + moments
+
+
+def top_region(result: TrackResult) -> str | None:
+    """Return the player with the largest share, or None where no region may be named.
+
+    None: no explanation, no verdict 'forged', a reference that failed its test, or no region that
+    speaks for forged.
+    """
+    explanation = result.explanation
+    if explanation is None or not result.verdict.is_fake or not explanation.reference_valid:
+        return None
+    shares = explanation.region_shares
+    best = int(shares.argmax())
+    return PLAYERS[best] if shares[best] > 0 else None
+
+
+def region_sentence(result: TrackResult) -> str:
+    """Return which regions mattered to the detector, or why none is named."""
+    explanation = result.explanation
+    if explanation is None:
+        return _("There is no explanation of this verdict.")
+    if result.verdict.abstained:
+        return _("There is no verdict, so no region is named.")
+    if not explanation.reference_valid:
+        return _("The explanation fails the reference test; no region is named.")
+    if not result.verdict.is_fake:
+        return _("The evidence stays below the threshold, so no region is named.")
+    best = top_region(result)
+    if best is None:
+        return _("No region speaks for forged; the evidence could not be divided.")
+    text = _("Most important to this detector: {regions}.").format(regions=_named(explanation))
+    if best == "background":
+        text += " " + _("That is not the face: this verdict is not driven by the face.")
+    unsplit = abs(float(explanation.unsplit.sum()))
+    if unsplit > float(np.abs(explanation.region_shares).sum()):
+        text += " " + _("Most of the evidence could not be divided over regions.")
+    return text
+
+
+def _named(explanation: Explanation) -> str:
+    shares = explanation.region_shares
+    order = np.argsort(-shares, kind="stable")[:3].tolist()
+    chosen = [i for i in order if shares[i] > 0 and shares[i] >= _SMALL_PART * shares[order[0]]]
+    return ", ".join(
+        _("{region} ({share} logit)").format(
+            region=region_name(PLAYERS[i]), share=number(shares[i], signed=True)
+        )
+        for i in chosen
+    )
+
+
+def interval_sentence(interval: Interval) -> str:
+    """Return one stretch of time in words."""
+    return _("{start}–{end} ({seconds} s), {part} of the evidence above the threshold").format(
+        start=clock(interval.start_s),
+        end=clock(interval.end_s),
+        seconds=number(interval.end_s - interval.start_s, 1),
+        part=number(100 * interval.share, 0) + " %",
+    )
+
+
+def frame_sentence(result: TrackResult, position: int) -> str:
+    """Return a key frame's caption: its time and its evidence against the threshold."""
+    spans = result.evidence.spans
+    row = int(np.flatnonzero((spans[:, 0] <= position) & (position <= spans[:, 1]))[0])
+    return _("{time}: evidence {where}").format(
+        time=clock(float(result.track.pts[position])),
+        where=_against(float(result.evidence.logits[row]), result.verdict.threshold),
+    )
+
+
+def not_judged(report: Report) -> list[str]:
+    """Return what could not be judged and why, and what is odd about the file."""
+    lines = [track_sentence(r) for r in report.tracks if r.verdict.abstained]
+    if len(report.tracks) > 1:
+        text = _("{n} persons were found; each is judged on their own.")
+        lines.append(text.format(n=len(report.tracks)))
+    cuts = [n.at_s for n in report.notices if n.code == "cut" and n.at_s is not None]
+    every = [*report.notices, *(n for r in report.tracks for n in r.notices)]
+    for notice in every:
+        if notice.code in _SAID_ELSEWHERE or (notice.code == "cut" and notice.at_s is not None):
+            continue
+        line = localised(notice.text)
+        if notice.at_s is not None:
+            line += " " + _("(At {time}.)").format(time=clock(notice.at_s))
+        lines.append(line)
+    if cuts:
+        times = ", ".join(clock(t) for t in cuts[:_CUTS_NAMED])
+        if len(cuts) > _CUTS_NAMED:
+            times += " …"
+        text = ngettext("{n} cut, at {times}.", "{n} cuts, at {times}.", len(cuts))
+        lines.append(text.format(n=len(cuts), times=times))
+    return list(dict.fromkeys(lines))
+
+
+def limits(report: Report) -> list[str]:
+    """Return what the result does not say."""
+    lines = [
+        _(
+            "The evidence is a number on this detector's own scale (logit), not a probability. It "
+            "counts against the threshold, not against zero."
+        ),
+        _(
+            "A region that is important to this detector need not be a region that was changed, "
+            "and a changed region need not be important to it."
+        ),
+        _(
+            "No verdict 'forged' does not show that a video is genuine: a detector can be blind "
+            "to a way of forging."
+        ),
+        _(
+            "The shares come from the detector's own construction. That they add up proves the "
+            "arithmetic, not the explanation."
+        ),
+    ]
+    if report.tracks:
+        counts = ", ".join(f"{r.track.person}: {len(r.track.pts)}" for r in report.tracks)
+        text = _("Only these moments were judged ({counts}); what lies between them was not.")
+        lines.append(text.format(counts=counts))
+    lines += [
+        _("Left and right are the subject's own."),
+        _("The letters tell persons apart within this video; they do not say who anyone is."),
+    ]
+    return lines
+
+
+def title(report: Report) -> str:
+    """Return the heading of a report; the name of the file is not escaped for HTML."""
+    return _("Why the detector judged {name} as it did").format(name=show_name(report.video.path))

@@ -1,0 +1,203 @@
+"""A background job: one thread, progress with the time left, and a cancel that works.
+
+A click may not reach the kernel while a cell runs, so a cell starts a job and returns at once.
+Standard library only; scripts and tests use the same class as the notebook. Listeners run in the
+worker thread: set widget traits there, never print.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Generic, Protocol, TypeVar
+
+from toolkit.errors import Cancelled
+from toolkit.types import Tick
+
+UPDATE_INTERVAL_S = 0.1
+
+STAGE_WEIGHTS = {
+    "hash": 1.0,
+    "probe": 2.0,
+    "scan": 35.0,
+    "faces": 40.0,
+    "detect": 20.0,
+    "explain": 2.0,
+}
+"""The stages of an analysis in order, and how long each takes beside the others.
+
+Rough, for a short clip on two cores. They only place the bar, and guess the stages that have not
+begun; a stage under way is timed by its own pace.
+"""
+
+_LEAST_S = 0.5  # a pace measured over less time than this is noise
+
+T = TypeVar("T")
+
+
+class OnUpdate(Protocol):
+    """Called with each update, at most ten times a second."""
+
+    def __call__(self, stage: str, done: int, total: int, seconds_left: float | None, /) -> None:
+        """Show that `done` of `total` steps of `stage` are finished."""
+
+
+class Progress:
+    """Turn ticks into a position of the bar and an honest guess of the time left.
+
+    The time left is that of the present stage, by its own pace, plus that of the stages to come,
+    by their weights at the pace of all work so far. Without a measured pace there is no guess.
+
+    Parameters
+    ----------
+    weights
+        Stages in order; a stage that is not listed moves nothing.
+    clock
+        Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        weights: Mapping[str, float] = STAGE_WEIGHTS,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._weights, self._clock = dict(weights), clock
+        self._order = list(weights)
+        self._began = self._stage_began = clock()
+        self._stage = ""
+        self._done_at_start = 0
+        self.fraction = 0.0
+
+    def update(self, stage: str, done: int, total: int) -> float | None:
+        """Take in a tick; return the seconds left, or None while that is unknown."""
+        now = self._clock()
+        if stage != self._stage:
+            self._stage, self._stage_began, self._done_at_start = stage, now, done
+        if stage not in self._weights or total <= 0:
+            return None
+        here = self._order.index(stage)
+        everything = sum(self._weights.values())
+        part = min(done / total, 1.0)
+        worked = sum(self._weights[s] for s in self._order[:here]) + part * self._weights[stage]
+        # never backwards: with several persons, stages take turns
+        self.fraction = max(self.fraction, worked / everything)
+        later = sum(self._weights[s] for s in self._order[here + 1 :])
+        elapsed, in_stage = now - self._began, now - self._stage_began
+        advanced = done - self._done_at_start
+        if elapsed < _LEAST_S or worked == 0:
+            return None
+        pace = elapsed / worked  # seconds per unit of weight
+        if in_stage >= _LEAST_S and advanced > 0:
+            rest = in_stage / advanced * (total - done)
+        else:
+            rest = pace * self._weights[stage] * (1 - part)
+        return rest + pace * later
+
+
+def _nothing(*_: object) -> None:
+    """Listen to nobody."""
+
+
+class Job(Generic[T]):
+    """One run of ``work(tick)`` in a thread of its own.
+
+    Parameters
+    ----------
+    work
+        Gets the job's `Tick`, which reports progress and raises `Cancelled` after `cancel`.
+    on_update
+        Called with stage, done, total and the seconds left (None while unknown), at most ten
+        times a second.
+    on_end
+        Called once with the job, whether it ended with a result, an error or a cancel.
+    weights
+        Stages in order with their usual share of the time.
+
+    Attributes
+    ----------
+    result, error
+        What the work returned or raised; both None while it runs.
+    fraction
+        Position of a progress bar, 0..1, never decreasing.
+
+    Examples
+    --------
+    >>> Job(lambda tick: tick("hash", 1, 1) or "finished").start().wait()
+    'finished'
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Tick], T],
+        *,
+        on_update: OnUpdate = _nothing,
+        on_end: Callable[[Job[T]], None] = _nothing,
+        weights: Mapping[str, float] = STAGE_WEIGHTS,
+    ) -> None:
+        self._work, self._on_update, self._on_end = work, on_update, on_end
+        self._weights = weights
+        self._progress = Progress(weights)
+        self._last = float("-inf")
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="doorzicht-job", daemon=True)
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+    @property
+    def fraction(self) -> float:
+        """Position of a progress bar, 0..1."""
+        return self._progress.fraction
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread is at work."""
+        return self._thread.is_alive()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the work ended because it was asked to."""
+        return isinstance(self.error, Cancelled)
+
+    def start(self) -> Job[T]:
+        """Start the thread and return at once."""
+        self._thread.start()
+        return self
+
+    def cancel(self) -> None:
+        """Ask the work to stop at its next tick. Safe from any thread, any number of times."""
+        self._stop.set()
+
+    def wait(self, timeout_s: float | None = None) -> T:
+        """Wait for the end; return the result, or raise what the work raised.
+
+        Raises
+        ------
+        TimeoutError
+            If the job is still running after `timeout_s` seconds.
+        """
+        self._thread.join(timeout_s)
+        if self.is_running:
+            msg = f"the job is still running after {timeout_s} s"
+            raise TimeoutError(msg)
+        if self.error is not None:
+            raise self.error
+        return self.result  # type: ignore[return-value]  # T may itself be None
+
+    def _tick(self, stage: str, done: int, total: int) -> None:
+        if self._stop.is_set():
+            raise Cancelled
+        left = self._progress.update(stage, done, total)
+        now = time.monotonic()
+        if now - self._last >= UPDATE_INTERVAL_S:
+            self._last = now
+            self._on_update(stage, done, total, left)
+
+    def _run(self) -> None:
+        self._progress = Progress(self._weights)  # time starts now, not when the job was made
+        try:
+            self.result = self._work(self._tick)
+        except BaseException as error:  # noqa: BLE001 - nobody sees a traceback in a thread: keep it
+            self.error = error
+        self._on_end(self)

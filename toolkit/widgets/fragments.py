@@ -1,0 +1,159 @@
+"""Pieces of HTML for the workbench, and what its Save button writes. All text is escaped."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+
+from toolkit import figures
+from toolkit._i18n import _
+from toolkit.errors import ToolkitError
+from toolkit.figures.charts import Chart
+from toolkit.types import Report, TrackResult
+
+_CHARTS: tuple[Chart, ...] = ("regions", "curve", "matrix")
+
+
+def verdict(report: Report) -> str:
+    """Return the verdict; a sign and a sentence tell it, not only a colour."""
+    if report.verdict.abstained:
+        kind, sign = "dz-none", "○"
+    elif report.verdict.is_fake:
+        kind, sign = "dz-forged", "▲"
+    else:
+        kind, sign = "dz-not-forged", "●"
+    text = escape(figures.verdict_sentence(report))
+    return f'<div class="dz-box {kind}"><span aria-hidden="true">{sign}</span> {text}</div>'
+
+
+def planted(report: Report) -> str:
+    """Return the comparison with what was planted; empty for any other video."""
+    truth = figures.read_truth(report.video.path)
+    if truth is None:
+        return ""
+    found = figures.compare(report, truth)
+    right = "right" if found.is_region_right else "wrong"
+    return (
+        f'<div data-top="{escape(found.top or "")}" data-region="{right}" '
+        f'data-iou="{found.temporal_iou:.4f}">'
+        + _list(_("Compared with what was planted"), figures.comparison_sentences(found))
+        + "</div>"
+    )
+
+
+def notes(report: Report) -> str:
+    """Return what could not be judged and why."""
+    lines = figures.not_judged(report) or [_("Nothing: every person was judged.")]
+    return _list(_("What could not be judged, and notes"), lines)
+
+
+def person(result: TrackResult) -> str:
+    """Return what is said of one person, and when."""
+    lines = [figures.track_sentence(result), figures.seen_sentence(result)]
+    if not result.verdict.abstained:
+        lines.append(figures.region_sentence(result))
+    text = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    if result.explanation is None or not result.explanation.intervals:
+        return text
+    when = [figures.interval_sentence(i) for i in result.explanation.intervals]
+    return text + f'<div class="dz-intervals">{_list(_("When"), when)}</div>'
+
+
+def strip(result: TrackResult) -> str:
+    """Return the key frames: the face, and the evidence laid over it."""
+    shown = []
+    for picture in figures.pictures(result):
+        images = f'<img src="{picture.face}" alt="{escape(picture.alt)}">'
+        if picture.heat is not None:
+            alt = escape(_("The same with the detector's evidence laid over it"))
+            images += f' <img src="{picture.heat}" alt="{alt}">'
+        caption = escape(picture.caption)
+        shown.append(f"<figure>{images}<figcaption>{caption}</figcaption></figure>")
+    if not shown:
+        return ""
+    guide = f'<p class="dz-note">{escape(figures.reading_guide())}</p>'
+    heading = escape(_("Key frames"))
+    return f'{guide}<h4>{heading}</h4><div class="dz-strip">{"".join(shown)}</div>'
+
+
+def numbers(report: Report, result: TrackResult) -> str:
+    """Return the charts in numbers and the limits, folded away."""
+    parts = [_fold(_("What this does not say"), _items(figures.limits(report)))]
+    for chart in _CHARTS:
+        table = figures.table(result, chart)
+        if table.rows:
+            heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in table.heads)
+            rows = "".join(
+                "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+                for row in table.rows
+            )
+            label = escape(table.caption)
+            parts.append(
+                _fold(
+                    _("In numbers: {chart}").format(chart=table.caption),
+                    f'<div class="dz-scroll" role="group" tabindex="0" aria-label="{label}"><table>'
+                    f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>",
+                )
+            )
+    return "".join(parts)
+
+
+def problem(error: BaseException) -> str:
+    """Return an error as cause, value and remedy."""
+    if isinstance(error, ToolkitError):
+        cause, value, remedy = error.cause, error.value, error.remedy
+    elif isinstance(error, OSError):
+        cause, value = _("a file cannot be written or read"), error.strerror or str(error)
+        remedy = _("Check the disk and its permissions.")
+    else:
+        cause, value = _("something went wrong that was not foreseen"), type(error).__name__
+        value += f": {error}" if str(error) else ""
+        remedy = _("Please report this. The panel can be used again; `error` holds the details.")
+    cause = figures.localised(cause)
+    head = cause[:1].upper() + cause[1:] + (f": {value}" if value else "")
+    text = f"<b>{escape(head)}.</b>"
+    if remedy:
+        text += f" {escape(figures.localised(remedy))}"
+    return f'<div class="dz-box dz-wrong" role="alert">{text}</div>'
+
+
+def save(report: Report, runs: Path, *, stamp: str) -> Path:
+    """Write the report's three files into a new folder under `runs`; return the folder.
+
+    Raises
+    ------
+    OSError
+        If that cannot be written.
+    """
+    from toolkit import analysis
+    from toolkit.media import atomic_write
+    from toolkit.report import html
+
+    name = re.sub(r"[^\w-]+", "_", report.video.path.stem).strip("_")[:60] or "video"
+    folder, n = runs / f"{name}-{stamp}", 1
+    while folder.exists():
+        n += 1
+        folder = runs / f"{name}-{stamp}-{n}"
+    folder.mkdir(parents=True)
+    for file, content in (
+        ("report.json", analysis.to_dict(report)),
+        ("run.json", analysis.run_facts(report)),
+    ):
+        atomic_write(folder / file, json.dumps(content, indent=1, allow_nan=False) + "\n")
+    html.write(report, folder / "report.html")
+    return folder
+
+
+def _list(heading: str, lines: Iterable[str]) -> str:
+    return f"<h4>{escape(heading)}</h4>{_items(lines)}"
+
+
+def _items(lines: Iterable[str]) -> str:
+    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def _fold(summary: str, content: str) -> str:
+    return f"<details><summary>{escape(summary)}</summary>{content}</details>"

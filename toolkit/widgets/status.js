@@ -1,0 +1,35 @@
+// The line that says what is going on: a live region, which must stay in the page while its text
+// changes or a screen reader says nothing. It also sets the language of the panel around it, and
+// keeps JupyterLab's one-key shortcuts (a, b, x, d d ...) from firing while the panel has focus.
+
+const PANEL = '.dz-workbench';
+
+function guard(event) {
+  if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+}
+
+function render({ model, el, signal }) {
+  const line = document.createElement('div');
+  line.setAttribute('role', 'status');
+  line.setAttribute('aria-live', 'polite');
+  el.append(line);
+
+  const showText = () => { line.textContent = model.get('text'); };
+  const showLanguage = () => { el.closest(PANEL)?.setAttribute('lang', model.get('lang')); };
+  model.on('change:text', showText);
+  model.on('change:lang', showLanguage);
+  showText();
+
+  // the panel is put around this line only after render returns
+  const frame = requestAnimationFrame(() => {
+    showLanguage();
+    el.closest(PANEL)?.addEventListener('keydown', guard, { signal });
+  });
+  return () => {
+    cancelAnimationFrame(frame);
+    model.off('change:text', showText);
+    model.off('change:lang', showLanguage);
+  };
+}
+
+export default { render };
