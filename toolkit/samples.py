@@ -71,7 +71,8 @@ def planted() -> Planted:
     """Return the recipe of the planted sample."""
     with MANIFEST.open("rb") as file:
         recipe = tomllib.load(file)["planted"]
-    return Planted(**{k: tuple(v) if isinstance(v, list) else v for k, v in recipe.items()})
+    lists = {"regions": tuple(recipe["regions"]), "keep_s": tuple(recipe["keep_s"])}
+    return Planted(**{**recipe, **lists})
 
 
 def _pinned() -> dict[str, PinnedFile]:

@@ -156,12 +156,27 @@ def soft_chroma(rgb: Picture, sigma: float) -> Picture:
     return out
 
 
+def uneven_light(rgb: Picture, rng: Rng) -> Picture:
+    """Return the picture as if lamps of several colours stood around the scene.
+
+    A smooth gain per colour, wider than a face: real light that must not be taken for a seam.
+    """
+    height, width = rgb.shape[:2]
+    field = rng.normal(0, rng.uniform(0.04, 0.16), (3, 3, 3)).astype(np.float32)
+    gain = 1 + cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC)
+    return to_u8(rgb * gain)
+
+
 def prepare(rgb: Picture, rng: Rng) -> Picture:
     """Return a genuine picture as some camera, phone app or archive would have left it.
 
     Applied before any blending, so that genuine pictures vary in sharpness, resolution and
     processing as much as forged ones do.
     """
+    if rng.random() < 0.35:
+        rgb = uneven_light(rgb, rng)
+    if rng.random() < 0.25:
+        rgb = shift_colour(rgb, rng, strength=rng.uniform(0.5, 2.0))
     if rng.random() < 0.2:
         rgb = soft_chroma(rgb, rng.uniform(1, 4))
     kind = rng.choice(7, p=[0.25, 0.15, 0.1, 0.15, 0.15, 0.1, 0.1])
