@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.widgets import made_up
-from toolkit import _i18n, figures
+from toolkit import _i18n, figures, samples
 from toolkit.figures.charts import Table
 from toolkit.figures.known import KNOWN, _patterns
 from toolkit.figures.pictures import BLUE, ORANGE
@@ -197,6 +197,13 @@ def test_every_sentence_of_the_lower_floors_is_known(module):
         and not text.startswith(NOT_SHOWN)
     ]
     assert unknown == [], "add the pattern to figures/known.py, and its Dutch to locale/"
+
+
+def test_every_sample_has_a_dutch_title():
+    _i18n.set_language("nl")
+    for name in samples.names():
+        title = samples.card(name).title
+        assert figures.localised(title) != title
 
 
 def test_no_sentence_is_known_twice():

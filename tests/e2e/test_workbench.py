@@ -15,6 +15,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 CELLS = "() => jupyterapp.shell.currentWidget.content.widgets.length"
 
+CHART_FITS = """() => {
+  const width = (selector) => document.querySelector(selector).getBoundingClientRect().width;
+  return Math.abs(width('.dz-charts .main-svg') - width('.dz-charts')) < 12;
+}"""
+
 
 def wait_for(page, state, *, timeout_ms=60_000):
     page.locator(f".dz-workbench.dz-state-{state}").wait_for(timeout=timeout_ms)
@@ -71,6 +76,7 @@ def test_result_is_shown_in_words_charts_and_pictures(done, output):
     assert re.search(r"0:25\.6–0:28\.2", say(done, "intervals"))
     done.locator(".dz-charts .js-plotly-plot .hm").wait_for(state="attached")
     assert done.locator(".dz-charts .js-plotly-plot").count() == 1
+    done.wait_for_function(CHART_FITS)
     images = done.locator(".dz-strip img")
     assert images.count() == 8
     assert images.evaluate_all("all => all.every(i => i.naturalWidth === 224 && i.alt)")
@@ -130,9 +136,9 @@ def test_nothing_went_wrong_in_the_browser(done, problems):
     assert problems == []
 
 
-@pytest.fixture
-def real(context, lab):
-    """Open the notebook that users open."""
+@pytest.fixture(scope="module")
+def real(context, lab, output):
+    """Open the notebook that users open, and analyse the sample that is chosen in it."""
     try:
         importlib.import_module("toolkit.analysis")
         samples.path("planted_cap12")
@@ -141,31 +147,38 @@ def real(context, lab):
     page = open_notebook(context, lab, "01_workbench.ipynb")
     run_all(page)
     wait_for(page, "idle")
+    chosen = page.locator(".dz-sample select").evaluate("s => s.options[s.selectedIndex].text")
+    assert chosen.split()[0] == "Planted"  # Lab shows no-break spaces
+    page.locator(".dz-analyse").click()
+    wait_for(page, "running")
+    page.locator(".dz-workbench.dz-state-done, .dz-workbench.dz-state-error").wait_for(
+        timeout=300_000
+    )
+    page.locator(".dz-charts .js-plotly-plot .hm").wait_for(state="attached")
+    page.locator(".dz-workbench").screenshot(path=output / "planted_en.png")
+    assert page.locator(".dz-state-done").count() == 1, say(page, "verdict")
     yield page
     page.close()
 
 
-def test_planted_sample_is_explained_and_a_second_run_is_cancelled(real, output):
-    chosen = real.locator(".dz-sample select").evaluate("s => s.options[s.selectedIndex].text")
-    assert chosen.split()[0] == "Planted"  # Lab shows no-break spaces
-    real.locator(".dz-analyse").click()
-    wait_for(real, "running")
-    real.locator(".dz-workbench.dz-state-done, .dz-workbench.dz-state-error").wait_for(
-        timeout=300_000
-    )
-    real.locator(".dz-workbench").screenshot(path=output / "planted_en.png")
-    assert real.locator(".dz-state-done").count() == 1, say(real, "verdict")
+def test_planted_sample_is_explained(real):
     assert "calls this video forged" in say(real, "verdict")
     truth = real.locator(".dz-truth [data-region]")
     assert truth.get_attribute("data-region") == "right"
     assert float(truth.get_attribute("data-iou")) >= 0.7
     assert real.locator(".dz-strip img").count() >= 2
 
+
+def test_planted_sample_in_dutch(real, output):
     real.locator(".dz-language button", has_text="Nederlands").click()
     real.locator(".dz-verdict", has_text="vervalst").wait_for()
+    real.locator(".dz-charts text", has_text="drempel").first.wait_for()
     real.locator(".dz-workbench").screenshot(path=output / "planted_nl.png")
     real.locator(".dz-language button", has_text="English").click()
+    real.locator(".dz-verdict", has_text="forged").wait_for()
 
+
+def test_a_second_run_is_cancelled_and_the_kernel_lives(real):
     real.locator(".dz-analyse").click()
     wait_for(real, "running")
     real.wait_for_function(
@@ -174,7 +187,15 @@ def test_planted_sample_is_explained_and_a_second_run_is_cancelled(real, output)
     )
     real.locator(".dz-cancel").click()
     wait_for(real, "cancelled", timeout_ms=30_000)
-    assert run_in_kernel(real, "print(workbench.state, workbench.report)").split() == [
-        "cancelled",
-        "None",
-    ]
+    said = run_in_kernel(real, "print(workbench.state, workbench.report)")
+    assert said.split() == ["cancelled", "None"]
+
+
+def test_a_refused_path_is_told_and_the_kernel_lives(real, lab, output):
+    (lab.folder / "empty.mp4").touch()
+    real.locator(".dz-path input").fill(str(lab.folder / "empty.mp4"))
+    real.locator(".dz-analyse").click()
+    wait_for(real, "error")
+    assert "The file is empty: empty.mp4." in say(real, "verdict")
+    real.locator(".dz-workbench").screenshot(path=output / "refused.png")
+    assert run_in_kernel(real, "print(1 + 1)").strip() == "2"

@@ -38,21 +38,18 @@ class _Tracklet:
 
     times: list[float] = field(default_factory=list)
     found: list[Detection] = field(default_factory=list)
-    vectors: list[tuple[float, NDArray[np.float64]]] = field(default_factory=list)
+    vectors: list[NDArray[np.float64]] = field(default_factory=list)
 
-    def add(self, at_s: float, found: Detection, vector: NDArray[np.float64] | None) -> None:
-        self.times.append(at_s)
-        self.found.append(found)
-        if vector is not None:
-            self.vectors.append((found.score, vector))
-            self.vectors.sort(key=lambda v: -v[0])
-            del self.vectors[EMBEDDINGS_PER_TRACKLET:]
+    @property
+    def wants_embedding(self) -> bool:
+        """Whether the next detection should be embedded: every second one, up to a number."""
+        return len(self.found) % 2 == 0 and len(self.vectors) < EMBEDDINGS_PER_TRACKLET
 
     @property
     def embedding(self) -> NDArray[np.float64] | None:
         if not self.vectors:
             return None
-        mean = np.mean([v for _, v in self.vectors], axis=0)
+        mean = np.mean(self.vectors, axis=0)
         return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12))
 
     def box_at(self, at_s: float) -> NDArray[np.float64]:
@@ -187,7 +184,6 @@ class FaceReader:
             before = small
             faces = self.detector(frame.rgb)
             without_face += not faces
-            vectors = [self._embed(frame.rgb, f) for f in faces]
             if is_cut:
                 cuts.append(now)
                 done += open_
@@ -204,12 +200,12 @@ class FaceReader:
             free_t, free_f = set(range(len(open_))), set(range(len(faces)))
             for overlap, i, j in pairs:
                 if -overlap >= LINK_IOU and i in free_t and j in free_f:
-                    open_[i].add(now, faces[j], vectors[j])
+                    self._add(open_[i], now, frame.rgb, faces[j])
                     free_t.discard(i)
                     free_f.discard(j)
             for j in sorted(free_f):
                 fresh = _Tracklet()
-                fresh.add(now, faces[j], vectors[j])
+                self._add(fresh, now, frame.rgb, faces[j])
                 open_.append(fresh)
         persons = _group(done + open_)
         solid = [p for p in persons if p.hits >= 2] or persons
@@ -233,10 +229,13 @@ class FaceReader:
         step = float(video.pts[moments[-1]] - video.pts[moments[0]]) / (len(moments) - 1)
         return max(GAP_S, 1.5 * step)
 
-    def _embed(self, rgb: NDArray[np.uint8], found: Detection) -> NDArray[np.float64] | None:
-        if self.identity is None or found.box[3] < HEIGHT_MIN:
-            return None
-        return self.identity(rgb, found.points)
+    def _add(
+        self, tracklet: _Tracklet, at_s: float, rgb: NDArray[np.uint8], found: Detection
+    ) -> None:
+        if self.identity and found.box[3] >= HEIGHT_MIN and tracklet.wants_embedding:
+            tracklet.vectors.append(self.identity(rgb, found.points))
+        tracklet.times.append(at_s)
+        tracklet.found.append(found)
 
     def _best_turn(self, video: Video) -> int:
         """Return the quarter turns clockwise that show the best face; 0 for none."""

@@ -390,6 +390,14 @@ def _css(colour: Any) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
+def picture_guide() -> str:
+    """Return how to read the pictures: a heat map without its score would mislead."""
+    return _(
+        "The colours show where in the frame its evidence lies, not how much there is; how much is "
+        "in the words below each frame."
+    )
+
+
 def reading_guide() -> str:
     """Return how to read the colours of all charts."""
     return _(

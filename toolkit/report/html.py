@@ -191,7 +191,9 @@ def _frames(result: TrackResult) -> str:
         shown.append(f"<figure>{images}<figcaption>{caption}</figcaption></figure>")
     if not shown:
         return ""
-    return _h3(_("Key frames")) + f'<div class="strip">{"".join(shown)}</div>'
+    guide = escape(figures.picture_guide())
+    strip = f'<p class="note">{guide}</p><div class="strip">{"".join(shown)}</div>'
+    return _h3(_("Key frames")) + strip
 
 
 def _chart(result: TrackResult, chart: Chart, svg: str) -> str:

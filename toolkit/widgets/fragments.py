@@ -63,7 +63,7 @@ def person(result: TrackResult) -> str:
 
 
 def strip(result: TrackResult) -> str:
-    """Return the key frames: the face, and the evidence laid over it."""
+    """Return how to read the charts, and the key frames with the evidence laid over them."""
     shown = []
     for picture in figures.pictures(result):
         images = f'<img src="{picture.face}" alt="{escape(picture.alt)}">'
@@ -72,11 +72,14 @@ def strip(result: TrackResult) -> str:
             images += f' <img src="{picture.heat}" alt="{alt}">'
         caption = escape(picture.caption)
         shown.append(f"<figure>{images}<figcaption>{caption}</figcaption></figure>")
-    if not shown:
-        return ""
     guide = f'<p class="dz-note">{escape(figures.reading_guide())}</p>'
-    heading = escape(_("Key frames"))
-    return f'{guide}<h4>{heading}</h4><div class="dz-strip">{"".join(shown)}</div>'
+    if not shown:
+        return guide
+    heading, frames = escape(_("Key frames")), escape(figures.picture_guide())
+    return (
+        f'{guide}<h4>{heading}</h4><p class="dz-note">{frames}</p>'
+        f'<div class="dz-strip">{"".join(shown)}</div>'
+    )
 
 
 def numbers(report: Report, result: TrackResult) -> str:

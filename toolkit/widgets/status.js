@@ -1,11 +1,16 @@
 // The line that says what is going on: a live region, which must stay in the page while its text
 // changes or a screen reader says nothing. It also sets the language of the panel around it, and
 // keeps JupyterLab's one-key shortcuts (a, b, x, d d ...) from firing while the panel has focus.
+// Plotly's widget draws before it is in the page and so does not know its width; it is told here.
 
 const PANEL = '.dz-workbench';
 
 function guard(event) {
   if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+}
+
+function fitCharts() {
+  requestAnimationFrame(() => window.dispatchEvent(new Event('resize')));
 }
 
 function render({ model, el, signal }) {
@@ -18,6 +23,7 @@ function render({ model, el, signal }) {
   const showLanguage = () => { el.closest(PANEL)?.setAttribute('lang', model.get('lang')); };
   model.on('change:text', showText);
   model.on('change:lang', showLanguage);
+  document.addEventListener('plotlywidget-after-render', fitCharts, { signal });
   showText();
 
   // the panel is put around this line only after render returns

@@ -361,6 +361,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         figure = figures.overview(result)
         if self._chart is None:
             self._chart = go.FigureWidget(figure)
+            self._chart._config = {"responsive": True, "displaylogo": False}  # noqa: SLF001 - no public way
         else:
             self._chart.data = ()
             self._chart.add_traces(figure.data)
