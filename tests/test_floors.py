@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "toolkit"
 
 FLOORS = (
-    ("errors", "types", "_i18n", "runtime"),
+    ("errors", "types", "_i18n", "runtime", "files"),
     ("media", "models"),
     ("faces",),
     ("detectors", "forge"),

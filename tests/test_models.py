@@ -296,17 +296,6 @@ def test_a_missing_file_names_the_remedy(home):
             call("net")
 
 
-def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
-    where = tmp_path / "file"
-    models.write_atomically(where, b"old")
-    with monkeypatch.context() as patch:
-        patch.setattr(models.os, "fsync", lambda _fd: (_ for _ in ()).throw(OSError(28, "full")))
-        with pytest.raises(OSError, match="full"):
-            models.write_atomically(where, b"new")
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
-    assert where.read_bytes() == b"old"
-
-
 def test_the_command_answers_in_one_line(home, capsys):
     write_manifest(home, wheel())
     assert models.main(["--from-folder", str(home)]) == 1

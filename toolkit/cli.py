@@ -161,7 +161,7 @@ def _frames(text: str) -> int:
 
 
 def _write_json(path: Path, content: Any) -> None:
-    from toolkit.media import atomic_write
+    from toolkit.files import atomic_write
 
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, json.dumps(content, indent=1, allow_nan=False) + "\n")

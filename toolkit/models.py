@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.errors import FetchError, ModelError, ToolkitError, UsageError
+from toolkit.files import atomic_write
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -314,7 +314,8 @@ def _obtain(pinned: PinnedFile, folder: Path, shop: _Shop) -> Fetched:
             data = get()
             problem = problem_with(data, pinned)
             if problem is None:
-                write_atomically(folder / pinned.file, data)
+                folder.mkdir(parents=True, exist_ok=True)
+                atomic_write(folder / pinned.file, data)
                 return Fetched(pinned, label, None)
         except (OSError, KeyError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
             problem = (
@@ -322,20 +323,6 @@ def _obtain(pinned: PinnedFile, folder: Path, shop: _Shop) -> Fetched:
             )
         problems.append(f"{label}: {problem}")
     return Fetched(pinned, None, "; ".join(problems) or "no source given")
-
-
-def write_atomically(where: Path, data: bytes) -> None:
-    """Write a file so that it appears complete or not at all."""
-    where.parent.mkdir(parents=True, exist_ok=True)
-    part = where.with_name(f".{where.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(where)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 class _Shop:

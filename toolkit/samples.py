@@ -18,6 +18,7 @@ from typing import Any
 
 from toolkit import models
 from toolkit.errors import ToolkitError
+from toolkit.files import atomic_write
 from toolkit.models import Fetched, PinnedFile
 from toolkit.types import Tick, no_tick
 
@@ -180,7 +181,7 @@ def make_planted(*, tick: Tick = no_tick) -> Path:
         keep=made.keep_s,
         tick=tick,
     )
-    models.write_atomically(stamp, json.dumps(recipe, indent=1).encode())
+    atomic_write(stamp, json.dumps(recipe, indent=1))
     return out
 
 

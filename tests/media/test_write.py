@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from toolkit import files
 from toolkit.errors import ShapeError
-from toolkit.media import files
-from toolkit.media.files import atomic_path, atomic_write
+from toolkit.files import atomic_path, atomic_write
 from toolkit.media.video import probe, read
 from toolkit.media.write import write_h264
 

@@ -20,6 +20,7 @@ from toolkit.errors import UsageError, VideoError
 from toolkit.faces.crops import face_width
 from toolkit.faces.detect import Detection, FaceDetector
 from toolkit.faces.mesh import FaceMesh
+from toolkit.files import atomic_write
 from toolkit.forge.degrade import Picture, to_u8
 from toolkit.forge.selfblend import PARTS, blend, region_mask
 from toolkit.types import Tick, no_tick
@@ -181,7 +182,7 @@ def plant(
         end_s=forged[-1],
         frames=len(forged),
     )
-    media.atomic_write(out.with_suffix(".truth.json"), json.dumps(asdict(truth), indent=2) + "\n")
+    atomic_write(out.with_suffix(".truth.json"), json.dumps(asdict(truth), indent=2) + "\n")
     return truth
 
 

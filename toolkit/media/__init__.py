@@ -1,12 +1,9 @@
 """Media: probing, reading and writing video files."""
 
-from toolkit.media.files import atomic_path, atomic_write
 from toolkit.media.video import check_unchanged, probe, read, show_name
 from toolkit.media.write import write_h264
 
 __all__ = [
-    "atomic_path",
-    "atomic_write",
     "check_unchanged",
     "probe",
     "read",

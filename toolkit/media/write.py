@@ -12,7 +12,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from numpy.typing import NDArray
 
 from toolkit.errors import ShapeError
-from toolkit.media.files import atomic_path
+from toolkit.files import atomic_path
 
 TIME_BASE = Fraction(1, 90_000)
 

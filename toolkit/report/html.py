@@ -16,7 +16,8 @@ from typing import Any
 from toolkit import _i18n, figures
 from toolkit._i18n import _
 from toolkit.figures.charts import Chart, Table
-from toolkit.media import atomic_write, show_name
+from toolkit.files import atomic_write
+from toolkit.media import show_name
 from toolkit.report import charts_svg
 from toolkit.types import Report, TrackResult
 

@@ -27,6 +27,7 @@ from torch.utils.data import DataLoader, Subset
 from toolkit import models, runtime
 from toolkit.detectors.seamnet import SeamNet, canary_picture, new_body, placed
 from toolkit.errors import ModelError, UsageError
+from toolkit.files import atomic_write
 from toolkit.training.data import Blends, Folder, default_workers, index_folder
 from toolkit.types import Tick, no_tick
 
@@ -306,9 +307,9 @@ class Trainer:
             "log": self.log,
             "pictures": [len(f.photos) for f in self.folders],
         }
-        models.write_atomically(out, data)
-        text = json.dumps(facts, indent=1) + "\n"
-        models.write_atomically(out.with_suffix(".json"), text.encode())
+        out.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(out, data)
+        atomic_write(out.with_suffix(".json"), json.dumps(facts, indent=1) + "\n")
 
 
 def train(

@@ -132,7 +132,7 @@ def save(report: Report, runs: Path, *, stamp: str) -> Path:
         If that cannot be written.
     """
     from toolkit import analysis
-    from toolkit.media import atomic_write
+    from toolkit.files import atomic_write
     from toolkit.report import html
 
     name = re.sub(r"[^\w-]+", "_", report.video.path.stem).strip("_")[:60] or "video"
