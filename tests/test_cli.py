@@ -81,6 +81,18 @@ def test_usage_errors(tmp_path, capsys):
     assert "perhaps" in capsys.readouterr().err
 
 
+def test_full_disk_leaves_no_half_report(sample, tmp_path, capsys, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("toolkit.files.os.fsync", full)
+    out = tmp_path / "out"
+    path = str(sample("carphone_pristine"))
+    assert cli.main(["analyse", path, "--out", str(out), "--frames", "16"]) == 1
+    assert "No space left" in capsys.readouterr().err
+    assert list(out.iterdir()) == []
+
+
 def test_unknown_detector_is_a_usage_error(sample, tmp_path, capsys):
     arguments = ["analyse", str(sample("carphone_pristine")), "--out", str(tmp_path / "o")]
     assert cli.main([*arguments, "--detector", "oracle"]) == 2

@@ -60,6 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         word, code = next((w, c) for kind, w, c in _EXITS if isinstance(error, kind))
         print(f"{word}: {error}", file=sys.stderr)
         return code
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(f"error: {error}", file=sys.stderr)
+        return 1
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

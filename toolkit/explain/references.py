@@ -1,0 +1,650 @@
+"""What replaces a region: the reference picture of a frame, made, tested and chosen.
+
+A reference that itself looks forged turns every share upside down, so none is trusted before three
+tests: it is judged genuine (V1), it does no harm on known-genuine faces (V2), and a planted forgery
+is found with it (V3). In order of preference: another frame of the same person that the detector
+judges clean, warped onto the frame by the mesh; a genuine donor; the frame itself, blurred, with
+its own fine texture scrambled. Grey, black, plain blur and the mean face show how references fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.detectors.base import Detector
+from toolkit.errors import UsageError
+from toolkit.explain.intervention import Game, antithetic, score, take
+from toolkit.faces.crops import face_width
+from toolkit.faces.mesh import canonical_face, head_pose
+from toolkit.forge.degrade import Picture, noise_like, to_u8
+from toolkit.forge.plant import KINDS as PLANTS
+from toolkit.forge.selfblend import PARTS, blend, region_mask
+from toolkit.types import PLAYERS, FaceCrops, Tick, no_tick
+from toolkit.verdict.aggregate import frame_logits
+
+Kind = Literal["clean_frame", "donor", "blur_noise", "blur", "mean_face", "grey", "black"]
+AUTOMATIC: tuple[Kind, ...] = ("clean_frame", "donor", "blur_noise")
+"""Kinds that may be chosen without being asked for, best first."""
+
+ON_REQUEST: tuple[Kind, ...] = ("blur", "mean_face", "grey", "black")
+"""Kinds that look forged to most detectors: only to show what goes wrong."""
+
+CLEAN_BELOW = 1.0  # logits under the threshold from which a frame counts as clean
+POSE_WITHIN = 10.0  # degrees, in yaw, pitch and roll
+HARM_MAX = 0.25  # V2: median |change| in logits
+FAKE_MAX = 0.01  # V2: share of harmless replacements that are judged fake
+HIT_MIN, MASS_MIN = 0.9, 0.5  # V3
+SEAM_PART = 0.1  # seam control: of |v[all] - v[none]| / n
+TESTED = 3  # known-genuine crops per test
+
+Float = NDArray[np.float64]
+Map = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Light:
+    """One validity test.
+
+    Attributes
+    ----------
+    name
+        ``"V1"`` (judged genuine), ``"V2"`` (harmless on genuine faces), ``"V3"`` (finds what was
+        planted).
+    passed
+        None when it could not be tested here.
+    value
+        V1: the reference's logit. V2: median |change| in logits. V3: share of hits.
+    detail
+        What was done, in a few English words for the record.
+    """
+
+    name: str
+    passed: bool | None
+    value: float | None
+    detail: str
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A picture that stands for 'nothing forged' on one frame.
+
+    Attributes
+    ----------
+    kind
+        See `AUTOMATIC` and `ON_REQUEST`.
+    position
+        The frame it was made for.
+    rgb : (S, S, 3) uint8
+    logit
+        The detector's answer to it: ``v[none]``.
+    lights
+        The tests that were run, V1 first.
+    parameters
+        Everything needed to make it again.
+    valid_in_principle
+        False for the kinds on request.
+    """
+
+    kind: Kind
+    position: int
+    rgb: Picture
+    logit: float
+    lights: tuple[Light, ...]
+    parameters: dict[str, Any]
+    valid_in_principle: bool
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it may name regions: no test failed, and V1 passed."""
+        return (
+            self.valid_in_principle
+            and bool(self.lights)
+            and self.lights[0].passed is True
+            and all(light.passed is not False for light in self.lights)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The reference that was chosen, or None, and all that were tried, in order."""
+
+    reference: Reference | None
+    tried: tuple[Reference, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SeamControl:
+    """Each region replaced by itself, sent through the same warp, matching and feather.
+
+    Attributes
+    ----------
+    changes : (n,) float64
+        Change of the logit per region.
+    limit
+        Largest median |change| that reads well.
+    flips
+        How many of them turn the verdict.
+    """
+
+    changes: Float
+    limit: float
+    flips: int
+
+    @property
+    def median(self) -> float:
+        """Median size of the changes, logits."""
+        return float(np.median(np.abs(self.changes)))
+
+    @property
+    def passed(self) -> bool:
+        """Whether the compositor itself leaves no trace the detector reads."""
+        return self.median <= self.limit and not self.flips
+
+
+# -- geometry: one face onto another
+
+
+def correspondence(
+    target: NDArray[np.floating], source: NDArray[np.floating], to_source: Float, size: int
+) -> Map:
+    """Return where each pixel of the target crop lies in the source crop.
+
+    Inside the mesh, affine per triangle. Outside, the movement of the nearest mesh pixel fades
+    into `to_source`, which is what a still background does.
+
+    Parameters
+    ----------
+    target, source : (478, 3)
+        Meshes in crop pixels.
+    to_source : (2, 3) float64
+        Affine map from target to source crop pixels for the background.
+    size
+        Side of the crop.
+
+    Returns
+    -------
+    (size, size, 2) float32
+        x and y, for `cv2.remap`.
+    """
+    triangles = canonical_face().triangles
+    a = target[:468, :2].astype(np.float64)[triangles]  # (898, 3 corners, 2)
+    b = source[:468, :2].astype(np.float64)[triangles]
+    square = np.concatenate([a, np.ones((*a.shape[:2], 1))], axis=2)
+    flat = np.abs(np.linalg.det(square)) < 1e-3
+    square[flat] = np.eye(3)  # seen edge-on: it covers no pixel
+    maps = np.linalg.solve(square, b)  # (898, 3, 2)
+    label = np.full((size, size), -1, np.int32)
+    corners = np.rint(a * 16).astype(np.int32)
+    depth = target[:468, 2][triangles].mean(axis=1)
+    for i in np.argsort(-depth, kind="stable").tolist():
+        if not flat[i]:
+            cv2.fillConvexPoly(label, corners[i], i, shift=4)
+    y, x = np.mgrid[:size, :size].astype(np.float64)
+    grid = np.stack([x, y, np.ones_like(x)], axis=2)
+    still = grid @ to_source.T
+    inside = label >= 0
+    if not inside.any():
+        return still.astype(np.float32)
+    move = np.zeros((size, size, 2))
+    move[inside] = np.einsum("pi,pij->pj", grid[inside], maps[label[inside]]) - grid[inside][:, :2]
+    away, nearest = cv2.distanceTransformWithLabels(
+        (~inside).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    by_label = np.zeros((int(nearest.max()) + 1, 2))
+    by_label[nearest[inside]] = move[inside]
+    spread = by_label[nearest]
+    soft = cv2.GaussianBlur(spread, (0, 0), 0.02 * size)
+    near = np.clip(away / (0.03 * size), 0, 1)[..., None]
+    spread = np.where(inside[..., None], move, near * soft + (1 - near) * spread)
+    hold = np.exp(-((away / (0.12 * size)) ** 2))[..., None]
+    return np.asarray(hold * (grid[..., :2] + spread) + (1 - hold) * still, np.float32)
+
+
+def warp(picture: Picture, where: Map) -> Picture:
+    """Return the (S, S, 3) picture looked up at `where`, cubic, mirrored outside."""
+    out: Picture = cv2.remap(
+        picture, where[..., 0], where[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+    )
+    return out
+
+
+def _between(target: Float, source: Float) -> Float:
+    """Return the affine map from one crop's pixels to another's, by way of the frame."""
+    inverse = np.linalg.inv(source[:, :2])
+    return np.column_stack([inverse @ target[:, :2], inverse @ (target[:, 2] - source[:, 2])])
+
+
+# -- matching: colour, sharpness, noise
+
+
+def match(
+    picture: Picture, target: Picture, players: NDArray[np.uint8], rng: np.random.Generator
+) -> Picture:
+    """Return the picture with the target's colour, and no less noise or more detail than it.
+
+    Parameters
+    ----------
+    picture, target : (S, S, 3) uint8
+        Aligned with each other.
+    players : (S, S) uint8
+    rng
+        For the noise.
+
+    Returns
+    -------
+    (S, S, 3) uint8
+        Mean and spread in Lab are those of the target on a ring round each region, because the
+        region itself may be what was forged. Missing noise is measured by the median absolute
+        deviation of the high-pass residual and added with the target's grain.
+    """
+    face = players != PLAYERS.index("background")
+    out = _match_colour(picture, target, players)
+    wanted = _noise_level(target.astype(np.float32), face)
+    for sigma in (0.0, 0.4, 0.55, 0.7, 0.9, 1.2):  # a sharper donor would stand out
+        soft = cv2.GaussianBlur(out, (0, 0), sigma) if sigma else out
+        have = _noise_level(soft, face)
+        if have.mean() <= 1.05 * wanted.mean():
+            break
+    missing = np.sqrt(np.maximum(wanted**2 - have**2, 0))
+    if missing.any():
+        noise = _grain(target, face, rng)
+        soft = soft + noise * (missing / np.maximum(_noise_level(noise, face), 1e-6))
+    return to_u8(soft)
+
+
+def _match_colour(picture: Picture, target: Picture, players: NDArray[np.uint8]) -> Map:
+    size = len(picture)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(1, size // 24) + 1,) * 2)
+    have, want = (
+        cv2.cvtColor(p.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) for p in (picture, target)
+    )
+    gain, shift = np.ones_like(have), np.zeros_like(have)
+    for region in np.unique(players):
+        inside = players == region
+        ring = (cv2.dilate(inside.astype(np.uint8), disc) > 0) & ~inside
+        if ring.sum() < 30:
+            continue
+        spread = want[ring].std(axis=0) / np.maximum(have[ring].std(axis=0), 1e-3)
+        gain[inside] = np.clip(spread, 0.8, 1.25)
+        shift[inside] = want[ring].mean(axis=0) - gain[inside][0] * have[ring].mean(axis=0)
+    blur = 0.03 * size  # regions must not meet in a step of colour
+    gain, shift = (cv2.GaussianBlur(m, (0, 0), blur) for m in (gain, shift))
+    rgb = cv2.cvtColor(have * gain + shift, cv2.COLOR_LAB2RGB)
+    return np.asarray(rgb * 255, np.float32)
+
+
+def _residual(picture: Map) -> Map:
+    return np.asarray(picture - cv2.GaussianBlur(picture, (0, 0), 1.0), np.float32)
+
+
+def _noise_level(picture: Map, face: NDArray[np.bool_]) -> Map:
+    """Return the noise per channel (3,): scaled median |deviation| of the high-pass residual."""
+    values = _residual(picture)[face if face.any() else slice(None)].reshape(-1, 3)
+    middle = np.median(values, axis=0)
+    return np.asarray(1.4826 * np.median(np.abs(values - middle), axis=0), np.float32)
+
+
+def _grain(target: Picture, face: NDArray[np.bool_], rng: np.random.Generator) -> Map:
+    """Return noise whose neighbouring pixels go together as much as the target's do."""
+    both = face[:, 1:] & face[:, :-1]
+
+    def likeness(picture: Map) -> float:
+        r = _residual(picture).mean(axis=2)
+        a, b = r[:, 1:][both], r[:, :-1][both]
+        size = float(np.sqrt((a @ a) * (b @ b)))
+        return float(a @ b) / size if size > 0 else 0.0
+
+    wanted = likeness(target.astype(np.float32))
+    made = [noise_like(target.shape, 1.0, grain, rng) for grain in (0.0, 0.4, 0.6, 0.8, 1.1)]
+    return min(made, key=lambda noise: abs(likeness(noise) - wanted))
+
+
+def _scrambled(target: Picture, sigma: float, rng: np.random.Generator) -> Picture:
+    """Return the picture blurred, with its own fine texture put back in random phase."""
+    x = target.astype(np.float32)
+    smooth = cv2.GaussianBlur(x, (0, 0), sigma)
+    detail = x - smooth
+    spectrum = np.abs(np.fft.rfft2(detail, axes=(0, 1)))
+    phase = np.fft.rfft2(rng.standard_normal(x.shape[:2]))[..., None]  # one for all channels
+    noise = np.fft.irfft2(
+        spectrum * phase / np.maximum(np.abs(phase), 1e-12), s=x.shape[:2], axes=(0, 1)
+    ).astype(np.float32)
+    # as strong as the detail is around there: eyes are no measure for cheeks
+    local = [np.sqrt(cv2.GaussianBlur(d * d, (0, 0), 3 * sigma)) for d in (detail, noise)]
+    return to_u8(smooth + noise * local[0] / np.maximum(local[1], 1e-3))
+
+
+# -- the references of one track
+
+
+@dataclass(frozen=True, eq=False)
+class _Face:
+    """One face onto which a reference is made, of the track or of the gallery."""
+
+    position: int
+    in_gallery: bool
+    rgb: Picture
+    mesh: NDArray[np.float32]
+    players: NDArray[np.uint8]
+    to_frame: Float
+    pose: Float
+
+
+class References:
+    """Makes and tests the references of one track; keeps what was tested.
+
+    Parameters
+    ----------
+    detector
+        Any that gives a logit per crop.
+    crops
+        The track, N frames.
+    logits : (N,) float64
+        Its frame logits.
+    gallery
+        Genuine faces of other persons, cut for the same detector, or None.
+    seed
+        For noise and permutations.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        crops: FaceCrops,
+        logits: Float,
+        *,
+        gallery: FaceCrops | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._detector, self._crops, self._logits = detector, crops, logits
+        self._gallery = gallery
+        self.threshold = detector.card.threshold
+        self.seed = seed
+        self._pose = _poses(crops)
+        below = self._logits <= self.threshold - CLEAN_BELOW
+        if not below.any():  # the best there is, as long as it is judged genuine at all
+            below = self._logits < self.threshold
+        order = np.argsort(self._logits, kind="stable")
+        self._clean = [int(i) for i in order if below[i]]
+        self._donors: list[int] = []
+        self._gallery_pose = np.zeros((0, 3))
+        if gallery is not None and len(gallery.rgb):
+            known = frame_logits(detector.evidence(gallery))
+            self._gallery_pose = _poses(gallery)
+            self._donors = np.flatnonzero(known < self.threshold).tolist()
+        self._shared: dict[tuple[str, Kind], Light] = {}
+
+    # -- making
+
+    def make(self, kind: Kind, position: int, *, rank: int = 0) -> Reference | None:
+        """Make a reference of one kind for one frame, and run V1 (one pass).
+
+        Parameters
+        ----------
+        kind
+            From `AUTOMATIC` or `ON_REQUEST`.
+        position
+            The frame.
+        rank
+            0 = the best candidate frame or donor, 1 = the next, to compare.
+
+        Returns
+        -------
+        Reference or None
+            None when there is no clean frame or no donor.
+
+        Raises
+        ------
+        UsageError
+            If there is no such kind.
+        """
+        made = self._paint(kind, self._face(position), rank)
+        if made is None:
+            return None
+        rgb, parameters = made
+        logit = float(score(self._detector, self._crops, position, rgb[None])[0])
+        light = Light("V1", logit < self.threshold, logit, f"threshold {self.threshold:.3f}")
+        fits = kind in AUTOMATIC
+        return Reference(kind, position, rgb, logit, (light,), parameters, fits)
+
+    def _face(self, position: int, *, gallery: bool = False) -> _Face:
+        crops = self._gallery if gallery else self._crops
+        assert crops is not None
+        pose = (self._gallery_pose if gallery else self._pose)[position]
+        return _Face(
+            position,
+            gallery,
+            crops.rgb[position],
+            crops.mesh[position],
+            crops.players[position],
+            crops.to_frame[position],
+            pose,
+        )
+
+    def _paint(
+        self, kind: Kind, face: _Face, rank: int = 0
+    ) -> tuple[Picture, dict[str, Any]] | None:
+        """Return the picture and its parameters; a face is never its own source."""
+        if kind not in get_args(Kind):
+            raise UsageError("unknown kind of reference", kind, f"One of {get_args(Kind)}.")
+        rng = np.random.default_rng(self.seed)
+        size = len(face.rgb)
+        if kind in ("clean_frame", "donor"):
+            source = self._source(kind, face, rank)
+            if source is None:
+                return None
+            index, gap = source
+            other = self._face(index, gallery=kind == "donor")
+            still = np.eye(2, 3)
+            if kind == "clean_frame":
+                still = _between(face.to_frame, other.to_frame)
+            where = correspondence(face.mesh, other.mesh, still, size)
+            out = match(warp(other.rgb, where), face.rgb, face.players, rng)
+            return out, {"source": index, "pose_gap_deg": round(gap, 1), "seed": self.seed}
+        width = face_width(face.mesh)
+        if kind == "blur_noise":
+            sigma = max(1.0, 0.03 * width)
+            return _scrambled(face.rgb, sigma, rng), {"sigma_px": sigma, "seed": self.seed}
+        if kind == "blur":
+            sigma = max(1.0, 0.06 * width)
+            return np.asarray(cv2.GaussianBlur(face.rgb, (0, 0), sigma)), {"sigma_px": sigma}
+        if kind == "mean_face":
+            return to_u8(self._crops.rgb.mean(axis=0)), {"frames": len(self._crops.rgb)}
+        return np.full_like(face.rgb, 128 if kind == "grey" else 0), {}
+
+    def _source(self, kind: Kind, face: _Face, rank: int) -> tuple[int, float] | None:
+        """Return the rank-th source and how far its pose is off, in degrees."""
+        donor = kind == "donor"
+        if face.in_gallery and not donor:
+            return None  # another person
+        poses = self._gallery_pose if donor else self._pose
+        found = self._donors if donor else self._clean
+        if face.in_gallery == donor:
+            found = [i for i in found if i != face.position]
+        gaps = {i: float(np.abs(poses[i] - face.pose).max()) for i in found}
+        near = [i for i in found if gaps[i] <= POSE_WITHIN]  # clean frames: lowest logit first
+        if donor:
+            near.sort(key=lambda i: gaps[i])
+        far = sorted((i for i in found if gaps[i] > POSE_WITHIN), key=lambda i: gaps[i])
+        ordered = [*near, *far]
+        return (ordered[rank], gaps[ordered[rank]]) if rank < len(ordered) else None
+
+    # -- testing
+
+    def test(self, reference: Reference, *, plant: bool = True, tick: Tick = no_tick) -> Reference:
+        """Return the reference with V2 and, on request, V3 (made once per kind and track)."""
+        kind = reference.kind
+        lights = [reference.lights[0], self._once("V2", kind, tick)]
+        if plant:
+            lights.append(self._once("V3", kind, tick))
+        return replace(reference, lights=tuple(lights))
+
+    def _once(self, name: str, kind: Kind, tick: Tick) -> Light:
+        if (name, kind) not in self._shared:
+            run = self._harmless if name == "V2" else self._finds
+            self._shared[name, kind] = run(kind, tick)
+        return self._shared[name, kind]
+
+    def _known_genuine(self) -> tuple[FaceCrops, list[int], bool] | None:
+        """Return crops, up to `TESTED` positions in them, and whether they are the gallery's."""
+        if self._clean:
+            return self._crops, self._clean[:TESTED], False
+        if self._gallery is not None and self._donors:
+            return self._gallery, self._donors[:TESTED], True
+        return None
+
+    def _harmless(self, kind: Kind, tick: Tick) -> Light:
+        known = self._known_genuine()
+        if known is None:
+            return Light("V2", None, None, "no face here is known to be genuine")
+        crops, positions, gallery = known
+        changes, judged = [], []
+        for step, p in enumerate(positions):
+            made = self._paint(kind, self._face(p, gallery=gallery))
+            if made is None:
+                continue
+            game = Game(self._detector, crops, p, made[0])
+            masks = [game.full, *(game.full ^ (1 << i) for i in np.unique(crops.players[p]))]
+            v = game.values(masks, tick=_staged(tick, "test reference", step, len(positions)))
+            changes += np.abs(v[1:] - v[0]).tolist()
+            judged += (v[1:] >= self.threshold).tolist()
+        if not changes:
+            return Light("V2", None, None, "too few genuine frames to test on")
+        value, fakes = float(np.median(changes)), float(np.mean(judged))
+        detail = f"{len(changes)} replacements on genuine frames, {fakes:.0%} judged fake"
+        return Light("V2", value <= HARM_MAX and fakes < FAKE_MAX, value, detail)
+
+    def _finds(self, kind: Kind, tick: Tick) -> Light:
+        """Plant a blend into a genuine crop, part by part, and look for it with this kind."""
+        known = self._known_genuine()
+        if known is None:
+            return Light("V3", None, None, "no face here is known to be genuine")
+        crops, positions, gallery = known
+        p = positions[0]
+        clean = self._face(p, gallery=gallery)
+        hits, masses = [], []
+        for step, part in enumerate(PARTS):
+            forged = plant_in_crop(clean.rgb, clean.mesh, part)
+            planted = replace(take(crops, [p]), rgb=forged[None])
+            if score(self._detector, planted, 0, forged[None])[0] < self.threshold:
+                continue  # what the detector does not see, no explanation can show
+            made = self._paint(kind, replace(clean, rgb=forged))
+            if made is None:
+                continue
+            found = antithetic(
+                Game(self._detector, planted, 0, made[0]),
+                pairs=2,
+                seed=self.seed,
+                tick=_staged(tick, "test reference", step, len(PARTS)),
+            )
+            up = np.maximum(found.shares, 0)
+            hits.append(PLAYERS[int(found.shares.argmax())] == part)
+            masses.append(float(up[PLAYERS.index(part)] / up.sum()) if up.any() else 0.0)
+        if not hits:
+            return Light("V3", None, None, "the detector sees none of the planted forgeries")
+        hit, mass = float(np.mean(hits)), float(np.mean(masses))
+        detail = f"{len(hits)} planted parts seen, positive mass {mass:.2f}"
+        return Light("V3", hit >= HIT_MIN and mass >= MASS_MIN, hit, detail)
+
+    # -- choosing
+
+    def choose(
+        self,
+        position: int,
+        *,
+        kinds: Sequence[Kind] = AUTOMATIC,
+        plant: bool = True,
+        tick: Tick = no_tick,
+    ) -> Choice:
+        """Make references in order of preference until one passes.
+
+        Parameters
+        ----------
+        position
+            The frame.
+        kinds
+            What to try, in this order.
+        plant
+            Whether V3 is run too.
+
+        Returns
+        -------
+        Choice
+            Its reference is None when none is valid: then no region may be named.
+        """
+        tried: list[Reference] = []
+        for kind in kinds:
+            made = self.make(kind, position)
+            if made is None:
+                continue
+            if made.lights[0].passed:  # the others cost passes and could not save it
+                made = self.test(made, plant=plant, tick=tick)
+            tried.append(made)
+            if made.is_valid:
+                return Choice(made, tuple(tried))
+        return Choice(None, tuple(tried))
+
+    def seam_control(
+        self, reference: Reference, *, total: float | None = None, tick: Tick = no_tick
+    ) -> SeamControl:
+        """Replace each region by itself through the same steps; the logit must hardly move.
+
+        For a warped reference the frame is warped onto the source and back, which resamples twice
+        where the reference was resampled once: careful, not kind. n + 1 passes.
+
+        Parameters
+        ----------
+        reference
+            Made by this object.
+        total
+            ``v[all] - v[none]``; None takes it from the frame's and the reference's logits.
+        """
+        p = reference.position
+        face = self._face(p)
+        itself = face.rgb
+        if "source" in reference.parameters:
+            donor = reference.kind == "donor"
+            other = self._face(reference.parameters["source"], gallery=donor)
+            still = np.eye(2, 3) if donor else _between(face.to_frame, other.to_frame)
+            back = np.eye(2, 3) if donor else _between(other.to_frame, face.to_frame)
+            size = len(itself)
+            there = warp(itself, correspondence(other.mesh, face.mesh, back, size))
+            itself = warp(there, correspondence(face.mesh, other.mesh, still, size))
+        rng = np.random.default_rng(self.seed)
+        itself = match(itself, face.rgb, face.players, rng)
+        game = Game(self._detector, self._crops, p, itself)
+        n = game.n_players
+        v = game.values([game.full, *(game.full ^ (1 << i) for i in range(n))], tick=tick)
+        total = float(v[0]) - reference.logit if total is None else total
+        judged = v >= self.threshold
+        flips = int((judged != judged[0]).sum())
+        return SeamControl(v[1:] - v[0], SEAM_PART * abs(total) / n, flips)
+
+
+def plant_in_crop(
+    rgb: Picture, mesh: NDArray[np.floating], part: str, *, kind: str = "blend"
+) -> Picture:
+    """Return the (S, S, 3) crop with one part of the face forged, as `forge.plant` does it."""
+    width = face_width(mesh)
+    mask = region_mask(mesh, (rgb.shape[0], rgb.shape[1]), [part])
+    mask = cv2.GaussianBlur(mask, (0, 0), max(0.8, 0.03 * width))
+    return blend(PLANTS[kind](rgb, width, 1.0), rgb, mask)
+
+
+def _poses(crops: FaceCrops) -> Float:
+    return np.array([head_pose(m) for m in crops.mesh]).reshape(-1, 3)
+
+
+def _staged(tick: Tick, name: str, step: int, steps: int) -> Tick:
+    """Return a tick that counts steps and still asks for a cancel at each batch."""
+
+    def inner(stage: str, done: int, total: int) -> None:  # noqa: ARG001 - the outer count is told
+        tick(name, step, steps)
+
+    return inner
