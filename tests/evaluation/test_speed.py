@@ -1,0 +1,21 @@
+"""The measuring command measures something, and says so when the analysis fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from toolkit.errors import ToolkitError
+from toolkit.evaluation import speed
+
+
+def test_measures_time_and_memory(sample):
+    result = speed.measure(sample("carphone_pristine"), runs=1, device="cpu")
+    (row,) = result["runs"]
+    assert 0 < sum(row["stages"].values()) < row["total_s"]
+    assert 100 < row["peak_mb"] < 4000
+    assert result["median_total_s"] == row["total_s"]
+
+
+def test_a_failed_analysis_is_told(tmp_path):
+    with pytest.raises(ToolkitError, match="no such file|missing|not"):
+        speed.measure(tmp_path / "absent.mp4", runs=1)
