@@ -144,6 +144,7 @@ def analyse(
             "name": judge.card.name,
             "weights_sha256": judge.card.weights_sha256,
             "threshold": judge.card.threshold,
+            "held_back": asdict(judge.card.held_back) if judge.card.held_back else None,
         },
         "players": DEFINITION,
     }

@@ -17,6 +17,18 @@ class InputSpec:
 
 
 @dataclass(frozen=True)
+class HeldBack:
+    """How genuine clips fared that the detector never saw, at its threshold.
+
+    `genuine` clips got a verdict, `called_forged` of them the wrong one, `abstained` more got none.
+    """
+
+    genuine: int
+    called_forged: int
+    abstained: int
+
+
+@dataclass(frozen=True)
 class Card:
     """What a report must say about a detector.
 
@@ -30,6 +42,8 @@ class Card:
         Fake logit at or above which the detector calls a track forged.
     licence, blind_to
         Terms of the weights; what the detector cannot see, one phrase each.
+    held_back
+        How genuine clips fared that were kept from training, or None where nobody measured.
     """
 
     name: str
@@ -38,6 +52,7 @@ class Card:
     threshold: float
     licence: str
     blind_to: tuple[str, ...]
+    held_back: HeldBack | None = None
 
 
 class Detector(Protocol):

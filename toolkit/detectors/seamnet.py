@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from toolkit import models, runtime
-from toolkit.detectors.base import Card, InputSpec
+from toolkit.detectors.base import Card, HeldBack, InputSpec
 from toolkit.errors import ModelError
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
 
@@ -150,6 +150,7 @@ class SeamNetDetector:
                 "cut or slowed genuine footage",
                 "sound",
             ),
+            held_back=HeldBack(**facts["held_back"]) if facts.get("held_back") else None,
         )
         self.spec = InputSpec(size=SIZE, margin=MARGIN)
         answer = float(self.logits(canary_picture()[None])[0])

@@ -254,6 +254,13 @@ def limits(report: Report) -> list[str]:
             "arithmetic, not the explanation."
         ),
     ]
+    held_back = report.settings.get("detector", {}).get("held_back")
+    if held_back:
+        text = _(
+            "Of {genuine} genuine clips that this detector had never seen, it called {wrong} "
+            "forged. For other material the number may be quite different."
+        )
+        lines.append(text.format(genuine=held_back["genuine"], wrong=held_back["called_forged"]))
     if report.tracks:
         counts = ", ".join(f"{r.track.person}: {len(r.track.pts)}" for r in report.tracks)
         text = _("Only these moments were judged ({counts}); what lies between them was not.")
