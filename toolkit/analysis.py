@@ -34,7 +34,7 @@ from toolkit.types import (
     Video,
     no_tick,
 )
-from toolkit.verdict import abstention
+from toolkit.verdict import abstention, calibration
 from toolkit.verdict.aggregate import aggregate, drift, frame_logits, rule_for
 
 KEY_FRAMES = 6
@@ -168,8 +168,15 @@ def _result(
 ) -> TrackResult:
     logits = frame_logits(evidence)
     rule = rule_for(len(logits))
+    logit = aggregate(logits, rule)
+    ratio = calibration.find(judge.card.name, judge.card.weights_sha256)
     verdict = abstention.judge(
-        aggregate(logits, rule), judge.card.threshold, track=track, crops=crops
+        logit,
+        judge.card.threshold,
+        track=track,
+        crops=crops,
+        log10_lr=ratio.log10_lr(logit) if ratio else None,
+        lr_bounds=ratio.bounds if ratio else None,
     )
     notices: tuple[Notice, ...] = ()
     if (apart := drift(evidence)) > DRIFT_MAX:

@@ -112,10 +112,49 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("benchmark", _benchmark, "run detectors over labelled clips")
     sub.add_argument("clips", type=Path, help="CSV: path, label, method, dataset, scene, ...")
-    sub.add_argument("--out", type=Path, required=True, help="JSON file")
-    sub.add_argument("--detectors", default="seamnet", help="names, separated by commas")
+    sub.add_argument("--out", type=Path, required=True, help="JSON file; a page is put beside it")
+    sub.add_argument(
+        "--detectors",
+        default="seamnet",
+        help="names, separated by commas; also control.size, control.blur, control.imagenet",
+    )
+    sub.add_argument(
+        "--reshare", default="", metavar="CHAIN", help="first do this, e.g. crop10,scale480,crf28"
+    )
+    sub.add_argument(
+        "--compare",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="JSON",
+        help="result along another chain, for curves in the page; may be repeated",
+    )
+    sub.add_argument(
+        "--card",
+        type=Path,
+        metavar="JSON",
+        help="write into SeamNet's card how genuine clips fared",
+    )
     sub.add_argument("--device", choices=DEVICES, default="auto")
     sub.add_argument("--frames", type=_frames)
+    sub.add_argument("--seed", type=int, default=0)
+
+    sub = command(
+        "explain-benchmark",
+        _explain_benchmark,
+        "grade explanations on forgeries whose original is known",
+    )
+    sub.add_argument("pairs", type=Path, help="CSV: original, fake, method, scene, crop_x, ...")
+    sub.add_argument("--out", type=Path, required=True, help="JSON file")
+    sub.add_argument("--methods", default="", help="keys, separated by commas; default: all")
+    sub.add_argument("--faces", type=int, default=3, help="faces explained per pair")
+    sub.add_argument(
+        "--gallery",
+        type=Path,
+        action="append",
+        help="genuine clip of other people, for references; default: the samples",
+    )
+    sub.add_argument("--device", choices=DEVICES, default="auto")
     sub.add_argument("--seed", type=int, default=0)
 
     sub = command("plant", _plant, "forge a known region of a clip for a known time")
@@ -202,13 +241,17 @@ def _analyse(options: argparse.Namespace) -> int:
 
 
 def _benchmark(options: argparse.Namespace) -> int:
-    from toolkit.evaluation import verdicts
+    from toolkit.evaluation import card, page, verdicts
+    from toolkit.training import train
 
+    others = [page.read(path) for path in options.compare]
     progress = _Progress()
     try:
         result = verdicts.benchmark(
             verdicts.read_list(options.clips),
             detectors=[n for n in options.detectors.split(",") if n],
+            chain=options.reshare,
+            imagenet=train.new_network,
             device=options.device,
             sampling=Sampling(frames=options.frames),
             seed=options.seed,
@@ -217,7 +260,38 @@ def _benchmark(options: argparse.Namespace) -> int:
     finally:
         progress.close()
     _write_json(options.out, result)
+    page.write(result, options.out.with_suffix(".html"), others=others)
     print(verdicts.table(result))
+    if options.card:
+        found = card.record(options.card, result)
+        print(f"held back: {found.called_forged} of {found.genuine} genuine clips called forged")
+    return 0
+
+
+def _explain_benchmark(options: argparse.Namespace) -> int:
+    from toolkit import samples
+    from toolkit.evaluation import explanations
+
+    gallery = options.gallery
+    if gallery is None:
+        gallery = [
+            samples.path(n) for n in samples.names(present=True) if n != samples.planted().id
+        ]
+    progress = _Progress()
+    try:
+        result = explanations.benchmark(
+            explanations.read_pairs(options.pairs),
+            methods=[n for n in options.methods.split(",") if n],
+            gallery=gallery,
+            device=options.device,
+            faces=options.faces,
+            seed=options.seed,
+            tick=progress,
+        )
+    finally:
+        progress.close()
+    _write_json(options.out, result)
+    print(explanations.table(result))
     return 0
 
 

@@ -1,34 +1,45 @@
-"""Run detectors over labelled clips and report per source and per method.
+"""Run detectors and controls over labelled clips and report per source and per method.
 
-A pooled figure over sources rewards guessing the source from codec or size, so none is given.
+A pooled AUC over sources rewards guessing the source from codec or size, so none is given; the mean
+over the methods of one source compares each method with the originals of the same footage.
 """
 
 from __future__ import annotations
 
 import csv
+import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from toolkit.analysis import analyse
 from toolkit.detectors import registry
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.detectors.base import Detector
+from toolkit.errors import Cancelled, ToolkitError, UsageError
+from toolkit.evaluation import controls, scores
+from toolkit.evaluation.scores import RESAMPLES, Score, Separation
+from toolkit.media.reshare import Step, parse, reshare
 from toolkit.types import Report, Sampling, Tick, no_tick
+from toolkit.verdict import calibration
+
+if TYPE_CHECKING:
+    from toolkit.detectors.seamnet import SeamNet
 
 SCHEMA = "doorzicht.benchmark/1"
 COLUMNS = ("path", "label", "method", "dataset", "scene")
-RESAMPLES = 2000
-LEVEL = 0.95
 EXCLUDED = ("demo-only",)
+MARGINAL = "marginal"
 HEADER = (
     f"  {'source':32} {'label':5} {'clips':>5} {'abst':>5} {'called fake':>12} "
-    f"{'forced':>7} {'median':>7} {'AUC':>22}"
+    f"{'forced':>7} {'median':>7} {'AUC':>18} {'EER':>5}"
 )
+
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -44,9 +55,19 @@ class Clip:
         return self.row["label"] == "fake"
 
     @property
+    def scene(self) -> str:
+        """What must not be both fitted on and judged: footage, person or source."""
+        return self.row.get("scene") or self.row["path"]
+
+    @property
     def group(self) -> str:
         """What must not be taken apart when resampling: the filmed footage."""
-        return self.row.get("target_scene") or self.row.get("scene") or self.row["path"]
+        return self.row.get("target_scene") or self.scene
+
+    @property
+    def is_marginal(self) -> bool:
+        """Whether the list says that it is hardly usable: then it is reported apart."""
+        return self.row.get("usable") == MARGINAL
 
 
 def read_list(path: Path) -> list[Clip]:
@@ -81,75 +102,15 @@ def read_list(path: Path) -> list[Clip]:
     return clips
 
 
-def auc(fake: NDArray[np.float64], real: NDArray[np.float64]) -> float | None:
-    """Return the chance that a fake scores above a real; ties count half. None without both.
-
-    Examples
-    --------
-    >>> auc(np.array([1.0, 3.0]), np.array([1.0, 0.0]))
-    0.875
-    """
-    if not len(fake) or not len(real):
-        return None
-    above = (fake[:, None] > real).mean() + 0.5 * (fake[:, None] == real).mean()
-    return float(above)
-
-
-def wilson(hits: int, total: int) -> tuple[float, float] | None:
-    """Return the 95 % Wilson interval of a share (doi:10.1080/01621459.1927.10502953).
-
-    Examples
-    --------
-    >>> [round(x, 3) for x in wilson(0, 20)]
-    [0.0, 0.161]
-    """
-    if not total:
-        return None
-    z = 1.959963984540054
-    share = hits / total
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z * np.sqrt(share * (1 - share) / total + z * z / (4 * total**2)) / (1 + z * z / total)
-    return float(max(0.0, middle - half)), float(min(1.0, middle + half))
-
-
-def bootstrap_auc(
-    fake: Sequence[tuple[str, float]], real: Sequence[tuple[str, float]], *, seed: int
-) -> tuple[float, float] | None:
-    """Return the percentile interval of the AUC when whole groups are drawn again.
-
-    Parameters
-    ----------
-    fake, real
-        (group, logit) per clip; an original and the fakes made on it share their group.
-    """
-    groups = sorted({g for g, _ in (*fake, *real)})
-    if len(groups) < 2:
-        return None
-    rng = np.random.default_rng(seed)
-    by_group = [
-        (
-            np.array([z for g, z in fake if g == group]),
-            np.array([z for g, z in real if g == group]),
-        )
-        for group in groups
-    ]
-    values = []
-    for _ in range(RESAMPLES):
-        drawn = [by_group[i] for i in rng.integers(len(groups), size=len(groups))]
-        value = auc(np.concatenate([f for f, _ in drawn]), np.concatenate([r for _, r in drawn]))
-        if value is not None:
-            values.append(value)
-    if not values:
-        return None
-    tail = (1 - LEVEL) / 2 * 100
-    low, high = np.percentile(values, [tail, 100 - tail])
-    return float(low), float(high)
+# --- running ------------------------------------------------------------------------------------
 
 
 def benchmark(
     clips: Sequence[Clip],
     *,
     detectors: Sequence[str] = ("seamnet",),
+    chain: str = "",
+    imagenet: Callable[[], SeamNet] | None = None,
     device: str = "auto",
     sampling: Sampling | None = None,
     seed: int = 0,
@@ -157,166 +118,476 @@ def benchmark(
 ) -> dict[str, Any]:
     """Analyse every clip with every detector and summarise.
 
+    Parameters
+    ----------
+    clips
+        From `read_list`.
+    detectors
+        Names from `registry.NAMES` and `controls.NAMES`.
+    chain
+        A re-share chain that every clip goes along first, such as ``"scale480,crf33"``.
+    imagenet
+        Makes the network of `control.imagenet`.
+    device, sampling, seed, tick
+        As for `analysis.analyse`.
+
     Returns
     -------
     dict
         `clips`, `summary` and `settings` as the README documents them. A clip that is refused
         counts as abstained, with the refusal as its reason.
+
+    Raises
+    ------
+    UsageError
+        If a name or the chain is unknown, or a name is given twice.
+    ModelError
+        If a detector's weights are not in order.
     """
-    rows: list[dict[str, Any]] = []
-    total = len(clips) * len(detectors)
-    thresholds: dict[str, float] = {}
-    weights: dict[str, str] = {}
-    for name in detectors:
-        detector = registry.load(name, device=device)
-        thresholds[name] = detector.card.threshold
-        weights[name] = detector.card.weights_sha256
-        for clip in clips:
-            tick("benchmark", len(rows), total)
-            start = time.perf_counter()
-            try:
-                report: Report | None = analyse(
-                    clip.path, detector=detector, sampling=sampling, explain=False, seed=seed
-                )
-                refusal = None
-            except ToolkitError as error:
-                if type(error).__name__ == "Cancelled":
-                    raise
-                report, refusal = None, str(error)
-            rows.append(_row(clip, name, report, refusal, time.perf_counter() - start))
+    names = list(dict.fromkeys(detectors))
+    if len(names) < len(detectors) or not names:
+        raise UsageError("detectors must differ", ", ".join(detectors), "Name each one once.")
+    steps = parse(chain) if chain else ()
+    control_names = [n for n in names if n.startswith("control.")]
+    controls.check(control_names, imagenet)
+    judges = {n: registry.load(n, device=device) for n in names if n not in control_names}
+    features = None
+    if imagenet and controls.IMAGENET in control_names:
+        features = controls.Features(imagenet, device=device)
+    onlooker = controls.Onlooker(next(iter(judges.values()), None), features)
+
+    run = _Run(judges, onlooker, control_names, steps, sampling, seed)
+    total = len(clips) * max(1, len(judges))
+    rows: dict[str, list[Row]] = {n: [] for n in names}
+    vectors = []
+    for clip in clips:
+        for name, row in run.rows(clip, lambda done: tick("benchmark", done, total)):
+            rows[name].append(row)
+        vectors.append(onlooker.features)
+    if features:
+        found = controls.held_out_logits(
+            vectors,
+            [c.is_fake for c in clips],
+            [c.scene for c in clips],
+            [not c.is_marginal for c in clips],
+        )
+        for row, logit in zip(rows[controls.IMAGENET], found, strict=True):
+            if logit is not None:
+                row |= {"logit": logit, "abstained": False, "reason": None}
     tick("benchmark", total, total)
-    groups = {str(c.row["path"]): c.group for c in clips}
     return {
         "schema": SCHEMA,
-        "clips": rows,
-        "summary": {
-            name: _summary(
-                [r for r in rows if r["detector"] == name], thresholds[name], groups, seed
-            )
-            for name in detectors
-        },
+        "clips": [row for name in names for row in rows[name]],
+        "summary": summarise(clips, rows, judges, seed=seed),
         "settings": {
             "seed": seed,
             "sampling": (sampling or Sampling()).to_dict(),
-            "detectors": weights,
+            "detectors": {n: judges[n].card.weights_sha256 if n in judges else "" for n in names},
+            "reshare": ",".join(map(str, steps)),
             "resamples": RESAMPLES,
         },
     }
 
 
-def _row(
-    clip: Clip, detector: str, report: Report | None, refusal: str | None, seconds: float
-) -> dict[str, Any]:
-    logits = (
-        [r.verdict.logit for r in report.tracks if r.verdict.logit is not None] if report else []
-    )
-    verdict = report.verdict if report else None
-    spoken = verdict.logit if verdict else None
+@dataclass
+class _Run:
+    """What all clips of one benchmark share; `done` counts analyses."""
+
+    judges: dict[str, Detector]
+    onlooker: controls.Onlooker
+    control_names: Sequence[str]
+    steps: Sequence[Step]
+    sampling: Sampling | None
+    seed: int
+    done: int = 0
+
+    def __post_init__(self) -> None:
+        self.maps = {n: calibration.find(n, j.card.weights_sha256) for n, j in self.judges.items()}
+
+    def rows(self, clip: Clip, tick: Callable[[int], None]) -> Iterator[tuple[str, Row]]:
+        """Yield a row per detector, then one per control."""
+        self.onlooker.forget()
+        first: Report | None = None
+        refusal: str | None = None
+        with _reshared(clip.path, self.steps) as (path, problem):
+            # the first detector is looked at over the shoulder; without one, the onlooker is alone
+            for position, name in enumerate(self.judges or [""]):
+                tick(self.done)
+                judge = self.judges[name] if position else self.onlooker
+                start = time.perf_counter()
+                report, refusal = self._analyse(path, judge) if path else (None, problem)
+                self.done += 1
+                first = report if position == 0 else first
+                if name:
+                    seconds = time.perf_counter() - start
+                    yield name, self._row(clip, name, report, refusal, seconds)
+        values = {
+            controls.SIZE_CONTROL: first.video.bytes / first.video.duration_s if first else None,
+            controls.BLUR: None if (s := self.onlooker.sharpness) is None else -s,
+            controls.IMAGENET: None,  # known when all clips have been seen
+        }
+        reason = refusal or "There is no face to measure."
+        for name in self.control_names:
+            yield name, _plain_row(clip, name, values[name], reason)
+
+    def _analyse(self, path: Path, judge: Detector) -> tuple[Report | None, str | None]:
+        try:
+            report = analyse(
+                path, detector=judge, sampling=self.sampling, explain=False, seed=self.seed
+            )
+        except Cancelled:
+            raise
+        except ToolkitError as error:
+            return None, str(error)
+        return report, None
+
+    def _row(
+        self, clip: Clip, name: str, report: Report | None, refusal: str | None, seconds: float
+    ) -> Row:
+        verdict = report.verdict if report else None
+        logit = verdict.logit if verdict else None
+        if report and logit is None:
+            logit = max(
+                (r.verdict.logit for r in report.tracks if r.verdict.logit is not None),
+                default=None,
+            )
+        found = self.maps[name]
+        row = _plain_row(clip, name, logit, verdict.reason if verdict else refusal)
+        return row | {
+            "abstained": verdict.abstained if verdict else True,
+            "reason": verdict.reason if verdict else refusal,
+            "log10_lr": found.log10_lr(logit) if found and logit is not None else None,
+            "faces": len(report.tracks) if report else 0,
+            "seconds": round(seconds, 3),
+        }
+
+
+def _plain_row(clip: Clip, name: str, logit: float | None, reason: str | None) -> Row:
     return {
-        "detector": detector,
+        "detector": name,
         **{k: v for k, v in clip.row.items() if k not in ("licence", "note")},
         **{k: clip.row.get(k, "") for k in COLUMNS},
-        "logit": spoken if spoken is not None else max(logits, default=None),
-        "abstained": verdict.abstained if verdict else True,
-        "reason": verdict.reason if verdict else refusal,
-        "faces": len(report.tracks) if report else 0,
-        "seconds": round(seconds, 3),
+        "logit": logit,
+        "log10_lr": None,
+        "abstained": logit is None,
+        "reason": reason if logit is None else None,
+        "faces": None,
+        "seconds": None,
     }
 
 
-def _rates(rows: list[dict[str, Any]], threshold: float) -> dict[str, Any]:
-    """Return how often clips of one label are called forged: with abstention, and forced."""
-    judged = [r for r in rows if not r["abstained"]]
-    scored = [r for r in rows if r["logit"] is not None]
-    hits = sum(r["logit"] >= threshold for r in judged)
-    return {
-        "clips": len(rows),
-        "abstained": len(rows) - len(judged),
-        "called_fake": hits,
-        "rate": hits / len(judged) if judged else None,
-        "interval": wilson(hits, len(judged)),
-        "forced_rate": (
-            sum(r["logit"] >= threshold for r in scored) / len(scored) if scored else None
-        ),
-        "median_logit": float(np.median([r["logit"] for r in scored])) if scored else None,
-    }
+@contextmanager
+def _reshared(path: Path, steps: Sequence[Step]) -> Iterator[tuple[Path | None, str | None]]:
+    """Give the clip as it comes out of the chain, or why it does not."""
+    if not steps:
+        yield path, None
+        return
+    with tempfile.TemporaryDirectory(prefix="doorzicht-") as folder:
+        out = Path(folder, "shared.mp4")
+        problem = None
+        try:
+            reshare(path, out, steps)
+        except Cancelled:
+            raise
+        except ToolkitError as error:
+            problem = str(error)
+        yield (None if problem else out), problem
 
 
-def _summary(
-    rows: list[dict[str, Any]], threshold: float, groups: dict[str, str], seed: int
+# --- figures ------------------------------------------------------------------------------------
+
+
+def summarise(
+    clips: Sequence[Clip],
+    rows: dict[str, list[Row]],
+    judges: dict[str, Detector],
+    *,
+    seed: int = 0,
 ) -> dict[str, Any]:
-    per_source: dict[str, Any] = {}
-    per_method: dict[str, Any] = {}
-    for source in sorted({r["dataset"] for r in rows}):
-        here = [r for r in rows if r["dataset"] == source]
-        reals = [r for r in here if r["label"] == "real"]
-        fakes = [r for r in here if r["label"] == "fake"]
-        per_source[source] = {
-            "real": _rates(reals, threshold) if reals else None,
-            "fake": _rates(fakes, threshold) if fakes else None,
-            **_separation(fakes, reals, groups, seed),
+    """Return the figures of each detector: see the README.
+
+    Parameters
+    ----------
+    clips
+        The list.
+    rows
+        For each detector, a row per clip in the order of the list.
+    judges
+        The detectors with a card; controls have no threshold.
+    """
+    parts = {
+        name: _Part(
+            name,
+            [_Judged(c, r) for c, r in zip(clips, mine, strict=True)],
+            judges[name].card if name in judges else None,
+            seed,
+        )
+        for name, mine in rows.items()
+    }
+    return {
+        name: part.summary() | {"differences": part.differences(parts)}
+        for name, part in parts.items()
+    }
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A clip and what a detector said of it."""
+
+    clip: Clip
+    row: Row
+
+    @property
+    def source(self) -> str:
+        return str(self.row["dataset"])
+
+    @property
+    def logit(self) -> float | None:
+        value: float | None = self.row["logit"]
+        return value
+
+    @property
+    def score(self) -> Score:
+        assert self.logit is not None
+        return Score(self.row["path"], self.clip.group, self.clip.is_fake, self.logit)
+
+
+class _Part:
+    """The figures of one detector."""
+
+    def __init__(self, name: str, judged: Sequence[_Judged], card: Any, seed: int) -> None:
+        self.name, self.seed = name, seed
+        self.threshold: float | None = card.threshold if card else None
+        self.map = calibration.find(name, card.weights_sha256) if card else None
+        self.usable = [j for j in judged if not j.clip.is_marginal]
+        self.marginal = [j for j in judged if j.clip.is_marginal]
+
+    def summary(self) -> dict[str, Any]:
+        reals, fakes = ([j for j in self.usable if j.clip.is_fake == w] for w in (False, True))
+        real, fake = self._rates(reals), self._rates(fakes)
+        seconds = [j.row["seconds"] for j in self.usable if j.row["seconds"] is not None]
+        return {
+            "threshold": self.threshold,
+            "per_source": {s: self._source(mine) for s, mine in _by_source(self.usable)},
+            "per_method": {
+                f"{s} / {method}": {
+                    "fake": self._rates([j for j in mine if j.clip.is_fake]),
+                    **self._separation([mine]),
+                }
+                for s, methods in self._methods(self.usable)
+                for method, mine in methods
+            },
+            "fpr": real["rate"],
+            "tpr": fake["rate"],
+            "fpr_interval": self._by_scene(reals),
+            "tpr_interval": self._by_scene(fakes),
+            "forced_fpr": real["forced_rate"],
+            "forced_tpr": fake["forced_rate"],
+            "abstained": _share(sum(j.row["abstained"] for j in self.usable), len(self.usable)),
+            "likelihood_ratios": self._likelihood_ratios(self.usable),
+            "marginal": {s: self._labels(mine) for s, mine in _by_source(self.marginal)},
+            "seconds_per_clip": float(np.median(seconds)) if seconds else None,
         }
-        for method in sorted({r["method"] for r in fakes}):
-            made = [r for r in fakes if r["method"] == method]
-            # an original counts only where a fake was made on the same footage
-            footage = {groups[r["path"]] for r in made}
-            originals = [r for r in reals if groups[r["path"]] in footage]
-            per_method[f"{source} / {method}"] = {
-                "fake": _rates(made, threshold),
-                **_separation(made, originals, groups, seed),
-            }
-    reals = [r for r in rows if r["label"] == "real"]
-    fakes = [r for r in rows if r["label"] == "fake"]
-    return {
-        "threshold": threshold,
-        "per_source": per_source,
-        "per_method": per_method,
-        "fpr": _rates(reals, threshold)["rate"],
-        "tpr": _rates(fakes, threshold)["rate"],
-        "abstained": sum(r["abstained"] for r in rows) / len(rows) if rows else None,
-        "seconds_per_clip": float(np.median([r["seconds"] for r in rows])) if rows else None,
-    }
+
+    def differences(self, parts: dict[str, _Part]) -> dict[str, Any]:
+        """Return the mean AUC less that of each other detector, per source."""
+        if self.name in controls.NAMES:
+            return {}
+        out: dict[str, Any] = {}
+        for source, methods in self._methods(self.usable):
+            names = [method for method, _ in methods]
+            mine = Separation([_scores(judged) for _, judged in methods])
+            for other in parts.values():
+                theirs = dict(dict(self._methods(other.usable))[source])
+                found = scores.difference(
+                    mine,
+                    Separation([_scores(theirs[n]) for n in names]),
+                    seed=self.seed,
+                    may_turn=other.name in controls.MAY_TURN,
+                )
+                if other is not self and found:
+                    out.setdefault(source, {})[other.name] = asdict(found)
+        return out
+
+    @staticmethod
+    def _methods(
+        judged: Sequence[_Judged],
+    ) -> list[tuple[str, list[tuple[str, list[_Judged]]]]]:
+        """Return the clips per source and method, with the originals of the same footage."""
+        out = []
+        for source, here in _by_source(judged):
+            methods = []
+            for method in sorted({j.row["method"] for j in here if j.clip.is_fake}):
+                fakes = [j for j in here if j.clip.is_fake and j.row["method"] == method]
+                footage = {j.clip.group for j in fakes}
+                originals = [j for j in here if not j.clip.is_fake and j.clip.group in footage]
+                methods.append((method, fakes + originals))
+            if methods:
+                out.append((source, methods))
+        return out
+
+    def _source(self, here: Sequence[_Judged]) -> dict[str, Any]:
+        methods = [mine for _, each in self._methods(here) for _, mine in each]
+        mean = self._separation(methods)
+        return {
+            **self._labels(here),
+            **self._separation([here]),
+            "mean_auc": mean["auc"],
+            "mean_auc_interval": mean["auc_interval"],
+            "likelihood_ratios": self._likelihood_ratios(here),
+        }
+
+    def _labels(self, here: Sequence[_Judged]) -> dict[str, Any]:
+        sides = {label: [j for j in here if j.row["label"] == label] for label in ("real", "fake")}
+        return {label: self._rates(side) if side else None for label, side in sides.items()}
+
+    def _rates(self, judged: Sequence[_Judged]) -> dict[str, Any]:
+        """Return how often clips of one label are called forged: with abstention, and forced."""
+        given = [j.logit for j in judged if not j.row["abstained"] and j.logit is not None]
+        scored = [j.logit for j in judged if j.logit is not None]
+        hits, forced = self._called(given), self._called(scored)
+        return {
+            "clips": len(judged),
+            "abstained": len(judged) - len(given),
+            "called_fake": hits,
+            "rate": None if hits is None else _share(hits, len(given)),
+            "interval": None if hits is None else scores.wilson(hits, len(given)),
+            "scored": len(scored),
+            "forced_rate": None if forced is None else _share(forced, len(scored)),
+            "median_logit": float(np.median(scored)) if scored else None,
+        }
+
+    def _called(self, logits: Sequence[float]) -> int | None:
+        return None if self.threshold is None else sum(z >= self.threshold for z in logits)
+
+    def _by_scene(self, judged: Sequence[_Judged]) -> scores.Interval | None:
+        if self.threshold is None:
+            return None
+        hits = [
+            (j.clip.scene, j.logit >= self.threshold)
+            for j in judged
+            if not j.row["abstained"] and j.logit is not None
+        ]
+        return scores.bootstrap_rate(hits, seed=self.seed)
+
+    def _separation(self, methods: Iterable[Sequence[_Judged]]) -> dict[str, Any]:
+        """Return AUC and equal error rate of forced logits; None without clips of both labels."""
+        found = Separation([_scores(m) for m in methods])
+        pooled = found.methods[0] if len(found.methods) == 1 else ()
+        fake, real = (np.array([s.value for s in pooled if s.is_fake == w]) for w in (True, False))
+        return {
+            "auc": found.value,
+            "auc_interval": found.interval(self.seed),
+            "eer": scores.equal_error_rate(fake, real),
+        }
+
+    def _likelihood_ratios(self, judged: Sequence[_Judged]) -> dict[str, Any] | None:
+        """Return the cost of forced likelihood ratios on footage that the map was not fitted on."""
+        if self.map is None:
+            return None
+        fitted = set(self.map.groups)
+        new = [
+            j for j in judged if j.logit is not None and not fitted & {j.clip.group, j.clip.scene}
+        ]
+        labels = [j.clip.is_fake for j in new]
+        if len(set(labels)) < 2:
+            return None
+        logits = np.array([j.logit for j in new], np.float64)
+        ratios = self.map.map(logits)
+        cost = calibration.cllr(ratios, labels)
+        # the bounds make ties; how good the scores are is told by the logits themselves
+        least = calibration.cllr_min(logits, labels)
+        curve = calibration.tippett(ratios, labels)
+        return {
+            "fakes": sum(labels),
+            "reals": len(labels) - sum(labels),
+            "cllr": cost,
+            "cllr_min": least,
+            "cllr_cal": cost - least,
+            "misleading_fake": curve.misleading_fake,
+            "misleading_real": curve.misleading_real,
+            "tippett": {
+                "log10_lr": curve.log10_lr.tolist(),
+                "fake": curve.fake.tolist(),
+                "real": curve.real.tolist(),
+            },
+        }
 
 
-def _separation(
-    fakes: list[dict[str, Any]], reals: list[dict[str, Any]], groups: dict[str, str], seed: int
-) -> dict[str, Any]:
-    """Return the AUC with its interval; both None unless there are clips of both labels."""
-    f = [(groups[r["path"]], float(r["logit"])) for r in fakes if r["logit"] is not None]
-    g = [(groups[r["path"]], float(r["logit"])) for r in reals if r["logit"] is not None]
-    value = auc(np.array([z for _, z in f]), np.array([z for _, z in g]))
-    interval = bootstrap_auc(f, g, seed=seed) if value is not None else None
-    return {"auc": value, "auc_interval": interval}
+def _by_source(judged: Sequence[_Judged]) -> list[tuple[str, list[_Judged]]]:
+    sources = sorted({j.source for j in judged})
+    return [(s, [j for j in judged if j.source == s]) for s in sources]
+
+
+def _scores(judged: Sequence[_Judged]) -> list[Score]:
+    return [j.score for j in judged if j.logit is not None]
+
+
+def _share(hits: int, total: int) -> float | None:
+    return hits / total if total else None
+
+
+# --- for a terminal -----------------------------------------------------------------------------
 
 
 def table(result: dict[str, Any]) -> str:
     """Return the summary as lines of text for a terminal."""
     lines = []
+    if chain := result["settings"]["reshare"]:
+        lines.append(f"every clip went along: {chain}")
     for name, s in result["summary"].items():
-        lines.append(f"{name}: threshold {s['threshold']:+.2f}, abstained {_share(s['abstained'])}")
-        lines.append(HEADER)
+        at = "no threshold" if s["threshold"] is None else f"threshold {s['threshold']:+.2f}"
+        lines += [f"{name}: {at}, abstained {number(s['abstained'])}", HEADER]
         for source, r in s["per_source"].items():
-            for label in ("real", "fake"):
-                if r[label]:
-                    separation = r if label == "fake" else {"auc": None, "auc_interval": None}
-                    lines.append(_line(source, label, r[label], separation))
-        for method, r in s["per_method"].items():
-            lines.append(_line(method, "fake", r["fake"], r))
+            lines += [
+                _line(source, label, r[label], r if label == "fake" else {})
+                for label in ("real", "fake")
+                if r[label]
+            ]
+        lines += [_line(m, "fake", r["fake"], r) for m, r in s["per_method"].items()]
+        lines += [
+            _line(f"marginal: {source}", label, r[label], {})
+            for source, r in s["marginal"].items()
+            for label in ("real", "fake")
+            if r[label]
+        ]
+        lines += [
+            f"  mean AUC over the methods of {source}: "
+            f"{number(r['mean_auc'])} {between(r['mean_auc_interval'])}"
+            for source, r in s["per_source"].items()
+            if r["mean_auc"] is not None
+        ]
+        lines += [
+            f"  less {other} on {source}: {d['difference']:+.2f} {between(d['interval'], '+.2f')}"
+            + (" (the other way round)" if d["turned"] else "")
+            for source, found in s["differences"].items()
+            for other, d in found.items()
+        ]
+        if ratios := s["likelihood_ratios"]:
+            lines.append(
+                f"  Cllr {ratios['cllr']:.3f}, at best {ratios['cllr_min']:.3f}, on "
+                f"{ratios['fakes']} forged and {ratios['reals']} genuine clips not fitted on"
+            )
     return "\n".join(lines)
 
 
 def _line(name: str, label: str, r: dict[str, Any], separation: dict[str, Any]) -> str:
-    area, interval = separation["auc"], separation["auc_interval"]
-    text = "-" if area is None else f"{area:.2f}"
-    if interval:
-        text += f" [{interval[0]:.2f}, {interval[1]:.2f}]"
-    called = f"{r['called_fake']}/{r['clips'] - r['abstained']}"
-    median = "-" if r["median_logit"] is None else f"{r['median_logit']:+.2f}"
+    area = f"{number(separation.get('auc'))} {between(separation.get('auc_interval'))}".strip()
+    called = (
+        "-" if r["called_fake"] is None else f"{r['called_fake']}/{r['clips'] - r['abstained']}"
+    )
     return (
         f"  {name[:32]:32} {label:5} {r['clips']:>5} {r['abstained']:>5} {called:>12} "
-        f"{_share(r['forced_rate']):>7} {median:>7} {text:>22}"
+        f"{number(r['forced_rate']):>7} {number(r['median_logit'], '+.3g'):>7} {area:>18} "
+        f"{number(separation.get('eer')):>5}"
     )
 
 
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+def number(value: float | None, form: str = ".2f") -> str:
+    """Return a figure as text, a dash where there is none."""
+    return "-" if value is None else format(value, form)
+
+
+def between(interval: Sequence[float] | None, form: str = ".2f") -> str:
+    """Return an interval as text; empty where there is none."""
+    return "" if interval is None else f"[{interval[0]:{form}}, {interval[1]:{form}}]"
