@@ -28,7 +28,7 @@ FEATHER = 0.01
 """Softness of the borders of replaced regions, in crop sides (Gaussian sigma)."""
 
 PAIRS = 5
-"""Permutation pairs by default: 92 passes for ten players, each once at every position."""
+"""Permutation pairs by default: at most 92 passes for ten players, each once at every position."""
 
 BATCH = {"cpu": 8, "mps": 32, "cuda": 128}
 
@@ -160,6 +160,8 @@ class Game:
             crops.rgb[position], reference, crops.players[position], feather=feather
         )
         self.n_players = self.compositor.n_players
+        seen = np.unique(crops.players[position]).tolist()
+        self._absent = self.full ^ sum(1 << r for r in seen)  # replacing them changes nothing
         self._known: dict[int, float] = {}
 
     @property
@@ -179,6 +181,7 @@ class Game:
 
         `tick` is asked before every batch: a cancel acts within one.
         """
+        masks = [m | self._absent for m in masks]
         new = [m for m in dict.fromkeys(masks) if m not in self._known]
         for lo in range(0, len(new), self._batch):
             tick(stage, lo, len(new))
@@ -206,7 +209,7 @@ class Intervention:
     method
         ``"exact"`` or ``"antithetic"``.
     passes
-        Composites judged.
+        Composites judged for it that were not known before; all of them when exact.
     seed, pairs
         Of the permutations; 0 pairs when exact.
     table : (2^n,) float64 or None
@@ -273,7 +276,7 @@ def exact(game: Game, *, tick: Tick = no_tick) -> Intervention:
         logit=float(table[-1]),
         reference_logit=float(table[0]),
         method="exact",
-        passes=len(table),
+        passes=game.passes,
         table=table,
     )
 
@@ -298,8 +301,8 @@ def antithetic(
 ) -> Intervention:
     """Estimate the shares from permutations walked forwards and backwards.
 
-    Every permutation adds up exactly, hence so does their mean. Ten players need 18 passes a pair
-    and two more; sets met twice are judged once.
+    Every permutation adds up exactly, hence so does their mean. Ten players need at most 18 passes
+    a pair and two more; sets met twice are judged once.
 
     Raises
     ------
@@ -317,6 +320,7 @@ def antithetic(
         [np.zeros((pairs, 2, 1), np.int64), np.cumsum(1 << walks, axis=2)], axis=2
     )
     needed = list(dict.fromkeys([0, game.full, *masks.ravel().tolist()]))
+    before = game.passes
     values = game.values(needed, tick=tick)
     at = dict(zip(needed, values.tolist(), strict=True))
     gains = np.diff(np.vectorize(at.__getitem__, otypes=[np.float64])(masks), axis=2)
@@ -329,7 +333,7 @@ def antithetic(
         logit=at[game.full],
         reference_logit=at[0],
         method="antithetic",
-        passes=len(needed),
+        passes=game.passes - before,
         seed=seed,
         pairs=pairs,
     )

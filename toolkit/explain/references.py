@@ -150,20 +150,16 @@ class SeamControl:
 # -- geometry: one face onto another
 
 
-def correspondence(
-    target: NDArray[np.floating], source: NDArray[np.floating], to_source: Float, size: int
-) -> Map:
+def correspondence(target: NDArray[np.floating], source: NDArray[np.floating], size: int) -> Map:
     """Return where each pixel of the target crop lies in the source crop.
 
     Inside the mesh, affine per triangle. Outside, the movement of the nearest mesh pixel fades
-    into `to_source`, which is what a still background does.
+    into none: both crops are centred on their face, and what lies further out was not kept.
 
     Parameters
     ----------
     target, source : (478, 3)
         Meshes in crop pixels.
-    to_source : (2, 3) float64
-        Affine map from target to source crop pixels for the background.
     size
         Side of the crop.
 
@@ -187,10 +183,9 @@ def correspondence(
             cv2.fillConvexPoly(label, corners[i], i, shift=4)
     y, x = np.mgrid[:size, :size].astype(np.float64)
     grid = np.stack([x, y, np.ones_like(x)], axis=2)
-    still = grid @ to_source.T
     inside = label >= 0
     if not inside.any():
-        return still.astype(np.float32)
+        return np.asarray(grid[..., :2], np.float32)
     move = np.zeros((size, size, 2))
     move[inside] = np.einsum("pi,pij->pj", grid[inside], maps[label[inside]]) - grid[inside][:, :2]
     away, nearest = cv2.distanceTransformWithLabels(
@@ -203,7 +198,7 @@ def correspondence(
     near = np.clip(away / (0.03 * size), 0, 1)[..., None]
     spread = np.where(inside[..., None], move, near * soft + (1 - near) * spread)
     hold = np.exp(-((away / (0.12 * size)) ** 2))[..., None]
-    return np.asarray(hold * (grid[..., :2] + spread) + (1 - hold) * still, np.float32)
+    return np.asarray(grid[..., :2] + hold * spread, np.float32)
 
 
 def warp(picture: Picture, where: Map) -> Picture:
@@ -212,12 +207,6 @@ def warp(picture: Picture, where: Map) -> Picture:
         picture, where[..., 0], where[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
     )
     return out
-
-
-def _between(target: Float, source: Float) -> Float:
-    """Return the affine map from one crop's pixels to another's, by way of the frame."""
-    inverse = np.linalg.inv(source[:, :2])
-    return np.column_stack([inverse @ target[:, :2], inverse @ (target[:, 2] - source[:, 2])])
 
 
 # -- matching: colour, sharpness, noise
@@ -332,7 +321,6 @@ class _Face:
     rgb: Picture
     mesh: NDArray[np.float32]
     players: NDArray[np.uint8]
-    to_frame: Float
     pose: Float
 
 
@@ -367,11 +355,10 @@ class References:
         self.threshold = detector.card.threshold
         self.seed = seed
         self._pose = _poses(crops)
-        below = self._logits <= self.threshold - CLEAN_BELOW
-        if not below.any():  # the best there is, as long as it is judged genuine at all
-            below = self._logits < self.threshold
-        order = np.argsort(self._logits, kind="stable")
-        self._clean = [int(i) for i in order if below[i]]
+        order = np.argsort(self._logits, kind="stable").tolist()
+        genuine = [i for i in order if self._logits[i] < self.threshold]
+        clear = int((self._logits <= self.threshold - CLEAN_BELOW).sum())
+        self._clean = genuine[: max(clear, TESTED + 1)]  # the best there is, if few are clear
         self._donors: list[int] = []
         self._gallery_pose = np.zeros((0, 3))
         if gallery is not None and len(gallery.rgb):
@@ -423,7 +410,6 @@ class References:
             crops.rgb[position],
             crops.mesh[position],
             crops.players[position],
-            crops.to_frame[position],
             pose,
         )
 
@@ -441,10 +427,7 @@ class References:
                 return None
             index, gap = source
             other = self._face(index, gallery=kind == "donor")
-            still = np.eye(2, 3)
-            if kind == "clean_frame":
-                still = _between(face.to_frame, other.to_frame)
-            where = correspondence(face.mesh, other.mesh, still, size)
+            where = correspondence(face.mesh, other.mesh, size)
             out = match(warp(other.rgb, where), face.rgb, face.players, rng)
             return out, {"source": index, "pose_gap_deg": round(gap, 1), "seed": self.seed}
         width = face_width(face.mesh)
@@ -510,7 +493,10 @@ class References:
             if made is None:
                 continue
             game = Game(self._detector, crops, p, made[0])
-            masks = [game.full, *(game.full ^ (1 << i) for i in np.unique(crops.players[p]))]
+            masks = [
+                game.full,
+                *(game.full ^ (1 << i) for i in np.unique(crops.players[p]).tolist()),
+            ]
             v = game.values(masks, tick=_staged(tick, "test reference", step, len(positions)))
             changes += np.abs(v[1:] - v[0]).tolist()
             judged += (v[1:] >= self.threshold).tolist()
@@ -611,13 +597,10 @@ class References:
         if "source" in reference.parameters:
             donor = reference.kind == "donor"
             other = self._face(reference.parameters["source"], gallery=donor)
-            still = np.eye(2, 3) if donor else _between(face.to_frame, other.to_frame)
-            back = np.eye(2, 3) if donor else _between(other.to_frame, face.to_frame)
-            size = len(itself)
-            there = warp(itself, correspondence(other.mesh, face.mesh, back, size))
-            itself = warp(there, correspondence(face.mesh, other.mesh, still, size))
-        rng = np.random.default_rng(self.seed)
-        itself = match(itself, face.rgb, face.players, rng)
+            there = warp(itself, correspondence(other.mesh, face.mesh, len(itself)))
+            itself = warp(there, correspondence(face.mesh, other.mesh, len(itself)))
+            rng = np.random.default_rng(self.seed)
+            itself = match(itself, face.rgb, face.players, rng)
         game = Game(self._detector, self._crops, p, itself)
         n = game.n_players
         v = game.values([game.full, *(game.full ^ (1 << i) for i in range(n))], tick=tick)
@@ -644,7 +627,7 @@ def _poses(crops: FaceCrops) -> Float:
 def _staged(tick: Tick, name: str, step: int, steps: int) -> Tick:
     """Return a tick that counts steps and still asks for a cancel at each batch."""
 
-    def inner(stage: str, done: int, total: int) -> None:  # noqa: ARG001 - the outer count is told
+    def inner(stage: str, done: int, total: int) -> None:
         tick(name, step, steps)
 
     return inner
