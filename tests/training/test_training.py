@@ -96,6 +96,7 @@ def test_resumed_equals_straight(imagenet, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(train, "CHECKPOINT_STEPS", 2)
     monkeypatch.setattr(train, "VALIDATE_STEPS", 10**9)
     monkeypatch.setattr(train, "VALIDATION_PAIRS", 2)
+    monkeypatch.setattr(train, "THRESHOLD_FACES", 8)
 
     class StopError(Exception):
         pass
