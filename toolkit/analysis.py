@@ -226,15 +226,15 @@ def _unique(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
 def _nothing_to_judge(scan: Scan, verdict: Verdict) -> Verdict:
     """Return the abstention with the most telling reason."""
     video = scan.video
-    if scan.looked_at < abstention.Limits().moments:
-        code = "too_few_frames"
-        reason = f"There are too few frames, and no face in the {scan.looked_at} looked at."
-    elif min(video.width, video.height) < PICTURE_MIN:
+    if min(video.width, video.height) < PICTURE_MIN:
         code = "picture_too_small"
         reason = (
             f"The picture is too small to judge a face: {video.width} x {video.height} px, "
             f"at least {PICTURE_MIN} px are needed."
         )
+    elif scan.looked_at < abstention.Limits().moments:
+        code = "too_few_frames"
+        reason = f"There are too few frames, and no face in the {scan.looked_at} looked at."
     elif scan.persons:
         code = "weak_mesh"
         reason = "A face was seen, but in no moment clearly enough to judge it."

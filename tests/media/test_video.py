@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -29,7 +30,13 @@ def indices(*values: int) -> NDArray[np.int64]:
 
 
 def children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+    """Return the running decoders; other tests leave children of their own, a browser for one."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if any(Path(word).name == "decoder.py" for word in process.cmdline()):
+                found.append(process)
+    return found
 
 
 @pytest.mark.parametrize("name", ["cfr", "vfr"])
