@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from toolkit import _i18n, models
+from toolkit.errors import ModelError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -37,8 +38,10 @@ def shared() -> Path:
 def face_models() -> None:
     """Skip when the face models were not fetched."""
     for name in ("face_detector", "face_mesh"):
-        if not models.path(name).is_file():
-            pytest.skip("face models are not here (run: python start.py setup)")
+        try:
+            models.path(name)
+        except ModelError as error:
+            pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

@@ -41,10 +41,10 @@ def _one_in_four(monkeypatch):
 
 @pytest.fixture
 def imagenet():
-    if not models.path("imagenet_lite0").is_file():
-        pytest.skip(
-            "ImageNet weights are not here (python -m toolkit.models --only imagenet_lite0)"
-        )
+    try:
+        models.path("imagenet_lite0")
+    except ModelError as error:
+        pytest.skip(str(error))
 
 
 RECIPE = train.Recipe(steps=4, pairs=2, seed=5)
