@@ -11,7 +11,7 @@ import torch
 
 from toolkit import models
 from toolkit.detectors.seamnet import SeamNetDetector
-from toolkit.errors import UsageError
+from toolkit.errors import ModelError, UsageError
 from toolkit.faces.mesh import canonical_face
 from toolkit.training import data, train
 
