@@ -83,7 +83,10 @@ class _Progress:
         self._last, self._shown = now, True
         print(f"\r\x1b[K{stage} {done} of {total}", end="", file=sys.stderr, flush=True)
 
-    def close(self) -> None:
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
         if self._shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
@@ -216,8 +219,7 @@ def _analyse(options: argparse.Namespace) -> int:
     out: Path = options.out
     if out.exists() and not out.is_dir():
         raise UsageError("--out is not a folder", str(out), "Name a folder.")
-    progress = _Progress()
-    try:
+    with _Progress() as progress:
         report = analysis.analyse(
             options.video,
             detector=options.detector,
@@ -227,8 +229,6 @@ def _analyse(options: argparse.Namespace) -> int:
             seed=options.seed,
             tick=progress,
         )
-    finally:
-        progress.close()
     from toolkit import figures  # only now: a refusal should not wait for the chart library
     from toolkit.report import html
 
@@ -245,8 +245,7 @@ def _benchmark(options: argparse.Namespace) -> int:
     from toolkit.training import train
 
     others = [page.read(path) for path in options.compare]
-    progress = _Progress()
-    try:
+    with _Progress() as progress:
         result = verdicts.benchmark(
             verdicts.read_list(options.clips),
             detectors=[n for n in options.detectors.split(",") if n],
@@ -257,8 +256,6 @@ def _benchmark(options: argparse.Namespace) -> int:
             seed=options.seed,
             tick=progress,
         )
-    finally:
-        progress.close()
     _write_json(options.out, result)
     page.write(result, options.out.with_suffix(".html"), others=others)
     print(verdicts.table(result))
@@ -277,8 +274,7 @@ def _explain_benchmark(options: argparse.Namespace) -> int:
         gallery = [
             samples.path(n) for n in samples.names(present=True) if n != samples.planted().id
         ]
-    progress = _Progress()
-    try:
+    with _Progress() as progress:
         result = explanations.benchmark(
             explanations.read_pairs(options.pairs),
             methods=[n for n in options.methods.split(",") if n],
@@ -288,8 +284,6 @@ def _explain_benchmark(options: argparse.Namespace) -> int:
             seed=options.seed,
             tick=progress,
         )
-    finally:
-        progress.close()
     _write_json(options.out, result)
     print(explanations.table(result))
     return 0
@@ -298,8 +292,7 @@ def _explain_benchmark(options: argparse.Namespace) -> int:
 def _plant(options: argparse.Namespace) -> int:
     from toolkit.forge.plant import plant
 
-    progress = _Progress()
-    try:
+    with _Progress() as progress:
         truth = plant(
             options.clip,
             options.out,
@@ -311,8 +304,6 @@ def _plant(options: argparse.Namespace) -> int:
             seed=options.seed,
             tick=progress,
         )
-    finally:
-        progress.close()
     print(
         f"{options.out}: {truth.frames} frames forged, {truth.start_s:.2f} to {truth.end_s:.2f} s"
     )

@@ -33,6 +33,7 @@ from toolkit.figures.sentences import (
     title,
     top_region,
     track_sentence,
+    verdict_mark,
     verdict_sentence,
 )
 
@@ -71,5 +72,6 @@ __all__ = [
     "title",
     "top_region",
     "track_sentence",
+    "verdict_mark",
     "verdict_sentence",
 ]

@@ -272,6 +272,13 @@ def limits(report: Report) -> list[str]:
     return lines
 
 
+def verdict_mark(report: Report) -> tuple[str, str]:
+    """Return the kind of verdict, a word for style sheets, and its sign: never colour alone."""
+    if report.verdict.abstained:
+        return "none", "○"
+    return ("forged", "▲") if report.verdict.is_fake else ("not-forged", "●")
+
+
 def title(report: Report) -> str:
     """Return the heading of a report; the name of the file is not escaped for HTML."""
     return _("Why the detector judged {name} as it did").format(name=show_name(report.video.path))

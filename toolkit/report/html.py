@@ -125,12 +125,7 @@ def page(report: Report) -> str:
 
 
 def _verdict(report: Report) -> str:
-    if report.verdict.abstained:
-        kind, sign = "none", "○"
-    elif report.verdict.is_fake:
-        kind, sign = "forged", "▲"
-    else:
-        kind, sign = "not-forged", "●"
+    kind, sign = figures.verdict_mark(report)
     text = escape(figures.verdict_sentence(report))
     return f'<p class="verdict {kind}"><span aria-hidden="true">{sign}</span> {text}</p>'
 

@@ -19,14 +19,9 @@ _CHARTS: tuple[Chart, ...] = ("regions", "curve", "matrix")
 
 def verdict(report: Report) -> str:
     """Return the verdict; a sign and a sentence tell it, not only a colour."""
-    if report.verdict.abstained:
-        kind, sign = "dz-none", "○"
-    elif report.verdict.is_fake:
-        kind, sign = "dz-forged", "▲"
-    else:
-        kind, sign = "dz-not-forged", "●"
+    kind, sign = figures.verdict_mark(report)
     text = escape(figures.verdict_sentence(report))
-    return f'<div class="dz-box {kind}"><span aria-hidden="true">{sign}</span> {text}</div>'
+    return f'<div class="dz-box dz-{kind}"><span aria-hidden="true">{sign}</span> {text}</div>'
 
 
 def planted(report: Report) -> str:
