@@ -180,7 +180,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--out", type=Path, default=Path("runs/seamnet.safetensors"))
     sub.add_argument("--work", type=Path, default=Path("runs/train"), help="checkpoints; resumes")
+    sub.add_argument("--start", type=Path, help="weights to go on from (default: ImageNet body)")
     sub.add_argument("--steps", type=int)
+    sub.add_argument("--rate", type=float, help="highest learning rate")
     sub.add_argument("--pairs", type=int, help="training pairs per step")
     sub.add_argument("--seed", type=int)
     sub.add_argument("--workers", type=int)
@@ -314,23 +316,23 @@ def _train(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from toolkit.training import train
+    from toolkit.training.data import parse_folder
 
     train.with_allocator()
-    faces = []
-    for text in options.faces:
-        folder, colon, weight = text.rpartition(":")
-        # a drive letter also ends with a colon: only a number behind it is a weight
-        if colon and weight.replace(".", "", 1).isdigit():
-            faces.append((Path(folder), float(weight)))
-        else:
-            faces.append((Path(text), 1.0))
-    given = {"steps": options.steps, "pairs": options.pairs, "seed": options.seed}
+    faces = [parse_folder(text) for text in options.faces]
+    given = {
+        "steps": options.steps,
+        "rate": options.rate,
+        "pairs": options.pairs,
+        "seed": options.seed,
+    }
     recipe = replace(train.Recipe(), **{k: v for k, v in given.items() if v is not None})
     train.train(
         faces,
         options.out,
         options.work,
         recipe,
+        start=options.start,
         device=options.device,
         workers=options.workers,
         threshold=options.threshold,

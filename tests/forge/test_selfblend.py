@@ -93,3 +93,29 @@ def test_noise_has_the_stated_level():
         noise = degrade.noise_like((200, 200, 3), 4.0, grain, np.random.default_rng(2))
         assert noise.std() == pytest.approx(4.0, rel=0.05)
         assert noise.dtype == np.float32
+
+
+def test_reshaping_moves_by_a_few_per_cent_of_the_face(photo):
+    """A ramp of grey tells where each pixel was taken from."""
+    ramp = np.tile((np.arange(300) // 2).astype(np.uint8)[None, :, None], (300, 1, 3))
+    for seed in range(5):
+        out = selfblend.reshape(ramp, 150, np.random.default_rng(seed))
+        moved = np.abs(out.astype(int) - ramp)[:, 20:-20].max() * 2
+        assert 1 <= moved < 0.12 * 150
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_a_burst_shows_the_picture_where_it_was(photo, between):
+    """However the frames move, the one that is shown lies where the picture lay."""
+    coded = degrade.h264(photo, 20, drift=(2.0, -1.0), between=between).astype(int)
+    here = np.abs(coded - photo).mean()
+    for axis in (0, 1):
+        for step in (-1, 1):
+            assert here < np.abs(coded - np.roll(photo, step, axis)).mean()
+
+
+def test_frames_between_are_coded_more_coarsely(photo):
+    fine, coarse = (
+        np.abs(degrade.h264(photo, 34, between=b).astype(int) - photo).mean() for b in (False, True)
+    )
+    assert coarse > fine

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,26 +11,7 @@ import torch
 from toolkit import models
 from toolkit.detectors.seamnet import SeamNetDetector
 from toolkit.errors import ModelError, UsageError
-from toolkit.faces.mesh import canonical_face
 from toolkit.training import data, train
-
-
-@pytest.fixture(scope="module")
-def folder(face_models, tmp_path_factory):
-    """Return a source of 30 pictures: noise textures with the canonical mesh laid over them."""
-    where = tmp_path_factory.mktemp("faces")
-    rng = np.random.default_rng(0)
-    mesh = np.zeros((478, 3), np.float32)
-    mesh[:468] = canonical_face().vertices * (9, -9, -9) + (120, 120, 0)
-    photos = []
-    for i in range(30):
-        coarse = rng.integers(0, 256, (24, 24, 3), dtype=np.uint8)
-        picture = cv2.resize(coarse, (240, 240), interpolation=cv2.INTER_CUBIC).astype(int)
-        picture = np.clip(picture + rng.normal(0, 12, picture.shape), 0, 255).astype(np.uint8)
-        path = where / f"Face{i}_0001.png"
-        path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
-        photos.append(data.Photo(path, mesh))
-    return data.Folder(tuple(photos), 1.0)
 
 
 @pytest.fixture(autouse=True)
@@ -50,18 +30,18 @@ def imagenet():
 RECIPE = train.Recipe(steps=4, pairs=2, seed=5)
 
 
-def test_item_depends_on_seed_and_number_alone(folder):
-    first = data.Blends([folder], seed=1, length=10)
-    again = data.Blends([folder], seed=1, length=10)
+def test_item_depends_on_seed_and_number_alone(faces_folder):
+    first = data.Blends([faces_folder], seed=1, length=10)
+    again = data.Blends([faces_folder], seed=1, length=10)
     again[7]
     for a, b in zip(first[3], again[3], strict=True):
         assert torch.equal(a, b)
-    assert not torch.equal(first[3][0], data.Blends([folder], seed=2, length=10)[3][0])
+    assert not torch.equal(first[3][0], data.Blends([faces_folder], seed=2, length=10)[3][0])
 
 
-def test_pairs_are_what_they_say(folder):
+def test_pairs_are_what_they_say(faces_folder):
     for item in range(6):
-        pictures, tiles, usable = data.Blends([folder], seed=3, length=6)[item]
+        pictures, tiles, usable = data.Blends([faces_folder], seed=3, length=6)[item]
         assert pictures.shape == (2, 3, 224, 224)
         assert pictures.dtype == torch.uint8
         assert set(tiles.unique().tolist()) <= {0.0, 1.0}
@@ -69,13 +49,15 @@ def test_pairs_are_what_they_say(folder):
             assert (pictures[0] != pictures[1]).any()
 
 
-def test_identities_are_kept_apart(folder):
-    training = {p.path for p in folder.photos if not p.in_validation}
-    validation = {p.path for p in folder.photos if p.in_validation}
+def test_identities_are_kept_apart(faces_folder):
+    training = {p.path for p in faces_folder.photos if not p.in_validation}
+    validation = {p.path for p in faces_folder.photos if p.in_validation}
     assert training
     assert validation
-    same = data.Photo(folder.photos[0].path.with_name("Face0_0002.png"), folder.photos[0].mesh)
-    assert same.in_validation == folder.photos[0].in_validation
+    same = data.Photo(
+        faces_folder.photos[0].path.with_name("Face0_0002.png"), faces_folder.photos[0].mesh
+    )
+    assert same.in_validation == faces_folder.photos[0].in_validation
 
 
 def test_empty_folder_is_refused(face_models, tmp_path):
@@ -92,7 +74,7 @@ def test_rate_is_one_cycle():
     assert rates[-1] < 0.02 * max(rates)
 
 
-def test_resumed_equals_straight(imagenet, folder, tmp_path, monkeypatch):
+def test_resumed_equals_straight(imagenet, faces_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(train, "CHECKPOINT_STEPS", 2)
     monkeypatch.setattr(train, "VALIDATE_STEPS", 10**9)
     monkeypatch.setattr(train, "VALIDATION_PAIRS", 2)
@@ -105,33 +87,62 @@ def test_resumed_equals_straight(imagenet, folder, tmp_path, monkeypatch):
         if done == 2:
             raise StopError
 
-    straight = train.Trainer([folder], tmp_path / "a", RECIPE, device="cpu")
+    straight = train.Trainer([faces_folder], tmp_path / "a", RECIPE, device="cpu")
     straight.run(workers=0)
-    broken = train.Trainer([folder], tmp_path / "b", RECIPE, device="cpu")
+    broken = train.Trainer([faces_folder], tmp_path / "b", RECIPE, device="cpu")
     with pytest.raises(StopError):
         broken.run(workers=0, tick=stop_at_two)
-    resumed = train.Trainer([folder], tmp_path / "b", RECIPE, device="cpu")
+    resumed = train.Trainer([faces_folder], tmp_path / "b", RECIPE, device="cpu")
     assert resumed.resume()
     assert resumed.step == 2
     resumed.run(workers=0)
     for name, value in straight.ema.items():
         assert torch.allclose(value.float(), resumed.ema[name].float(), atol=1e-6), name
     with pytest.raises(UsageError, match="another recipe"):
-        train.Trainer([folder], tmp_path / "b", train.Recipe(seed=6), device="cpu").resume()
+        train.Trainer([faces_folder], tmp_path / "b", train.Recipe(seed=6), device="cpu").resume()
 
     out = tmp_path / "net.safetensors"
     straight.export(out)
     facts = json.loads(out.with_suffix(".json").read_text())
     assert facts["steps_done"] == 4
     SeamNetDetector(device="cpu", weights=out)  # reads its own card and answers its canary
+    again = train.Trainer([faces_folder], tmp_path / "c", RECIPE, start=out, device="cpu")
+    for name, value in again.averaged().state_dict().items():
+        assert torch.equal(value, straight.averaged().state_dict()[name]), name
+    assert all(p.requires_grad for p in again.net.parameters())
+
+
+def test_order_of_a_pair_counts():
+    """Of two networks with the same plain loss, the one that tells the pair apart is better."""
+
+    class Fixed(torch.nn.Module):
+        def __init__(self, real, fake):
+            super().__init__()
+            self.z = torch.tensor([real, fake])
+
+        def forward(self, x):
+            return self.z.repeat(len(x) // 2), torch.zeros(len(x), 14, 14)
+
+    batch = (torch.zeros(3, 2, 3, 224, 224, dtype=torch.uint8), torch.zeros(3, 14, 14))
+    usable = torch.ones(3)
+    plain = train.Recipe(order_weight=0.0)
+
+    def cost(net, recipe, weight=usable):
+        return float(train.loss_of(net, *batch, weight, recipe))
+
+    apart, turned = Fixed(-2.0, 2.0), Fixed(2.0, -2.0)
+    assert cost(apart, train.Recipe()) - cost(apart, plain) < 0.02
+    assert cost(turned, train.Recipe()) - cost(turned, plain) > 1.9
+    nothing = torch.zeros(3)  # a forgery that cannot be seen teaches no order
+    assert cost(turned, train.Recipe(), nothing) == cost(turned, plain, nothing)
 
 
 @pytest.mark.slow
-def test_it_learns(imagenet, folder, tmp_path):
+def test_it_learns(imagenet, faces_folder, tmp_path):
     """Thirty steps on eight fixed pairs lower the loss: labels and pictures fit together."""
     torch.manual_seed(0)
     net = train.new_network()
-    items = [data.Blends([folder], seed=1, length=8)[i] for i in range(8)]
+    items = [data.Blends([faces_folder], seed=1, length=8)[i] for i in range(8)]
     pictures, tiles, usable = (torch.stack(x) for x in zip(*items, strict=True))
     optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3)
     losses = []

@@ -91,10 +91,23 @@ def shift_colour(rgb: Picture, rng: Rng, *, strength: float = 1.0) -> Picture:
 
 
 def h264(
-    rgb: Picture, crf: int, *, preset: str = "veryfast", drift: tuple[float, float] = (1, 0)
+    rgb: Picture,
+    crf: int,
+    *,
+    preset: str = "veryfast",
+    drift: tuple[float, float] = (1, 0),
+    between: bool = False,
 ) -> Picture:
-    """Return the picture as the last frame of a four-frame H.264 burst; see `burst`."""
-    options = {"crf": str(crf), "preset": preset, "bf": "0", "tune": "zerolatency"}
+    """Return the picture as a frame of a short H.264 burst; see `burst`.
+
+    `between` = a frame predicted from both sides, coded more coarsely than its neighbours, as two
+    of three frames of a usual file are; else the last of four frames, predicted from the past.
+    """
+    options = {"crf": str(crf), "preset": preset}
+    if between:
+        options |= {"bf": "2", "b-adapt": "0", "rc-lookahead": "0"}
+        return burst(rgb, "libx264", "h264", options, drift=drift, count=5, shown=2)
+    options |= {"bf": "0", "tune": "zerolatency"}
     return burst(rgb, "libx264", "h264", options, drift=drift)
 
 
@@ -115,12 +128,13 @@ def burst(
     *,
     drift: tuple[float, float],
     count: int = 4,
+    shown: int = -1,
 ) -> Picture:
-    """Return the picture as the last frame of a short video of itself.
+    """Return the picture as frame `shown` of a short video of itself, by default the last.
 
     The last frame is predicted from the ones before, as most frames of a video are. The picture
-    moves by `drift` pixels per frame, so that motion compensation has something to do. An odd last
-    row or column is kept by padding.
+    moves by `drift` pixels per frame, so that motion compensation has something to do, and is in
+    its place in the frame that is shown. An odd last row or column is kept by padding.
     """
     height, width = rgb.shape[:2]
     padded = cv2.copyMakeBorder(rgb, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
@@ -135,7 +149,7 @@ def burst(
     receiver.thread_count = 1
     packets = []
     for n in range(count):
-        moved, back = padded, count - 1 - n
+        moved, back = padded, shown % count - n
         if back:
             move = np.array([[1, 0, -drift[0] * back], [0, 1, -drift[1] * back]], np.float32)
             size = (padded.shape[1], padded.shape[0])
@@ -145,7 +159,7 @@ def burst(
         packets += sender.encode(frame)
     packets += sender.encode(None)
     frames = [f for p in packets for f in receiver.decode(p)] + list(receiver.decode(None))
-    return np.asarray(frames[-1].to_ndarray(format="rgb24")[:height, :width], np.uint8)
+    return np.asarray(frames[shown].to_ndarray(format="rgb24")[:height, :width], np.uint8)
 
 
 def soft_chroma(rgb: Picture, sigma: float) -> Picture:
@@ -218,6 +232,7 @@ class Degradation:
         self._crf = int(rng.integers(18, 46 if max(self._size) > 300 else 39))
         # ultrafast leaves out the deblocking filter: rare outside live streams
         self._preset = str(rng.choice(["ultrafast", "veryfast", "fast"], p=[0.1, 0.45, 0.45]))
+        self._between = bool(rng.random() < 0.4)
         self._drift = (float(rng.uniform(-1.5, 1.5)), float(rng.uniform(-1.5, 1.5)))
         self._scale = int(rng.integers(3, 16))
         self._quality = int(rng.integers(30, 100))
@@ -235,7 +250,9 @@ class Degradation:
         if self._size != (rgb.shape[1], rgb.shape[0]):
             rgb = cv2.resize(rgb, self._size, interpolation=cv2.INTER_AREA)
         if self._codec == "h264":
-            return h264(rgb, self._crf, preset=self._preset, drift=self._drift)
+            return h264(
+                rgb, self._crf, preset=self._preset, drift=self._drift, between=self._between
+            )
         if self._codec == "mpeg2":
             return mpeg2(rgb, self._scale, drift=self._drift)
         return jpeg(rgb, self._quality) if self._codec == "jpeg" else rgb

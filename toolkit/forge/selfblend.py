@@ -134,6 +134,23 @@ def mismatch(rgb: Picture, face_width: float, rng: Rng) -> Picture:
     return out
 
 
+def reshape(rgb: Picture, face_width: float, rng: Rng) -> Picture:
+    """Return the picture bent a little, as a face drawn with another expression is.
+
+    Expression transfers leave colour and resolution nearly right; what remains is a face whose
+    parts lie a per cent or two elsewhere, and that was drawn anew.
+    """
+    height, width = rgb.shape[:2]
+    cells = max(4, round(4 * width / face_width))
+    shift = rng.standard_normal((2, cells, cells)).astype(np.float32)
+    shift *= np.float32(rng.uniform(0.004, 0.02) * face_width)
+    dx, dy = (cv2.resize(g, (width, height), interpolation=cv2.INTER_CUBIC) for g in shift)
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    how = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[rng.integers(2)]
+    out: Picture = cv2.remap(rgb, x + dx, y + dy, how, borderMode=cv2.BORDER_REFLECT)
+    return out
+
+
 def small_move(centre: NDArray[np.floating], face_width: float, rng: Rng) -> NDArray[np.float64]:
     """Return a 2x3 matrix: a shift, scale and turn of a few per cent about the face's centre."""
     angle, scale = rng.uniform(-2.5, 2.5), rng.uniform(0.95, 1.05)
@@ -169,6 +186,8 @@ def self_blend(rgb: Picture, mesh: NDArray[np.floating], rng: Rng) -> Pair | Non
         source = mismatch(rgb, face_width, rng)
     else:
         target = mismatch(rgb, face_width, rng)
+    if rng.random() < 0.4:
+        source = reshape(source, face_width, rng)
     hard, regions = draw_mask(mesh, shape, rng)
     move = small_move(mesh[:, :2].mean(axis=0), face_width, rng)
     flip = (shape[1], shape[0])

@@ -61,7 +61,10 @@ class Folder:
 
 def read_picture(path: Path) -> Picture | None:
     """Return an (H, W, 3) RGB picture, or None when the file is not one."""
-    data = np.fromfile(path, np.uint8)
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError:  # removed or locked since it was indexed
+        return None
     bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     return None if bgr is None else np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
@@ -161,7 +164,7 @@ def make_pair(
         Crops (S, S, 3) uint8 and the blend mask times its ratio, (S, S) float32; None when the
         drawn mask was too small or left nothing inside the crop.
     """
-    rgb, flat = _working_copy(rgb, mesh, rng)
+    rgb, flat = working_copy(rgb, mesh, rng)
     pair = self_blend(prepare(rgb, rng), flat, rng)
     if pair is None:
         return None
@@ -185,7 +188,7 @@ def make_pair(
     return crops[0], crops[1], mask.astype(np.float32)
 
 
-def _working_copy(
+def working_copy(
     rgb: Picture, mesh: NDArray[np.float32], rng: Rng
 ) -> tuple[Picture, NDArray[np.float32]]:
     """Cut a wide square round the face and bring it to a size drawn at random.
@@ -208,6 +211,20 @@ def _working_copy(
     how = cv2.INTER_AREA if scale < 1 else (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[rng.integers(2)]
     out: Picture = cv2.resize(part, size, interpolation=how)
     return out, flat.astype(np.float32)
+
+
+def parse_folder(text: str) -> tuple[Path, float]:
+    """Read ``DIR`` or ``DIR:WEIGHT``; a drive letter also ends with a colon, and is no weight.
+
+    Examples
+    --------
+    >>> [weight for _, weight in map(parse_folder, ("faces", "faces:0.5", "C:faces"))]
+    [1.0, 0.5, 1.0]
+    """
+    folder, colon, weight = text.rpartition(":")
+    if colon and weight.replace(".", "", 1).isdigit():
+        return Path(folder), float(weight)
+    return Path(text), 1.0
 
 
 def default_workers() -> int:

@@ -25,7 +25,13 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from toolkit import models, runtime
-from toolkit.detectors.seamnet import SeamNet, canary_picture, new_body, placed
+from toolkit.detectors.seamnet import (
+    SeamNet,
+    SeamNetDetector,
+    canary_picture,
+    new_body,
+    placed,
+)
 from toolkit.errors import ModelError, UsageError
 from toolkit.files import atomic_write
 from toolkit.training.data import Blends, Folder, default_workers, index_folder
@@ -60,6 +66,7 @@ class Recipe:
     clip: float = 5.0
     ema: float = 0.997
     patch_weight: float = 1.0
+    order_weight: float = 0.5
     seed: int = 20261124
 
 
@@ -80,6 +87,18 @@ def new_network() -> SeamNet:
         raise ModelError("the ImageNet weights do not fit the body")
     body.load_state_dict(dict(zip(own, pretrained.values(), strict=True)))
     return SeamNet(body)
+
+
+def trained_network(weights: Path) -> SeamNet:
+    """Return SeamNet as an earlier run left it (weights with their card), to train on from there.
+
+    Raises
+    ------
+    ModelError
+        If weights and card do not belong together.
+    """
+    net = SeamNetDetector(device="cpu", weights=weights).net
+    return net.requires_grad_(requires_grad=True)
 
 
 def learning_rate(step: int, recipe: Recipe) -> float:
@@ -110,21 +129,31 @@ def loss_of(
     patch = nn.functional.binary_cross_entropy_with_logits(patches, truth, reduction="none")
     each = image + recipe.patch_weight * patch.mean(dim=(2, 3))
     weight = torch.stack([torch.ones_like(usable), usable], dim=1)
-    return (each * weight).sum() / weight.sum()
+    # the two pictures of a pair show the same face: what tells them apart is the forgery alone
+    order = nn.functional.softplus(logits[:, 0] - logits[:, 1])
+    apart = (order * usable).sum() / usable.sum().clamp(min=1)
+    return (each * weight).sum() / weight.sum() + recipe.order_weight * apart
 
 
 class Trainer:
     """One training run in a folder of its own, which is git-ignored."""
 
     def __init__(
-        self, folders: Sequence[Folder], work: Path, recipe: Recipe, *, device: str = "auto"
+        self,
+        folders: Sequence[Folder],
+        work: Path,
+        recipe: Recipe,
+        *,
+        start: Path | None = None,
+        device: str = "auto",
     ) -> None:
         self.recipe, self.work = recipe, work
         self.device = runtime.pick_device(device)
         runtime.limit_threads()
         runtime.seed_all(recipe.seed)
         self.folders = folders
-        self.net = placed(new_network(), self.device)
+        first = new_network() if start is None else trained_network(start)
+        self.net = placed(first, self.device)
         self.ema = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
             self.net.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay
@@ -319,6 +348,7 @@ def train(
     work: Path,
     recipe: Recipe,
     *,
+    start: Path | None = None,
     device: str = "auto",
     workers: int | None = None,
     threshold: float | None = None,
@@ -335,11 +365,13 @@ def train(
         Weights, ``.safetensors``; the card's facts go beside them, ``.json``.
     work
         Folder for checkpoints and the face index; the same command resumes from it.
+    start
+        Weights of an earlier run to go on from; None = the ImageNet body.
     threshold
         Logit from which the detector says forged; None = from genuine validation faces.
     """
     folders = [index_folder(p, work, weight=w, tick=tick) for p, w in faces]
-    trainer = Trainer(folders, work, recipe, device=device)
+    trainer = Trainer(folders, work, recipe, start=start, device=device)
     trainer.resume()
     trainer.run(workers=workers, tick=tick)
     trainer.export(out, threshold=threshold)
