@@ -7,7 +7,7 @@ import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -40,22 +40,6 @@ from toolkit.verdict.aggregate import aggregate, drift, frame_logits, rule_for
 KEY_FRAMES = 6
 DRIFT_MAX = 1e-3  # float32 network logits against the same pooling in float64
 PICTURE_MIN = 64  # px; a face in a smaller picture cannot be wide enough to judge
-
-
-@dataclass(frozen=True, eq=False)
-class Examination:
-    """A report, and the face crops that each of its tracks was judged on.
-
-    Attributes
-    ----------
-    report
-        As `analyse` returns it.
-    crops
-        By person; row i of a person's crops is moment i of that person's track.
-    """
-
-    report: Report
-    crops: dict[str, FaceCrops]
 
 
 class _Clock:
@@ -117,31 +101,6 @@ def analyse(
     Cancelled
         If `tick` says so.
     """
-    return examine(
-        path,
-        detector=detector,
-        device=device,
-        sampling=sampling,
-        explain=explain,
-        seed=seed,
-        tick=tick,
-    ).report
-
-
-def examine(
-    path: Path | str,
-    *,
-    detector: str | Detector = "seamnet",
-    device: str = "auto",
-    sampling: Sampling | None = None,
-    explain: bool = True,
-    seed: int = 0,
-    tick: Tick = no_tick,
-) -> Examination:
-    """Do what `analyse` does, and keep what further questions need: the crops of each person.
-
-    Parameters and errors are those of `analyse`.
-    """
     sampling = sampling or Sampling()
     clock = _Clock()
     runtime.seed_all(seed)
@@ -189,7 +148,7 @@ def examine(
         },
         "players": DEFINITION,
     }
-    report = Report(
+    return Report(
         video=scan.video,
         settings=settings,
         tracks=tuple(results),
@@ -198,7 +157,6 @@ def examine(
         notices=notices,
         timings=clock.seconds,
     )
-    return Examination(report, {track.person: crops for track, crops in faces})
 
 
 def _device_of(judge: Detector, wanted: str) -> str:
