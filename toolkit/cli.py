@@ -10,7 +10,6 @@ import argparse
 import json
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -26,6 +25,7 @@ from toolkit.errors import (
     UsageError,
     VideoError,
 )
+from toolkit.jobs import TerminalLine
 from toolkit.runtime import DEVICES
 from toolkit.types import Sampling
 
@@ -67,28 +67,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-class _Progress:
-    """One line on a terminal, rewritten in place; silent when nobody watches."""
-
-    def __init__(self) -> None:
-        self._last = 0.0
-        self._shown = False
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        if not sys.stderr.isatty() or (done < total and now - self._last < 0.2):
-            return
-        self._last, self._shown = now, True
-        print(f"\r\x1b[K{stage} {done} of {total}", end="", file=sys.stderr, flush=True)
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -221,7 +199,7 @@ def _analyse(options: argparse.Namespace) -> int:
     out: Path = options.out
     if out.exists() and not out.is_dir():
         raise UsageError("--out is not a folder", str(out), "Name a folder.")
-    with _Progress() as progress:
+    with TerminalLine() as progress:
         report = analysis.analyse(
             options.video,
             detector=options.detector,
@@ -247,7 +225,7 @@ def _benchmark(options: argparse.Namespace) -> int:
     from toolkit.training import train
 
     others = [page.read(path) for path in options.compare]
-    with _Progress() as progress:
+    with TerminalLine() as progress:
         result = verdicts.benchmark(
             verdicts.read_list(options.clips),
             detectors=[n for n in options.detectors.split(",") if n],
@@ -276,7 +254,7 @@ def _explain_benchmark(options: argparse.Namespace) -> int:
         gallery = [
             samples.path(n) for n in samples.names(present=True) if n != samples.planted().id
         ]
-    with _Progress() as progress:
+    with TerminalLine() as progress:
         result = explanations.benchmark(
             explanations.read_pairs(options.pairs),
             methods=[n for n in options.methods.split(",") if n],
@@ -294,7 +272,7 @@ def _explain_benchmark(options: argparse.Namespace) -> int:
 def _plant(options: argparse.Namespace) -> int:
     from toolkit.forge.plant import plant
 
-    with _Progress() as progress:
+    with TerminalLine() as progress:
         truth = plant(
             options.clip,
             options.out,

@@ -7,6 +7,7 @@ worker thread: set widget traits there, never print.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -204,3 +205,26 @@ class Job(Generic[T]):
         except BaseException as error:  # noqa: BLE001 - nobody sees a traceback in a thread: keep it
             self.error = error
         self._on_end(self)
+
+
+class TerminalLine:
+    """One line on a terminal, rewritten in place; silent when nobody watches."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+        self._shown = False
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Say that `done` of `total` steps of `stage` are finished; a `Tick`."""
+        now = time.monotonic()
+        if not sys.stderr.isatty() or (done < total and now - self._last < 0.2):
+            return
+        self._last, self._shown = now, True
+        print(f"\r\x1b[K{stage} {done} of {total}", end="", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> TerminalLine:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -24,3 +24,9 @@ def faces_folder(face_models, tmp_path_factory):
         path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
         photos.append(data.Photo(path, mesh))
     return data.Folder(tuple(photos), 1.0)
+
+
+@pytest.fixture(autouse=True)
+def _one_in_four(monkeypatch):
+    """Keep enough of a small source for validation."""
+    monkeypatch.setattr(data, "VALIDATION_PART", 4)

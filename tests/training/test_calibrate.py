@@ -10,11 +10,6 @@ from toolkit.training import calibrate, data
 from toolkit.verdict import calibration
 
 
-@pytest.fixture(autouse=True)
-def _one_in_four(monkeypatch):
-    monkeypatch.setattr(data, "VALIDATION_PART", 4)
-
-
 class Sharpness:
     """A detector that calls smooth pictures forged; enough to fit a map."""
 
@@ -46,12 +41,23 @@ def test_clips_tremble_and_differ_where_forged(faces_folder):
 
 
 def test_only_identities_kept_from_training(faces_folder):
-    kept = {p.path.stem for p in faces_folder.photos if p.in_validation}
+    kept = {p.identity for p in faces_folder.photos if p.in_validation}
     found = {c.group for c in calibrate.still_clips([faces_folder], 8, seed=2)}
     assert found <= kept
     trained = tuple(p for p in faces_folder.photos if not p.in_validation)
     with pytest.raises(UsageError, match="validation"):
         next(calibrate.still_clips([data.Folder(trained, 1.0)], 1, seed=2))
+
+
+def test_two_pictures_of_one_person_are_one_group(faces_folder):
+    """The bounds follow from the number of groups: pictures of one person are not independent."""
+    photo = next(p for p in faces_folder.photos if p.in_validation)
+    twin = data.Photo(photo.path.with_name(f"{photo.identity}_0002.png"), photo.mesh)
+    twin.path.write_bytes(photo.path.read_bytes())
+    both = data.Folder((photo, twin), 1.0)
+    groups = [c.group for c in calibrate.still_clips([both], 6, seed=3)]
+    twin.path.unlink()
+    assert set(groups) == {photo.identity}
 
 
 def test_map_names_its_weights_and_its_people(faces_folder, tmp_path, monkeypatch):

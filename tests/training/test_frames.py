@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from toolkit import samples
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, UsageError
 from toolkit.training import data, frames
 
 
@@ -39,3 +39,14 @@ def test_what_is_no_video_is_named_and_the_others_go_on(face_models, clip, tmp_p
     said = capsys.readouterr()
     assert "lost.mp4" in said.err
     assert "1 pictures" in said.out
+
+
+def test_frames_of_namesakes_never_replace_each_other(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        frames.main(["a/clip.mp4", "b/clip.mp4", "--out", str(tmp_path)])
+    assert "same name" in capsys.readouterr().err
+
+
+def test_less_than_one_frame_is_refused(tmp_path):
+    with pytest.raises(UsageError):
+        frames.cut_frames(tmp_path / "clip.mp4", tmp_path, each=0)

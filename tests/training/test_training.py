@@ -14,11 +14,6 @@ from toolkit.errors import ModelError, UsageError
 from toolkit.training import data, train
 
 
-@pytest.fixture(autouse=True)
-def _one_in_four(monkeypatch):
-    monkeypatch.setattr(data, "VALIDATION_PART", 4)
-
-
 @pytest.fixture
 def imagenet():
     try:
@@ -110,6 +105,11 @@ def test_resumed_equals_straight(imagenet, faces_folder, tmp_path, monkeypatch):
     for name, value in again.averaged().state_dict().items():
         assert torch.equal(value, straight.averaged().state_dict()[name]), name
     assert all(p.requires_grad for p in again.net.parameters())
+    assert again.started_from == facts["sha256"]
+    (tmp_path / "c").mkdir()
+    again.save()
+    with pytest.raises(UsageError, match="another recipe"):  # one that began elsewhere
+        train.Trainer([faces_folder], tmp_path / "c", RECIPE, device="cpu").resume()
 
 
 def test_order_of_a_pair_counts():

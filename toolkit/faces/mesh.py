@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from toolkit import models
 from toolkit.errors import ModelError
-from toolkit.faces.detect import Detection
+from toolkit.faces.detect import Detection, FaceDetector
 
 SIDE = 256  # input side of the mesh network
 CROP_FACTOR = 1.5  # side of its crop / longer side of the face
@@ -148,6 +148,19 @@ class FaceMesh:
             if np.linalg.norm(apart, axis=1).mean() > AGREEMENT_MAX * max(found.box[2:]):
                 return None
         return result
+
+
+class LargestFace:
+    """Finds and meshes the face that fills most of a picture."""
+
+    def __init__(self) -> None:
+        self._detector, self._mesh = FaceDetector(), FaceMesh()
+
+    def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """Return the mesh (478, 3) of a picture (H, W, 3), in its pixels; None without a face."""
+        found = max(self._detector(rgb), key=lambda f: f.box[2] * f.box[3], default=None)
+        result = None if found is None else self._mesh(rgb, found)
+        return None if result is None else result.points
 
 
 class Expression:

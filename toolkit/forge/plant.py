@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from toolkit import media
 from toolkit.errors import UsageError, VideoError
 from toolkit.faces.crops import face_width
-from toolkit.faces.detect import Detection, FaceDetector
-from toolkit.faces.mesh import FaceMesh
+from toolkit.faces.mesh import LargestFace
 from toolkit.files import atomic_write
 from toolkit.forge.degrade import Picture, to_u8
 from toolkit.forge.selfblend import PARTS, blend, region_mask
@@ -191,15 +190,13 @@ class _Artist:
 
     def __init__(self, regions: tuple[str, ...], kind: str, strength: float) -> None:
         self._regions, self._kind, self._strength = regions, kind, strength
-        self._detector, self._mesh = FaceDetector(), FaceMesh()
+        self._find = LargestFace()
         self._last: NDArray[np.float32] | None = None
 
     def change(self, rgb: Picture) -> Picture | None:
         """Return the forged frame, or None when no face was found yet."""
-        faces = self._detector(rgb)
-        found: Detection | None = max(faces, key=lambda f: f.box[2] * f.box[3], default=None)
-        result = self._mesh(rgb, found) if found else None
-        mesh = result.points if result else self._last
+        found = self._find(rgb)
+        mesh = self._last if found is None else found
         if mesh is None:
             return None
         self._last = mesh

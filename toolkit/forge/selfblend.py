@@ -92,15 +92,11 @@ def draw_mask(
 
 def soften(mask: NDArray[np.float32], face_width: float, rng: Rng) -> NDArray[np.float32]:
     """Bend a mask's outline at random and give it a soft edge; the maximum stays 1."""
-    height, width = mask.shape
     if rng.random() < 0.8:
         grid = rng.standard_normal((2, 8, 8)).astype(np.float32)
         amplitude = np.float32(rng.uniform(0.01, 0.05) * face_width)
-        dx, dy = (
-            cv2.resize(g, (width, height), interpolation=cv2.INTER_CUBIC) * amplitude for g in grid
-        )
-        x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-        mask = cv2.remap(mask, x + dx, y + dy, cv2.INTER_LINEAR)
+        x, y = _bent(grid, amplitude, mask.shape)
+        mask = cv2.remap(mask, x, y, cv2.INTER_LINEAR)
     mask = cv2.GaussianBlur(mask, (0, 0), max(0.6, rng.uniform(0.008, 0.08) * face_width))
     if rng.random() < 0.5:
         mask = np.clip((mask - 0.5) * np.float32(rng.uniform(1, 3)) + 0.5, 0, 1)
@@ -140,14 +136,32 @@ def reshape(rgb: Picture, face_width: float, rng: Rng) -> Picture:
     Expression transfers leave colour and resolution nearly right; what remains is a face whose
     parts lie a per cent or two elsewhere, and that was drawn anew.
     """
-    height, width = rgb.shape[:2]
-    cells = max(4, round(4 * width / face_width))
-    shift = rng.standard_normal((2, cells, cells)).astype(np.float32)
-    shift *= np.float32(rng.uniform(0.004, 0.02) * face_width)
-    dx, dy = (cv2.resize(g, (width, height), interpolation=cv2.INTER_CUBIC) for g in shift)
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    cells = max(4, round(4 * rgb.shape[1] / face_width))
+    grid = rng.standard_normal((2, cells, cells)).astype(np.float32)
+    x, y = _bent(grid, np.float32(rng.uniform(0.004, 0.02) * face_width), rgb.shape)
     how = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[rng.integers(2)]
-    out: Picture = cv2.remap(rgb, x + dx, y + dy, how, borderMode=cv2.BORDER_REFLECT)
+    out: Picture = cv2.remap(rgb, x, y, how, borderMode=cv2.BORDER_REFLECT)
+    return out
+
+
+def _bent(
+    grid: NDArray[np.float32], amplitude: np.float32, shape: tuple[int, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return where each pixel comes from when a coarse grid (2, n, n) of shifts bends a picture."""
+    height, width = shape[:2]
+    dx, dy = (
+        cv2.resize(g, (width, height), interpolation=cv2.INTER_CUBIC) * amplitude for g in grid
+    )
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return x + dx, y + dy
+
+
+def moved(rgb: Picture, move: NDArray[np.float64]) -> Picture:
+    """Return the picture moved by a 2x3 matrix, mirrored beyond its edges."""
+    size = (rgb.shape[1], rgb.shape[0])
+    out: Picture = cv2.warpAffine(
+        rgb, move, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+    )
     return out
 
 
@@ -190,11 +204,8 @@ def self_blend(rgb: Picture, mesh: NDArray[np.floating], rng: Rng) -> Pair | Non
         source = reshape(source, face_width, rng)
     hard, regions = draw_mask(mesh, shape, rng)
     move = small_move(mesh[:, :2].mean(axis=0), face_width, rng)
-    flip = (shape[1], shape[0])
-    source = cv2.warpAffine(
-        source, move, flip, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
-    )
-    mask = soften(cv2.warpAffine(hard, move, flip), face_width, rng)
+    source = moved(source, move)
+    mask = soften(cv2.warpAffine(hard, move, (shape[1], shape[0])), face_width, rng)
     if float(mask.sum()) < MASK_AREA_MIN * float(np.prod(size)):
         return None
     ratio = float(rng.choice([0.35, 0.5, 0.75, 1, 1, 1]))

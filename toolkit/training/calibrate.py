@@ -20,18 +20,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from toolkit import runtime
-from toolkit.detectors.seamnet import SIZE, SeamNetDetector
+from toolkit.detectors.seamnet import MARGIN, SIZE, SeamNetDetector
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.faces.crops import cut, face_square
 from toolkit.forge.degrade import Degradation, Picture, prepare
-from toolkit.forge.selfblend import Pair, self_blend
+from toolkit.forge.selfblend import moved, self_blend
+from toolkit.jobs import TerminalLine
 from toolkit.training.data import (
     Folder,
     Photo,
+    Photos,
     index_folder,
     parse_folder,
     read_picture,
@@ -44,13 +44,15 @@ from toolkit.verdict.calibration import Calibration
 
 CLIPS = 400  # of each label
 FRAMES = 16
-MARGIN = 0.125  # of the crop, as in `InputSpec`
 TRIES = 6
 
 
 @dataclass(frozen=True, eq=False)
 class StillClip:
-    """A genuine and a forged clip made of one photograph: (F, S, S, 3) uint8 each."""
+    """A genuine and a forged clip made of one photograph: (F, S, S, 3) uint8 each.
+
+    `group` is whom it shows: two photographs of one person are not independent.
+    """
 
     genuine: NDArray[np.uint8]
     forged: NDArray[np.uint8]
@@ -67,19 +69,17 @@ def still_clip(photo: Photo, rng: np.random.Generator, *, frames: int = FRAMES) 
     if rgb is None:
         return None
     rgb, mesh = working_copy(rgb, photo.mesh, rng)
-    pair: Pair | None = None
     rgb = prepare(rgb, rng)
-    for _ in range(TRIES):
-        pair = pair or self_blend(rgb, mesh, rng)
+    pair = next(filter(None, (self_blend(rgb, mesh, rng) for _ in range(TRIES))), None)
     if pair is None:
         return None
     degrade = Degradation(rng, rgb.shape)
     moves = _tremble(frames, mesh, rng)
     clips = [
-        np.stack([_crop(degrade(_moved(x, m)), mesh, m, x.shape[1]) for m in moves])
+        np.stack([_crop(degrade(moved(x, m)), mesh, m, x.shape[1]) for m in moves])
         for x in (pair.real, pair.fake)
     ]
-    return StillClip(clips[0], clips[1], photo.path.stem)
+    return StillClip(clips[0], clips[1], photo.identity)
 
 
 def _tremble(
@@ -96,17 +96,6 @@ def _tremble(
         move[:, 2] += rng.normal(0, 0.015 * width, 2)
         moves.append(np.asarray(move, np.float64))
     return moves
-
-
-def _moved(rgb: Picture, move: NDArray[np.float64]) -> Picture:
-    out: Picture = cv2.warpAffine(
-        rgb,
-        move,
-        (rgb.shape[1], rgb.shape[0]),
-        flags=cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REFLECT,
-    )
-    return out
 
 
 def _crop(
@@ -126,16 +115,10 @@ def still_clips(
     UsageError
         If there are no validation identities, or hardly any photograph gives a clip.
     """
-    kept = [([p for p in f.photos if p.in_validation], f.weight) for f in folders]
-    kept = [(photos, weight) for photos, weight in kept if photos]
-    if not kept:
-        raise UsageError("no identity is kept for validation", f"{len(folders)} folders")
-    shares = np.array([weight for _, weight in kept], np.float64)
-    made = 0
+    photos, made = Photos(folders, validation=True), 0
     for item in range(TRIES * count):
         rng = np.random.default_rng([seed, item])
-        photos = kept[rng.choice(len(kept), p=shares / shares.sum())][0]
-        clip = still_clip(photos[rng.integers(len(photos))], rng)
+        clip = still_clip(photos.draw(rng), rng)
         if clip is None:
             continue
         tick("calibrate", made, count)
@@ -190,27 +173,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--clips", type=int, default=CLIPS, help="of each label")
     options = parser.parse_args(argv)
 
-    def tick(stage: str, done: int, total: int) -> None:
-        if done % 20 == 0:
-            print(f"\r{stage} {done}/{total} ", end="", file=sys.stderr, flush=True)
-
     try:
-        runtime.limit_threads()
-        torch.set_grad_enabled(mode=False)
         chosen = {"weights": options.weights} if options.weights else {}
         detector = SeamNetDetector(**chosen)
-        folders = [
-            index_folder(path, options.work, weight=weight, tick=tick)
-            for path, weight in map(parse_folder, options.faces)
-        ]
         today = dt.datetime.now(dt.UTC).date().isoformat()
-        found = calibrate(detector, folders, count=options.clips, date=today, tick=tick)
+        with TerminalLine() as tick:
+            folders = [
+                index_folder(path, options.work, weight=weight, tick=tick)
+                for path, weight in map(parse_folder, options.faces)
+            ]
+            found = calibrate(detector, folders, count=options.clips, date=today, tick=tick)
         calibration.save(found, options.out)
     except ToolkitError as error:
-        print(f"\n{error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 1
     low, high = found.bounds
-    print(f"\nL = {found.alpha:.3f} z {found.beta:+.3f}, bounds {low:+.2f} to {high:+.2f}")
+    print(f"L = {found.alpha:.3f} z {found.beta:+.3f}, bounds {low:+.2f} to {high:+.2f}")
     print(options.out)
     return 0
 

@@ -44,10 +44,14 @@ class Photo:
     mesh: NDArray[np.float32]
 
     @property
+    def identity(self) -> str:
+        """Who it shows: the file name up to its last underscore."""
+        return self.path.stem.rpartition("_")[0] or self.path.stem
+
+    @property
     def in_validation(self) -> bool:
-        """Whether the identity (file name up to its last underscore) is kept for validation."""
-        name = self.path.stem.rpartition("_")[0] or self.path.stem
-        digest = hashlib.sha256(name.encode()).digest()
+        """Whether the identity is kept for validation."""
+        digest = hashlib.sha256(self.identity.encode()).digest()
         return int.from_bytes(digest[:4], "big") % VALIDATION_PART == 0
 
 
@@ -111,12 +115,10 @@ def index_folder(folder: Path, cache: Path, *, weight: float, tick: Tick = no_ti
     return Folder(photos, weight)
 
 
-class Blends(Dataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]):
-    """Endless list of training pairs; item `i` is always the same for the same seed."""
+class Photos:
+    """The photographs of one side of the validation split, drawn folder by weight."""
 
-    def __init__(
-        self, folders: Sequence[Folder], *, seed: int, length: int, validation: bool = False
-    ) -> None:
+    def __init__(self, folders: Sequence[Folder], *, validation: bool) -> None:
         self._photos = [
             [p for p in folder.photos if p.in_validation == validation] for folder in folders
         ]
@@ -126,6 +128,20 @@ class Blends(Dataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]):
         if not weights.sum():
             raise UsageError("too few identities to keep some for validation", str(len(weights)))
         self._weights = weights / weights.sum()
+
+    def draw(self, rng: Rng) -> Photo:
+        """Return a photograph: first the folder is drawn, then one of its pictures."""
+        photos = self._photos[rng.choice(len(self._photos), p=self._weights)]
+        return photos[rng.integers(len(photos))]
+
+
+class Blends(Dataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]):
+    """Endless list of training pairs; item `i` is always the same for the same seed."""
+
+    def __init__(
+        self, folders: Sequence[Folder], *, seed: int, length: int, validation: bool = False
+    ) -> None:
+        self._photos = Photos(folders, validation=validation)
         self._seed, self._length, self._validation = seed, length, validation
 
     def __len__(self) -> int:
@@ -135,8 +151,7 @@ class Blends(Dataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]):
         """Return pictures (2, 3, S, S) uint8, tiles (G, G) float32, and 1 if usable, else 0."""
         rng = np.random.default_rng([self._seed, int(self._validation), item])
         for _ in range(TRIES):
-            photos = self._photos[rng.choice(len(self._photos), p=self._weights)]
-            photo = photos[rng.integers(len(photos))]
+            photo = self._photos.draw(rng)
             rgb = read_picture(photo.path)
             made = None if rgb is None else make_pair(rgb, photo.mesh, rng)
             if made is not None:
@@ -196,14 +211,8 @@ def working_copy(
     Faces of 70-340 px: as in the videos people send. Whole pictures would cost time and teach
     nothing about faces.
     """
-    oval = mesh[OVAL_INDEX, :2]
-    low, high = oval.min(axis=0), oval.max(axis=0)
-    extent = float((high - low).max())
-    height, width = rgb.shape[:2]
-    reach = extent * 0.95
-    x0, y0 = np.maximum(np.floor((low + high) / 2 - reach), 0).astype(int).tolist()
-    x1, y1 = np.ceil((low + high) / 2 + reach).astype(int).tolist()
-    part = rgb[y0 : min(y1, height), x0 : min(x1, width)]
+    extent = float(np.ptp(mesh[OVAL_INDEX, :2], axis=0).max())
+    part, (x0, y0) = surroundings(rgb, mesh, reach=0.95)
     wanted = float(np.exp(rng.uniform(np.log(80), np.log(340))))
     scale = min(wanted / extent, 2.2)  # enlarging much more only makes smooth pictures
     flat = (mesh - np.array([x0, y0, 0], np.float32)) * np.float32(scale)
@@ -211,6 +220,22 @@ def working_copy(
     how = cv2.INTER_AREA if scale < 1 else (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[rng.integers(2)]
     out: Picture = cv2.resize(part, size, interpolation=how)
     return out, flat.astype(np.float32)
+
+
+def surroundings(
+    rgb: Picture, mesh: NDArray[np.float32], *, reach: float
+) -> tuple[Picture, tuple[int, int]]:
+    """Return the part of a picture round the face, and its left upper corner.
+
+    `reach` is how far it goes from the middle of the face to each side, in units of the face's
+    longer side; less where the picture ends.
+    """
+    oval = mesh[OVAL_INDEX, :2]
+    low, high = oval.min(axis=0), oval.max(axis=0)
+    far = float((high - low).max()) * reach
+    x0, y0 = np.maximum(np.floor((low + high) / 2 - far), 0).astype(int).tolist()
+    x1, y1 = np.ceil((low + high) / 2 + far).astype(int).tolist()
+    return rgb[y0:y1, x0:x1], (x0, y0)
 
 
 def parse_folder(text: str) -> tuple[Path, float]:

@@ -16,46 +16,42 @@ import cv2
 import numpy as np
 
 from toolkit import media
-from toolkit.errors import ToolkitError
-from toolkit.faces.crops import OVAL_INDEX
-from toolkit.faces.detect import FaceDetector
-from toolkit.faces.mesh import FaceMesh
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.faces.mesh import LargestFace
 from toolkit.files import atomic_path
+from toolkit.jobs import TerminalLine
+from toolkit.training.data import surroundings
 from toolkit.types import Tick, no_tick
 
-REACH = 1.3  # of the face's height, to each side of its middle: more than any crop needs
+REACH = 1.3  # more than any training crop needs
 
 
 def cut_frames(clip: Path, out: Path, *, each: int = 64, tick: Tick = no_tick) -> list[Path]:
-    """Write up to `each` PNG pictures of the largest face of a clip, named ``CLIP_0001.png``.
+    """Write up to `each` PNG pictures of the largest face of a clip, named ``CLIP_000001.png``.
 
     The name up to the last underscore is the identity, so that a clip never lies on both sides of
     the validation split. Frames without a face are left out.
 
     Raises
     ------
+    UsageError
+        If `each` is below one.
     VideoError
         If the clip cannot be read.
     """
+    if each < 1:
+        raise UsageError("too few frames per clip", str(each), "Give 1 or more.")
     video = media.probe(clip, tick=tick)
-    count = min(each, len(video.pts))
-    wanted = np.unique(np.linspace(0, len(video.pts) - 1, count).round().astype(np.int64))
-    detector, mesh = FaceDetector(), FaceMesh()
+    wanted = np.unique(np.linspace(0, len(video.pts) - 1, each).round().astype(np.int64))
+    find = LargestFace()
     out.mkdir(parents=True, exist_ok=True)
     written = []
     for frame in media.read(video, wanted, tick=tick):
-        faces = detector(frame.rgb)
-        found = mesh(frame.rgb, max(faces, key=lambda f: f.box[2])) if faces else None
-        if found is None:
+        mesh = find(frame.rgb)
+        if mesh is None:
             continue
-        oval = found.points[OVAL_INDEX, :2]
-        middle, reach = (
-            (oval.min(axis=0) + oval.max(axis=0)) / 2,
-            REACH * np.ptp(oval, axis=0).max(),
-        )
-        x0, y0 = np.maximum(middle - reach, 0).astype(int).tolist()
-        x1, y1 = np.ceil(middle + reach).astype(int).tolist()
-        picture = cv2.cvtColor(frame.rgb[y0:y1, x0:x1], cv2.COLOR_RGB2BGR)
+        near, _corner = surroundings(frame.rgb, mesh, reach=REACH)
+        picture = cv2.cvtColor(near, cv2.COLOR_RGB2BGR)
         target = out / f"{clip.stem}_{frame.index:06d}.png"
         with atomic_path(target) as part:
             part.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
@@ -74,12 +70,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--each", type=int, default=64, help="frames per clip at most")
     options = parser.parse_args(argv)
+    stems = [clip.stem for clip in options.clips]
+    if len(set(stems)) < len(stems):  # the pictures of one would replace those of the other
+        parser.error("two clips have the same name; rename one, or give each its own --out")
     failed = 0
     for clip in options.clips:
+        name = media.show_name(clip)
         try:
-            print(f"{clip.name}: {len(cut_frames(clip, options.out, each=options.each))} pictures")
+            with TerminalLine() as tick:
+                written = cut_frames(clip, options.out, each=options.each, tick=tick)
+            print(f"{name}: {len(written)} pictures")
         except ToolkitError as error:
-            print(f"{clip.name}: {error}", file=sys.stderr)
+            print(f"{name}: {error}", file=sys.stderr)
             failed = 1
     return failed
 

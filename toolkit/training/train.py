@@ -89,16 +89,16 @@ def new_network() -> SeamNet:
     return SeamNet(body)
 
 
-def trained_network(weights: Path) -> SeamNet:
-    """Return SeamNet as an earlier run left it (weights with their card), to train on from there.
+def trained_network(weights: Path) -> tuple[SeamNet, str]:
+    """Return SeamNet as an earlier run left it (weights with their card), and the weights' SHA-256.
 
     Raises
     ------
     ModelError
         If weights and card do not belong together.
     """
-    net = SeamNetDetector(device="cpu", weights=weights).net
-    return net.requires_grad_(requires_grad=True)
+    detector = SeamNetDetector(device="cpu", weights=weights)
+    return detector.net, detector.card.weights_sha256
 
 
 def learning_rate(step: int, recipe: Recipe) -> float:
@@ -152,7 +152,7 @@ class Trainer:
         runtime.limit_threads()
         runtime.seed_all(recipe.seed)
         self.folders = folders
-        first = new_network() if start is None else trained_network(start)
+        first, self.started_from = (new_network(), "") if start is None else trained_network(start)
         self.net = placed(first, self.device)
         self.ema = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
@@ -172,7 +172,8 @@ class Trainer:
             return False
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
         mine, theirs = asdict(self.recipe), dict(state["recipe"])
-        if {**mine, "steps": 0} != {**theirs, "steps": 0}:
+        same_start = state.get("started_from", "") == self.started_from
+        if {**mine, "steps": 0} != {**theirs, "steps": 0} or not same_start:
             raise UsageError(
                 "the checkpoint was made with another recipe",
                 str(self.checkpoint),
@@ -191,6 +192,7 @@ class Trainer:
         part = self.checkpoint.with_suffix(".part")
         state = {
             "recipe": asdict(self.recipe),
+            "started_from": self.started_from,
             "net": self.net.state_dict(),
             "ema": self.ema,
             "optimiser": self.optimiser.state_dict(),
@@ -333,6 +335,7 @@ class Trainer:
             "threshold": threshold,
             "canary_logit": canary,
             "recipe": asdict(self.recipe),
+            "started_from": self.started_from,
             "steps_done": self.step,
             "log": self.log,
             "pictures": [len(f.photos) for f in self.folders],
