@@ -2,6 +2,9 @@
 
     python start.py            set up what is missing, then open the workbench in JupyterLab;
                                more arguments go to JupyterLab
+    python start.py app        set up what is missing, then open the workbench as a page without
+                               code, for a classroom; --lesson N opens a lesson instead,
+                               --port N chooses the port, --no-browser only prints the address
     python start.py setup      set up only, and look again for every file that is missing
     python start.py test       set up, then linters, types and tests; more arguments go to pytest
 
@@ -20,10 +23,14 @@ import io
 import json
 import os
 import platform
+import secrets
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import time
+import webbrowser
 from pathlib import Path
 from typing import IO
 
@@ -44,7 +51,9 @@ VENV = ROOT / ".venv"
 IS_WINDOWS = os.name == "nt"
 PYTHON = VENV / ("Scripts/python.exe" if IS_WINDOWS else "bin/python")
 NOTEBOOK = "notebooks/01_workbench.ipynb"
-
+APP = "notebooks/app/workbench.ipynb"
+APP_SETTINGS = ROOT / "notebooks" / "app"
+APP_WAIT_S = 120
 # measured: the environment takes 7 GB on Linux, where PyTorch brings CUDA; pip needs the wheels too
 DISK_GB = 12 if sys.platform == "linux" else 4
 
@@ -281,6 +290,87 @@ def open_workbench(extra: list[str]) -> int:
             continue
 
 
+def open_app(arguments: list[str]) -> int:
+    """Open a notebook as a page without code and wait until it is stopped."""
+    parser = argparse.ArgumentParser(prog="python start.py app", allow_abbrev=False)
+    parser.add_argument("--port", type=int, default=0, help="default: any that is free")
+    parser.add_argument("--lesson", type=int, help="number of a lesson: notebooks/NN_....ipynb")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    options = parser.parse_args(arguments)
+    notebook = APP if options.lesson is None else find_lesson(options.lesson)
+    if not (ROOT / notebook).is_file():
+        raise Stop(f"{notebook} is missing. Restore it from the repository.")
+    port = _free_port(options.port)
+    # Voila accepts any host name, so without a token a page on the web could reach the kernel
+    # through the browser. In the environment, other users of the computer cannot see it.
+    token = secrets.token_urlsafe(16)
+    command = [str(PYTHON), "-m", "voila", notebook, f"--port={port}", "--Voila.ip=127.0.0.1"]
+    command += ["--no-browser", "--token", "--Voila.log_level=ERROR"]
+    # voila.json there forbids the page to ask other servers: Voila's own pages want a font
+    env = {**os.environ, "JUPYTER_TOKEN": token, "JUPYTER_CONFIG_PATH": str(APP_SETTINGS)}
+    # started in the background, a shell has Ctrl+C ignored; and a stop must not leave the server
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.default_int_handler)
+    app = subprocess.Popen(command, cwd=ROOT, env=env)
+    try:
+        _wait_for(app, port)
+        address = f"http://127.0.0.1:{port}/?token={token}"
+        say(f"Doorzicht runs at {address}\nOnly this computer can open it. Ctrl+C here stops it.")
+        if not options.no_browser:
+            webbrowser.open(address)
+        return app.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        _end(app)
+
+
+def find_lesson(number: int) -> str:
+    """Return the notebook of a lesson, as a path in the project."""
+    folder = ROOT / "notebooks"
+    found = sorted(folder.glob(f"{number:02d}_*.ipynb")) if 0 < number < 100 else []
+    if found:
+        return found[0].relative_to(ROOT).as_posix()
+    there = sorted(p.name for p in folder.glob("[0-9][0-9]_*.ipynb"))
+    raise Stop(f"There is no lesson {number}. These are here: {', '.join(there) or 'none'}.")
+
+
+def _free_port(wanted: int) -> int:
+    """Return the wanted port, or any free one for 0."""
+    with socket.socket() as probe:
+        if os.name == "posix":  # else a port that was in use a moment ago counts as taken
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except (OSError, OverflowError) as error:
+            raise Stop(f"Port {wanted} cannot be used: {error}. Choose another.") from error
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_for(app: "subprocess.Popen[bytes]", port: int) -> None:
+    """Wait until the server listens."""
+    until = time.monotonic() + APP_WAIT_S
+    while app.poll() is None and time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise Stop("The app did not start. What it said is above.")
+
+
+def _end(app: "subprocess.Popen[bytes]") -> None:
+    """Stop the server; it stops the kernels."""
+    if app.poll() is not None:
+        return
+    app.send_signal(signal.SIGTERM if IS_WINDOWS else signal.SIGINT)
+    try:
+        app.wait(15)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        app.kill()
+        app.wait()
+
+
 def test(extra: list[str]) -> int:
     """Run linters, types and tests; the last line is pytest's closing line."""
     failed = 0
@@ -309,7 +399,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="python start.py [setup | test] [--from-folder DIR] [more ...]",
+        usage="python start.py [setup | test | app] [--from-folder DIR] [more ...]",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -322,7 +412,7 @@ def main(argv: list[str] | None = None) -> int:
     # not a positional of the parser, which would take 8888 of `--port 8888` for the command
     command = extra.pop(0) if extra and not extra[0].startswith("-") else "open"
     extra = extra[1:] if extra[:1] == ["--"] else extra
-    if command not in ("open", "setup", "test"):
+    if command not in ("open", "setup", "test", "app"):
         parser.error(f"there is no command {command!r}")
     if command == "setup" and extra:
         parser.error(f"setup takes no further arguments: {' '.join(extra)}")
@@ -343,6 +433,8 @@ def main(argv: list[str] | None = None) -> int:
         say(f"Set up ({time.monotonic() - began:.1f} s).")
         if command == "test":
             return test(extra)
+        if command == "app":
+            return open_app(extra)
         return open_workbench(extra) if command == "open" else 0
     except Stop as stop:
         print(stop, file=sys.stderr)

@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import json
 import re
+import socket
 import subprocess
 import sys
 import tomllib
@@ -254,6 +255,7 @@ def test_help_and_wrong_usage():
         (["test", "-k", "floors", "tests/a.py"], ("test", ["-k", "floors", "tests/a.py"])),
         (["test", "--", "--lf"], ("test", ["--lf"])),
         (["--from-folder", ".", "setup"], ("setup", [])),
+        (["app", "--lesson", "4"], ("app", ["--lesson", "4"])),
     ],
 )
 def test_the_first_word_is_the_command_and_the_rest_is_passed_on(
@@ -272,15 +274,51 @@ def test_the_first_word_is_the_command_and_the_rest_is_passed_on(
     monkeypatch.setattr(start, "set_up", lambda *_args, **_options: None)
     monkeypatch.setattr(start, "open_workbench", do("open"))
     monkeypatch.setattr(start, "test", do("test"))
+    monkeypatch.setattr(start, "open_app", do("app"))
     assert start.main(arguments) == (0 if asked[0] == "setup" else 5)
     assert done == asked
+
+
+# --- the classroom app
+
+
+def test_a_lesson_is_found_by_its_number(start, tmp_path, monkeypatch):
+    monkeypatch.setattr(start, "ROOT", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    with pytest.raises(start.Stop, match="none"):
+        start.find_lesson(4)
+    for name in ("01_workbench.ipynb", "04_blend.ipynb", "notes.ipynb"):
+        (tmp_path / "notebooks" / name).touch()
+    assert start.find_lesson(4) == "notebooks/04_blend.ipynb"
+    for number in (0, 5, -4, 400):
+        with pytest.raises(start.Stop, match=r"01_workbench.ipynb, 04_blend.ipynb"):
+            start.find_lesson(number)
+
+
+def test_a_taken_port_is_told(start):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(start.Stop, match="cannot be used"):
+            start._free_port(taken.getsockname()[1])
+    assert start._free_port(0) > 0
+    with pytest.raises(start.Stop):
+        start._free_port(70_000)
+
+
+def test_an_app_that_does_not_start_is_told_and_nothing_is_left(start, tmp_path, monkeypatch):
+    monkeypatch.setattr(start, "PYTHON", Path("false"))
+    with pytest.raises(start.Stop, match="did not start"):
+        start.open_app(["--no-browser"])
+    with pytest.raises(start.Stop, match="There is no lesson 99"):
+        start.open_app(["--lesson", "99"])
 
 
 # --- notebooks
 
 
 @pytest.mark.parametrize(
-    "notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.name
+    "notebook", sorted((ROOT / "notebooks").rglob("*.ipynb")), ids=lambda p: p.name
 )
 def test_a_notebook_has_short_cells_and_no_output(notebook):
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
