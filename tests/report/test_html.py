@@ -11,7 +11,7 @@ import pytest
 from tests.widgets import made_up
 from toolkit import _i18n, figures
 from toolkit.analysis import to_dict
-from toolkit.report import html
+from toolkit.report import html, parts
 from toolkit.types import Notice
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{toolkit}\u202egpj.mp4"
@@ -178,7 +178,7 @@ def luminance(colour):
 
 
 def test_contrast_of_text_in_light_and_dark():
-    blocks = re.findall(r":root \{([^}]*)\}", html.STYLE)
+    blocks = re.findall(r":root \{([^}]*)\}", parts.STYLE)
     assert len(blocks) == 2
     for block in blocks:
         colours = dict(re.findall(r"--([\w-]+): (#\w{6})", block))

@@ -25,6 +25,7 @@ def write_h264(
     crf: int = 18,
     preset: str = "veryfast",
     gop: int = 50,
+    reorder: bool = True,
 ) -> None:
     """Write pictures as an H.264 MP4 (yuv420p, BT.709, index first), complete or not at all.
 
@@ -43,6 +44,10 @@ def write_h264(
         Quality (0 is lossless in 4:2:0, 51 worst) and speed of the encoder.
     gop
         Most frames from one key frame to the next.
+    reorder
+        Whether frames may be stored in another order than they are shown in (B-frames), which is
+        smaller. Browsers look for key frames by the stored order, and so can seek one frame too far
+        just before a key frame.
 
     Raises
     ------
@@ -85,6 +90,8 @@ def write_h264(
                 stream.time_base = stream.codec_context.time_base = TIME_BASE
                 stream.codec_context.gop_size = gop
                 stream.codec_context.options = {"crf": str(crf), "preset": preset}
+                if not reorder:
+                    stream.codec_context.max_b_frames = 0
                 stream.codec_context.colorspace = Colorspace.ITU709
                 stream.codec_context.color_primaries = ColorPrimaries.BT709
                 stream.codec_context.color_trc = ColorTrc.BT709

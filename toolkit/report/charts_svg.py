@@ -13,6 +13,7 @@ from toolkit.figures.charts import Bars, Curve, Matrix
 WIDTH = 880
 _LEFT, _RIGHT = 60, 15
 _ROW, _LABELS = 22, 185
+_STROKE_FROM = 0.05  # of the largest share: below it, the sign of a share is of no account
 
 
 def curve(shown: Curve) -> str:
@@ -84,7 +85,7 @@ def bars(shown: Bars) -> str:
 
 
 def matrix(shown: Matrix) -> str:
-    """Draw region × time; one colour per cell, zero is white."""
+    """Draw region × time; one colour per cell, zero is white, a stroke where a share is against."""
     rows = figures.row_names()
     start, end = float(shown.start_s[0]), float(shown.end_s[-1])
     first, last, top = _LABELS, WIDTH - _RIGHT, 6
@@ -98,14 +99,21 @@ def matrix(shown: Matrix) -> str:
     for i, name in enumerate(rows):
         y = top + i * _ROW
         parts.append(_text(_LABELS - 8, y + 15, name, "end"))
-        for a, b, colour in zip(
-            shown.start_s.tolist(), shown.end_s.tolist(), colours[i].tolist(), strict=True
+        for a, b, value, colour in zip(
+            shown.start_s.tolist(),
+            shown.end_s.tolist(),
+            shown.values[i].tolist(),
+            colours[i].tolist(),
+            strict=True,
         ):
             parts.append(
                 f'<rect x="{x(a):.1f}" y="{y}" width="{x(b) - x(a) + 0.3:.1f}" '
                 f'height="{_ROW - 1}" shape-rendering="crispEdges" '
                 f'fill="rgb({colour[0]},{colour[1]},{colour[2]})"/>'
             )
+            if value <= -_STROKE_FROM * shown.largest:
+                stroke = f"M{x(a):.1f} {y + _ROW - 2}L{x(b):.1f} {y + 1}"
+                parts.append(f'<path d="{stroke}" stroke="#1f2933" stroke-width="0.8"/>')
     floor = top + len(rows) * _ROW
     for t in figures.ticks(start, end, 8):
         parts.append(_line(x(t), floor, x(t), floor + 4, "axis"))

@@ -7,58 +7,18 @@ is escaped; a content security policy forbids everything that is not in the file
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from toolkit import _i18n, figures
 from toolkit._i18n import _
-from toolkit.figures.charts import Chart, Table
+from toolkit.figures.charts import Chart
 from toolkit.files import atomic_write
 from toolkit.media import show_name
-from toolkit.report import charts_svg
+from toolkit.report import charts_svg, parts
 from toolkit.types import Report, TrackResult
-
-POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
-    "form-action 'none'"
-)
-
-STYLE = """
-:root { color-scheme: light dark; --ink: #1f2933; --soft: #4a5560; --page: #ffffff;
-  --panel: #f3f5f7; --line: #c3cad1; --for: #a04308; --against: #1d5a96; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8ecf0; --soft: #b6bfc8; --page: #15191d;
-  --panel: #20262c; --line: #47515b; --for: #ffb066; --against: #8cc1f0; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1rem; max-width: 60rem; background: var(--page);
-  color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
-h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.2rem; margin-top: 2rem; }
-h3 { font-size: 1rem; margin-bottom: .25rem; }
-.verdict { padding: .75rem 1rem; background: var(--panel); border-left: .4rem solid var(--line);
-  font-size: 1.15rem; }
-.verdict.forged { border-color: var(--for); } .verdict.not-forged { border-color: var(--against); }
-.note { color: var(--soft); font-size: .9rem; }
-.scroll { overflow-x: auto; } .scroll:focus-visible, summary:focus-visible {
-  outline: 2px solid var(--against); outline-offset: 2px; }
-svg { display: block; width: 100%; min-width: 36rem; height: auto; }
-svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
-svg .axis { stroke: var(--line); } svg .ink { stroke: var(--ink); fill: none; }
-svg .for { fill: var(--for); } svg .against { fill: var(--against); }
-svg .shade { fill: var(--for); opacity: .18; }
-.strip { display: flex; flex-wrap: wrap; gap: 1rem; } .strip figure { margin: 0; width: 17rem; }
-.strip img { width: calc(50% - .2rem); height: auto; vertical-align: top; }
-figcaption { font-size: .9rem; }
-table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .15rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }
-th:first-child, td:first-child { text-align: left; } thead th { vertical-align: bottom; }
-dl { display: grid; grid-template-columns: minmax(9rem, max-content) 1fr; gap: .2rem 1rem; }
-dt { color: var(--soft); } dd { margin: 0; }
-@media (max-width: 30rem) { dl { grid-template-columns: 1fr; } dd { margin-bottom: .4rem; } }
-@media print { body { max-width: none; padding: 0; } svg { min-width: 0; }
-  figure, svg, .verdict { break-inside: avoid; } h2, h3 { break-after: avoid; } }
-"""
 
 
 def write(report: Report, out: Path, *, language: str | None = None) -> Path:
@@ -78,19 +38,9 @@ def write(report: Report, out: Path, *, language: str | None = None) -> Path:
     Path
         `out`.
     """
-    with _speaking(language or _i18n.language()):
+    with parts.speaking(language or _i18n.language()):
         atomic_write(out, page(report))
     return out
-
-
-@contextmanager
-def _speaking(code: str) -> Iterator[None]:
-    before = _i18n.language()
-    _i18n.set_language(code)
-    try:
-        yield
-    finally:
-        _i18n.set_language(before)
 
 
 def page(report: Report) -> str:
@@ -99,9 +49,8 @@ def page(report: Report) -> str:
     from toolkit.analysis import to_dict
 
     facts = to_dict(report)
-    title = escape(figures.title(report))
     body = [
-        f"<h1>{title}</h1>",
+        f"<h1>{escape(figures.title(report))}</h1>",
         _verdict(report),
         _planted(report),
         _list(_("What could not be judged, and notes"), figures.not_judged(report)),
@@ -113,15 +62,7 @@ def page(report: Report) -> str:
         _definitions(_("The file"), _file(report)),
         _definitions(_("How it was judged"), _settings(report)),
     ]
-    return (
-        f'<!doctype html>\n<html lang="{_i18n.language()}"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="referrer" content="no-referrer">'
-        f"<title>{title}</title><style>{STYLE}</style></head>\n<body><main>"
-        + "\n".join(part for part in body if part)
-        + "</main></body></html>\n"
-    )
+    return parts.document(figures.title(report), "\n".join(part for part in body if part))
 
 
 def _verdict(report: Report) -> str:
@@ -142,14 +83,14 @@ def _h3(heading: str) -> str:
     return f"<h3>{escape(heading)}</h3>"
 
 
-def _list(heading: str, lines: Iterable[str]) -> str:
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f"<section><h2>{escape(heading)}</h2><ul>{items}</ul></section>" if items else ""
+def _list(heading: str, lines: Sequence[str]) -> str:
+    if not lines:
+        return ""
+    return f"<section><h2>{escape(heading)}</h2>{parts.items(lines)}</section>"
 
 
 def _definitions(heading: str, pairs: Iterable[tuple[str, Any]]) -> str:
-    items = "".join(f"<dt>{escape(k)}</dt><dd>{escape(str(v))}</dd>" for k, v in pairs)
-    return f"<section><h2>{escape(heading)}</h2><dl>{items}</dl></section>"
+    return f"<section><h2>{escape(heading)}</h2>{parts.definitions(pairs)}</section>"
 
 
 def _person(result: TrackResult, track: dict[str, Any]) -> str:
@@ -157,23 +98,23 @@ def _person(result: TrackResult, track: dict[str, Any]) -> str:
     sentences = [figures.track_sentence(result), figures.seen_sentence(result)]
     if not result.verdict.abstained:
         sentences.append(figures.region_sentence(result))
-    parts = [f"<h2>{escape(heading)}</h2>"]
-    parts += [f"<p>{escape(text)}</p>" for text in sentences]
+    shown = [f"<h2>{escape(heading)}</h2>"]
+    shown += [f"<p>{escape(text)}</p>" for text in sentences]
     explanation = result.explanation
     if explanation is not None and explanation.intervals:
         lines = "".join(
             f"<li>{escape(figures.interval_sentence(i))}</li>" for i in explanation.intervals
         )
-        parts.append(_h3(_("When")) + f"<ol>{lines}</ol>")
-    parts.append(_frames(result))
-    parts.append(_chart(result, "curve", charts_svg.curve(figures.curve(result))))
+        shown.append(_h3(_("When")) + f"<ol>{lines}</ol>")
+    shown.append(_frames(result))
+    shown.append(_chart(result, "curve", charts_svg.curve(figures.curve(result))))
     bars, matrix = figures.bars(result), figures.matrix(result)
     if bars is not None and matrix is not None:
-        parts.append(_chart(result, "regions", charts_svg.bars(bars)))
-        parts.append(_chart(result, "matrix", charts_svg.matrix(matrix)))
-        parts.append(f'<p class="note">{escape(figures.reading_guide())}</p>')
-        parts.append(_ledger(track))
-    return f"<section>{''.join(parts)}</section>"
+        shown.append(_chart(result, "regions", charts_svg.bars(bars)))
+        shown.append(_chart(result, "matrix", charts_svg.matrix(matrix)))
+        shown.append(f'<p class="note">{escape(figures.reading_guide())}</p>')
+        shown.append(_ledger(track))
+    return f"<section>{''.join(shown)}</section>"
 
 
 def _frames(result: TrackResult) -> str:
@@ -194,23 +135,8 @@ def _frames(result: TrackResult) -> str:
 
 def _chart(result: TrackResult, chart: Chart, svg: str) -> str:
     twin = figures.table(result, chart)
-    caption, summary = escape(twin.caption), escape(_("The same in numbers"))
-    return (
-        f'<h3>{caption}</h3><div class="scroll" role="group" tabindex="0" aria-label="{caption}">'
-        f"{svg}</div>"
-        f"<details><summary>{summary}</summary>{_table(twin)}</details>"
-    )
-
-
-def _table(table: Table) -> str:
-    heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in table.heads)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows
-    )
-    return (
-        f'<div class="scroll" role="group" tabindex="0" aria-label="{escape(table.caption)}">'
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    drawn = parts.scrolling(svg, twin.caption)
+    return _h3(twin.caption) + drawn + parts.folded(parts.table(twin))
 
 
 def _ledger(track: dict[str, Any]) -> str:
@@ -235,8 +161,7 @@ def _ledger(track: dict[str, Any]) -> str:
             _("yes") if track["reference"]["valid"] else _("no: no region is named"),
         ),
     ]
-    rows = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in pairs)
-    return _h3(_("The sum")) + f"<dl>{rows}</dl>"
+    return _h3(_("The sum")) + parts.definitions(pairs)
 
 
 def _exact(value: float) -> str:
