@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("DOORZICHT_THREADS", "1")
@@ -15,6 +16,14 @@ from toolkit import _i18n, models
 from toolkit.errors import ModelError
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep tests, and the kernels they start, away from what the user's own panel remembers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOORZICHT_RUNS", str(tmp_path_factory.mktemp("runs")))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from toolkit import analysis, media
+from toolkit import analysis, media, recall
+from toolkit.cache import Cache
 from toolkit.detectors.base import Card, InputSpec
 from toolkit.errors import Cancelled, VideoError
 from toolkit.faces.detect import FaceDetector
@@ -215,3 +216,182 @@ def test_file_changed_during_the_run_is_refused(green_mouth, tmp_path):
 
     with pytest.raises(VideoError):
         analysis.analyse(copy, detector=GreenDetector(), tick=meddle)
+
+
+# --- the cache, and what is told on the way
+
+FEW = Sampling(scan_per_second=1, frames=20)
+
+
+def written(examination):
+    return json.dumps(analysis.to_dict(examination.report), allow_nan=False)
+
+
+class Stages:
+    """Remembers which stages were worked through, and which were only told as finished."""
+
+    def __init__(self):
+        self.ticks = {}
+
+    def __call__(self, stage, done, total):
+        self.ticks.setdefault(stage, []).append((done, total))
+
+    @property
+    def worked(self):
+        return {stage for stage, ticks in self.ticks.items() if ticks != [(1, 1)]}
+
+
+def test_a_second_run_is_answered_by_the_cache_in_the_same_bytes(green_mouth, tmp_path):
+    cache, first, second = Cache(tmp_path / "cache"), Stages(), Stages()
+    ask = {"detector": GreenDetector(), "sampling": FEW}
+    fresh = analysis.examine(green_mouth, **ask)
+    kept = analysis.examine(green_mouth, **ask, cache=cache, tick=first)
+    again = analysis.examine(green_mouth, **ask, cache=cache, tick=second)
+    assert written(fresh) == written(kept) == written(again)
+    assert {"hash", "scan", "faces", "detect"} <= first.worked
+    assert second.worked == {"hash"}
+    assert fresh.entry is None
+    assert kept.entry == again.entry
+    for person, crops in kept.crops.items():
+        for name in ("rgb", "to_frame", "mesh", "players", "padding"):
+            assert np.array_equal(getattr(crops, name), getattr(again.crops[person], name)), name
+    assert set(again.report.timings) == {"hash", "recall"}
+    reopened = analysis.reopen(cache, kept.entry)
+    assert written(reopened) == written(kept)
+    assert analysis.reopen(cache, "report-" + "0" * 32 + ".npz") is None
+
+
+def test_another_detector_finds_the_scan_done(green_mouth, tmp_path):
+    class Other(GreenDetector):
+        card = Card("other", "test", "1" * 64, 0.0, "none", ())
+        spec = InputSpec(size=224, margin=0.2)
+
+    class Same(GreenDetector):
+        card = Card("same", "test", "2" * 64, 0.0, "none", ())
+
+    cache = Cache(tmp_path)
+    analysis.examine(green_mouth, detector=GreenDetector(), sampling=FEW, cache=cache)
+    for detector, worked in ((Other(), {"faces", "detect"}), (Same(), {"detect"})):
+        stages = Stages()
+        report = analysis.analyse(
+            green_mouth, detector=detector, sampling=FEW, cache=cache, tick=stages
+        )
+        assert stages.worked & {"scan", "faces", "detect"} == worked
+        fresh = analysis.analyse(green_mouth, detector=detector, sampling=FEW)
+        assert analysis.to_dict(report) == analysis.to_dict(fresh)
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"explain": False}, {"sampling": Sampling(frames=24)}]
+)
+def test_another_question_is_not_answered_with_the_old_result(green_mouth, tmp_path, change):
+    cache = Cache(tmp_path)
+    ask = {"detector": GreenDetector(), "sampling": FEW, "cache": cache}
+    first = analysis.examine(green_mouth, **ask)
+    second = analysis.examine(green_mouth, **{**ask, **change})
+    assert first.entry != second.entry
+    assert written(first) != written(second)
+
+
+def test_other_code_or_libraries_find_nothing(green_mouth, tmp_path, monkeypatch):
+    cache = Cache(tmp_path)
+    ask = {"detector": GreenDetector(), "sampling": FEW, "cache": cache}
+    analysis.examine(green_mouth, **ask)
+    monkeypatch.setattr(recall, "made_by", lambda: "other code")
+    stages = Stages()
+    analysis.examine(green_mouth, **ask, tick=stages)
+    assert {"scan", "faces", "detect"} <= stages.worked
+
+
+def test_the_same_content_under_another_name_is_the_same_clip(green_mouth, tmp_path):
+    cache, copy = Cache(tmp_path / "cache"), tmp_path / "other name.mp4"
+    copy.write_bytes(green_mouth.read_bytes())
+    ask = {"detector": GreenDetector(), "sampling": FEW, "cache": cache}
+    analysis.examine(green_mouth, **ask)
+    stages = Stages()
+    report = analysis.analyse(copy, **ask, tick=stages)
+    assert stages.worked == {"hash"}
+    assert report.video.path == copy
+    fresh = analysis.analyse(copy, detector=GreenDetector(), sampling=FEW)
+    assert analysis.to_dict(report) == analysis.to_dict(fresh)
+
+
+def test_a_result_without_its_faces_is_computed_again(green_mouth, tmp_path):
+    cache = Cache(tmp_path)
+    ask = {"detector": GreenDetector(), "sampling": FEW, "cache": cache}
+    first = analysis.examine(green_mouth, **ask)
+    for path in tmp_path.glob("faces-*"):
+        path.unlink()
+    assert analysis.reopen(cache, first.entry) is None
+    again = analysis.examine(green_mouth, **ask)
+    assert written(first) == written(again)
+    assert again.crops.keys() == first.crops.keys()
+
+
+def test_no_face_embedding_is_stored(story, tmp_path, monkeypatch):
+    seen = []
+    real = FaceReader._add
+
+    def note(self, tracklet, at_s, rgb, found):
+        real(self, tracklet, at_s, rgb, found)
+        seen.extend(tracklet.vectors)
+
+    monkeypatch.setattr(FaceReader, "_add", note)
+    cache = Cache(tmp_path)
+    analysis.examine(story, detector=GreenDetector(), sampling=FEW, cache=cache)
+    assert seen  # two persons across a cut were told apart
+    (entry,) = cache.entries("scan")
+    stored = cache.open(entry.name)
+    assert "vectors" not in json.dumps(stored.packed.plain)
+    lengths = {len(v) for v in seen}
+    assert not any(a.shape[-1] in lengths for a in stored.packed.arrays.values())
+    again = analysis.examine(story, detector=GreenDetector(), sampling=FEW, cache=cache)
+    assert len(again.report.tracks) == 2
+
+
+def test_a_file_that_changes_is_never_kept_under_its_old_hash(green_mouth, tmp_path):
+    copy, cache = tmp_path / "copy.mp4", Cache(tmp_path / "cache")
+    copy.write_bytes(green_mouth.read_bytes())
+
+    def meddle(stage, done, total):
+        if stage == "scan":
+            with copy.open("ab") as file:
+                file.write(b"x")
+
+    with pytest.raises(VideoError):
+        analysis.examine(copy, detector=GreenDetector(), sampling=FEW, cache=cache, tick=meddle)
+    assert cache.bytes() == 0
+
+
+def test_a_cancelled_run_leaves_what_was_finished(green_mouth, tmp_path):
+    cache = Cache(tmp_path)
+    ask = {"detector": GreenDetector(), "sampling": FEW, "cache": cache}
+
+    def stop(stage, done, total):
+        if stage == "detect":
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        analysis.examine(green_mouth, **ask, tick=stop)
+    stages = Stages()
+    analysis.examine(green_mouth, **ask, tick=stages)
+    assert stages.worked & {"scan", "faces", "detect"} == {"detect"}
+
+
+def test_what_is_known_so_far_is_told_and_changes_no_bit(sample):
+    told = []
+    ask = {"device": "cpu", "sampling": Sampling(scan_per_second=1, frames=40)}
+    quiet = analysis.analyse(sample("planted_cap12"), **ask)
+    report = analysis.analyse(sample("planted_cap12"), **ask, on_partial=told.append)
+    assert json.dumps(analysis.to_dict(report)) == json.dumps(analysis.to_dict(quiet))
+    assert told[0].persons[0].person == ""  # somebody was seen, and when
+    assert len(told[0].persons[0].seen)
+    (track,) = report.tracks
+    counts = [len(p.persons[0].logits) for p in told]
+    assert counts == sorted(counts)
+    assert len(set(counts)) >= 4
+    last = told[-1].persons[0]
+    assert np.array_equal(last.logits, track.evidence.logits)
+    assert np.array_equal(last.pts, track.track.pts)
+    assert last.face.shape == (224, 224, 3)
+    assert told[-1].threshold == track.verdict.threshold

@@ -136,6 +136,17 @@ def test_no_guess_without_a_pace(clock):
     assert progress.update("a", 1, 0) is None
 
 
+def test_a_stage_that_the_cache_answered_is_no_pace(clock):
+    progress = Progress({"scan": 1, "detect": 1, "explain": 1}, clock=clock)
+    progress.update("scan", 1, 1)  # told as finished at once
+    assert progress.fraction == pytest.approx(1 / 3)
+    progress.update("detect", 0, 10)
+    for second in range(1, 9):
+        clock.now = second
+        left = progress.update("detect", second, 10)
+        assert left == pytest.approx(10 - second + 10)  # explain takes as long as detect
+
+
 def test_the_bar_never_goes_back_when_stages_take_turns(clock):
     progress = Progress(clock=clock)
     shown = []

@@ -5,19 +5,24 @@ from __future__ import annotations
 import dataclasses
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from toolkit import media, runtime
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit import media, recall, runtime
+from toolkit.cache import Cache
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
 from toolkit.explain import ledger
 from toolkit.faces.regions import DEFINITION
 from toolkit.faces.tracks import FaceReader, Scan
+from toolkit.recall import Faces, Recall
 from toolkit.types import (
     PLAYERS,
     REPORT_SCHEMA,
@@ -39,7 +44,66 @@ from toolkit.verdict.aggregate import aggregate, drift, frame_logits, rule_for
 
 KEY_FRAMES = 6
 DRIFT_MAX = 1e-3  # float32 network logits against the same pooling in float64
+PART = 16  # moments told at a time; a multiple of every detector's batch on a CPU
 PICTURE_MIN = 64  # px; a face in a smaller picture cannot be wide enough to judge
+
+
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """A report, and the face crops that each of its tracks was judged on.
+
+    Attributes
+    ----------
+    report
+        As `analyse` returns it.
+    crops
+        By person; row i of a person's crops is moment i of that person's track.
+    entry
+        Name of the cache entry that holds all this, for `reopen`; None where it was not kept.
+    """
+
+    report: Report
+    crops: dict[str, FaceCrops]
+    entry: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PersonSoFar:
+    """One person while the analysis runs.
+
+    Attributes
+    ----------
+    person
+        Letter; empty while the faces have not been read.
+    seen : (S, 2) float64
+        Start and end in seconds of each stretch on screen.
+    pts, shots : (N,) float64 and int64
+        The moments that will be judged and the stretches they lie in; empty before they are known.
+    logits : (M,) float32
+        Evidence of the first M moments, M <= N. Not a verdict.
+    face : (S, S, 3) uint8 or None
+        A picture of this person.
+    """
+
+    person: str
+    seen: NDArray[np.float64]
+    pts: NDArray[np.float64]
+    shots: NDArray[np.int64]
+    logits: NDArray[np.float32]
+    face: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Partial:
+    """What is known while the analysis runs: the clip, the threshold and the persons so far."""
+
+    video: Video
+    threshold: float
+    persons: tuple[PersonSoFar, ...]
+
+
+OnPartial = Callable[[Partial], None]
+"""Called in the thread of the analysis each time that more is known. It must return soon."""
 
 
 class _Clock:
@@ -65,6 +129,8 @@ def analyse(
     sampling: Sampling | None = None,
     explain: bool = True,
     seed: int = 0,
+    cache: Cache | None = None,
+    on_partial: OnPartial | None = None,
     tick: Tick = no_tick,
 ) -> Report:
     """Read a clip, judge every person in it, and say which frames and regions drove the verdict.
@@ -83,9 +149,14 @@ def analyse(
         Whether to make the ledger and key frames.
     seed
         Stored with the report and given to everything that draws.
+    cache
+        Where to look for what was computed before and to keep what is computed now. None = neither:
+        everything is computed. The report is the same, byte for byte.
+    on_partial
+        Is told what is known while the analysis runs.
     tick
         Progress, called with the stages hash, probe, scan, faces, detect and explain; it may raise
-        `Cancelled`.
+        `Cancelled`. A stage that the cache answers is told as finished.
 
     Returns
     -------
@@ -101,28 +172,78 @@ def analyse(
     Cancelled
         If `tick` says so.
     """
+    return examine(
+        path,
+        detector=detector,
+        device=device,
+        sampling=sampling,
+        explain=explain,
+        seed=seed,
+        cache=cache,
+        on_partial=on_partial,
+        tick=tick,
+    ).report
+
+
+def examine(
+    path: Path | str,
+    *,
+    detector: str | Detector = "seamnet",
+    device: str = "auto",
+    sampling: Sampling | None = None,
+    explain: bool = True,
+    seed: int = 0,
+    cache: Cache | None = None,
+    on_partial: OnPartial | None = None,
+    tick: Tick = no_tick,
+) -> Examination:
+    """Do what `analyse` does, and keep what further questions need: the crops of each person.
+
+    Parameters and errors are those of `analyse`.
+    """
     sampling = sampling or Sampling()
     clock = _Clock()
+    known, sha256 = None, None
+    if cache is not None:
+        with clock("hash"):
+            sha256 = recall.digest(Path(path), tick=tick)
+        if sha256 is not None:
+            known = Recall(
+                cache,
+                sha256,
+                detector=detector,
+                device=device,
+                sampling=sampling,
+                explain=explain,
+                seed=seed,
+            )
+            if found := _recalled(known, Path(path), clock):
+                tick("explain", 1, 1)
+                return found
     runtime.seed_all(seed)
     with clock("probe"):
         video = media.probe(Path(path), tick=tick)
+    if known and video.sha256 != sha256:  # it changed between the two readings
+        known = None
     with clock("load"):
         judge = registry.load(detector, device=device) if isinstance(detector, str) else detector
         reader = FaceReader()
     with clock("scan"):
-        scan = reader.scan(video, sampling, tick=tick)
+        scan = _scan(video, reader, sampling, known=known, tick=tick)
+    told = _Told(scan, judge, on_partial)
     with clock("faces"):
-        faces, late = reader.read_faces(
-            scan, sampling, size=judge.spec.size, margin=judge.spec.margin, tick=tick
-        )
+        faces = _faces(scan, reader, sampling, judge=judge, known=known, tick=tick)
+    told.faces(faces)
+    with clock("detect"):
+        evidence = _all_evidence(judge, faces, told, tick)
     results = []
-    for position, (track, crops) in enumerate(faces):
-        with clock("detect"):
-            evidence = judge.evidence(crops, tick=tick)
-        with clock("explain"):
-            tick("explain", position, len(faces))
-            results.append(_result(track, crops, evidence, judge, explain=explain))
-    tick("explain", len(faces), len(faces))
+    with clock("explain"):
+        for position, ((track, crops), seen) in enumerate(
+            zip(faces.persons, evidence, strict=True)
+        ):
+            tick("explain", position, len(evidence))
+            results.append(_result(track, crops, seen, judge, explain=explain))
+        tick("explain", len(evidence), len(evidence))
     with clock("check"):
         media.check_unchanged(video)
     verdict, speaks = abstention.clip_verdict(
@@ -130,6 +251,7 @@ def analyse(
         judge.card.threshold,
         frames_read=scan.looked_at,
     )
+    late = faces.notices
     notices = _unique((*video.notices, *scan.notices, *late, *_notices(scan, results)))
     if not results:
         verdict = _nothing_to_judge(scan, verdict)
@@ -148,7 +270,7 @@ def analyse(
         },
         "players": DEFINITION,
     }
-    return Report(
+    report = Report(
         video=scan.video,
         settings=settings,
         tracks=tuple(results),
@@ -157,6 +279,165 @@ def analyse(
         notices=notices,
         timings=clock.seconds,
     )
+    entry = known.keep_report(report, faces, judge.spec) if known else None
+    return Examination(report, {track.person: crops for track, crops in faces.persons}, entry)
+
+
+def reopen(cache: Cache, entry: str) -> Examination | None:
+    """Return an examination that the cache kept, as it was; None where it is no longer there."""
+    found = recall.reopen(cache, entry)
+    return None if found is None else Examination(*found, entry)
+
+
+def _recalled(known: Recall, path: Path, clock: _Clock) -> Examination | None:
+    """Return the whole examination from the cache, under the path that was given this time."""
+    with clock("recall"):
+        found = known.report(path)
+    if found is None:
+        return None
+    report, crops = found
+    report = dataclasses.replace(report, timings=clock.seconds)
+    return Examination(report, crops, known.report_name)
+
+
+def _scan(
+    video: Video, reader: FaceReader, sampling: Sampling, *, known: Recall | None, tick: Tick
+) -> Scan:
+    if known and (found := known.scan(video.path)):
+        tick("scan", 1, 1)
+        return found
+    scan = reader.scan(video, sampling, tick=tick)
+    if known:
+        media.check_unchanged(video)  # what is kept is kept under this hash
+        known.keep_scan(scan)
+    return scan
+
+
+def _faces(
+    scan: Scan,
+    reader: FaceReader,
+    sampling: Sampling,
+    *,
+    judge: Detector,
+    known: Recall | None,
+    tick: Tick,
+) -> Faces:
+    if known and (found := known.faces(judge.spec)):
+        tick("faces", 1, 1)
+        return found
+    persons, notices = reader.read_faces(
+        scan, sampling, size=judge.spec.size, margin=judge.spec.margin, tick=tick
+    )
+    faces = Faces(tuple(persons), notices)
+    if known:
+        media.check_unchanged(scan.video)
+        known.keep_faces(judge.spec, faces)
+    return faces
+
+
+class _Within:
+    """A tick for a part of a stage: `done` counts on from `before`, out of `total`."""
+
+    def __init__(self, tick: Tick, before: int, total: int) -> None:
+        self._tick, self._before, self._total = tick, before, total
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Report the part's progress as that of the whole."""
+        self._tick(stage, self._before + done, self._total)
+
+
+def _all_evidence(judge: Detector, faces: Faces, told: _Told, tick: Tick) -> list[Evidence]:
+    """Return each person's evidence; progress counts the moments of all persons together."""
+    counts = [len(track.pts) for track, _ in faces.persons]
+    return [
+        _evidence(
+            judge,
+            crops,
+            tick=_Within(tick, sum(counts[:i]), sum(counts)),
+            tell=told.logits(track),
+        )
+        for i, (track, crops) in enumerate(faces.persons)
+    ]
+
+
+def _evidence(
+    judge: Detector,
+    crops: FaceCrops,
+    *,
+    tick: Tick,
+    tell: Callable[[NDArray[np.float32]], None] | None,
+) -> Evidence:
+    """Return a person's evidence; where somebody listens, tell the logits while they come.
+
+    Only a detector that judges each crop by itself may be given its crops in parts, and on a GPU
+    it is not worth it. The parts end where the detector's own batches end, so the logits are the
+    same to the last bit.
+    """
+    n = len(crops.rgb)
+    in_parts = judge.card.name in registry.NAMES and _device_of(judge, "") == "cpu"
+    if tell is None or not in_parts:
+        whole = judge.evidence(crops, tick=tick)
+        if tell:
+            tell(whole.logits)
+        return whole
+    parts: list[Evidence] = []
+    for start in range(0, n, PART):
+        piece = FaceCrops(
+            *(getattr(crops, f.name)[start : start + PART] for f in dataclasses.fields(crops))
+        )
+        parts.append(judge.evidence(piece, tick=_Within(tick, start, n)))
+        tell(np.concatenate([e.logits for e in parts]))
+    moments = np.arange(n, dtype=np.int64)
+    patches = [e.patches for e in parts if e.patches is not None]
+    return Evidence(
+        logits=np.concatenate([e.logits for e in parts]),
+        spans=np.stack([moments, moments], axis=1),
+        patches=np.concatenate(patches) if patches else None,
+        head=parts[0].head,
+    )
+
+
+class _Told:
+    """Keeps what is known so far, and tells a listener each time that it is more."""
+
+    def __init__(self, scan: Scan, judge: Detector, listener: OnPartial | None) -> None:
+        self._video, self._threshold = scan.video, judge.card.threshold
+        self._listener = listener
+        nothing = np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.float32)
+        spans = [[(t.times[0], t.times[-1]) for t in p.tracklets] for p in scan.persons]
+        self._persons = [PersonSoFar("", np.array(s, np.float64), *nothing) for s in spans]
+        self._tell()
+
+    def faces(self, faces: Faces) -> None:
+        """Tell who is there, and which moments of them will be judged."""
+        self._persons = [
+            PersonSoFar(
+                track.person,
+                track.seen,
+                track.pts,
+                track.shots,
+                np.zeros(0, np.float32),
+                crops.rgb[len(crops.rgb) // 2],
+            )
+            for track, crops in faces.persons
+        ]
+        self._tell()
+
+    def logits(self, track: FaceTrack) -> Callable[[NDArray[np.float32]], None] | None:
+        """Return what is told of one person's evidence; None where nobody listens."""
+        if self._listener is None:
+            return None
+        row = next(i for i, p in enumerate(self._persons) if p.person == track.person)
+
+        def tell(logits: NDArray[np.float32]) -> None:
+            self._persons[row] = dataclasses.replace(self._persons[row], logits=logits)
+            self._tell()
+
+        return tell
+
+    def _tell(self) -> None:
+        if self._listener is not None:
+            self._listener(Partial(self._video, self._threshold, tuple(self._persons)))
 
 
 def _device_of(judge: Detector, wanted: str) -> str:

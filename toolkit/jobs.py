@@ -50,7 +50,8 @@ class Progress:
 
     The time left is that of the present stage, by its own pace, plus that of the stages to come,
     by their weights at the pace of the stages so far. Time between stages, such as loading models,
-    is no pace. Without enough of a measured pace there is no guess.
+    is no pace, and neither is a stage that is told as finished because the cache had its result.
+    Without enough of a measured pace there is no guess.
 
     Parameters
     ----------
@@ -71,27 +72,30 @@ class Progress:
         self._stage = ""
         self._stage_began = self._last = clock()
         self._done_at_start = 0
-        self._spent = 0.0  # inside stages
+        self._spent = 0.0  # seconds inside stages, and
+        self._earned = 0.0  # the weight of what was done in them
+        self._part = 0.0  # of the present stage
         self.fraction = 0.0
 
     def update(self, stage: str, done: int, total: int) -> float | None:
         """Take in a tick; return the seconds left, or None while that is unknown."""
         now = self._clock()
+        part = min(done / total, 1.0) if total > 0 else 0.0
         if stage == self._stage:
             self._spent += now - self._last
-        else:
+            self._earned += max(0.0, part - self._part) * self._weights.get(stage, 0.0)
+        else:  # what is done when a stage begins took no time: the cache had it
             self._stage, self._stage_began, self._done_at_start = stage, now, done
-        self._last = now
+        self._last, self._part = now, part
         if stage not in self._weights or total <= 0:
             return None
         here, everything = self._order.index(stage), sum(self._weights.values())
-        part = min(done / total, 1.0)
         worked = sum(self._weights[s] for s in self._order[:here]) + part * self._weights[stage]
-        # never backwards: with several persons, stages take turns
+        # never backwards, also where stages take turns
         self.fraction = max(self.fraction, worked / everything)
-        if self._spent < _LEAST_S or worked < _LEAST_PART * everything:
+        if self._spent < _LEAST_S or self._earned < _LEAST_PART * everything:
             return None
-        pace = self._spent / worked  # seconds per unit of weight
+        pace = self._spent / self._earned  # seconds per unit of weight
         in_stage, advanced = now - self._stage_began, done - self._done_at_start
         if in_stage >= _LEAST_S and advanced > 0:
             rest = in_stage / advanced * (total - done)
@@ -222,9 +226,17 @@ class TerminalLine:
         self._last, self._shown = now, True
         print(f"\r\x1b[K{stage} {done} of {total}", end="", file=sys.stderr, flush=True)
 
+    def write(self, text: str) -> None:
+        """Leave a line of its own, watched or not: for each finished part of long work."""
+        self._clear()
+        print(text, file=sys.stderr, flush=True)
+
+    def _clear(self) -> None:
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
     def __enter__(self) -> TerminalLine:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        self._clear()

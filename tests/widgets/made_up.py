@@ -1,4 +1,4 @@
-"""Reports made up by hand, and an analysis that returns one: no model, no video."""
+"""Reports made up by hand, and an analysis that finds made-up persons in real files: no model."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
+from toolkit import media, recall
+from toolkit.analysis import Examination, Partial, PersonSoFar
+from toolkit.cache import Cache
+from toolkit.detectors.base import InputSpec
 from toolkit.types import (
     PLAYERS,
     Aggregate,
     Evidence,
     Explanation,
+    FaceCrops,
     FaceTrack,
     Interval,
     KeyFrame,
@@ -32,16 +37,21 @@ REFERENCE = -3.0
 K = 4
 
 
-def track(person: str = "A", *, moments: int = 120, seconds: float = 53.5) -> FaceTrack:
-    """Return a track with a cut after a third of its moments."""
-    pts = np.linspace(0.2, seconds - 0.2, moments)
+def track(
+    person: str = "A", *, moments: int = 120, seconds: float = 53.5, video: Video | None = None
+) -> FaceTrack:
+    """Return a track with a cut after a third of its moments, at moments of `video` if given."""
     n = np.arange(moments)
+    pts, indices, box = np.linspace(0.2, seconds - 0.2, moments), n * 12, [120.0, 60, 150, 180]
     pts[n >= moments // 3] += 1.5  # absent for a moment
+    if video is not None:
+        indices = np.linspace(0, len(video.pts) - 1, moments).astype(np.int64)
+        pts, box = video.pts[indices], [35.0, 15, 90, 90]
     return FaceTrack(
         person=person,
-        indices=(n * 12).astype(np.int64),
+        indices=indices.astype(np.int64),
         pts=pts,
-        boxes=np.tile([120.0, 60, 150, 180], (moments, 1)),
+        boxes=np.tile(box, (moments, 1)),
         mesh=np.zeros((moments, 478, 3), np.float32),
         presence=np.ones(moments),
         pose=np.zeros((moments, 3)),
@@ -76,9 +86,10 @@ def result(
     start_s: float = 25.5,
     end_s: float = 28.0,
     moments: int = 120,
+    video: Video | None = None,
 ) -> TrackResult:
     """Return a person's result in which `top` carries most, between `start_s` and `end_s`."""
-    seen = track(person, moments=moments)
+    seen = track(person, moments=moments, video=video)
     rng = np.random.default_rng(7)
     logits = (-1.5 + 0.4 * rng.standard_normal(moments)).astype(np.float32)
     if forged:
@@ -99,7 +110,7 @@ def result(
         frame_shares=phi,
         shares=shares,
         unsplit=unsplit,
-        intervals=(Interval(25.6, 28.2, 0.97),) if forged else (),
+        intervals=(Interval(start_s + 0.1, end_s + 0.2, 0.97),) if forged else (),
         residual=float(logit - REFERENCE - phi.sum()),
     )
     spots = sorted(highest.tolist())
@@ -168,20 +179,143 @@ def report(
     )
 
 
-def analysis(
-    *, made: Report | None = None, error: Exception | None = None, steps: int = 20, pause: float = 0
-) -> Callable[..., Report]:
-    """Return a stand-in for `toolkit.analysis.analyse` that ticks `steps` times per stage."""
+def clip(path: Path, *, frames: int = 60, per_second: float = 10.0) -> Path:
+    """Write a drawn face that moves its mouth: 160 x 120 px, 6 s."""
+    pictures = []
+    for i in range(frames):
+        picture = np.full((120, 160, 3), (200, 205, 210), np.uint8)
+        picture[10:110, 30:130] = face(round(6 * np.sin(i / 3)))[::2, ::2][6:106, 6:106]
+        pictures.append(picture)
+    media.write_h264(path, pictures, np.arange(frames) / per_second)
+    return path
 
-    def analyse(
-        path: Path | str, *, sampling: Sampling | None = None, tick: Tick = no_tick, **_: object
-    ) -> Report:
+
+def nobody(made: Report) -> Report:
+    """Return the report of a clip in which no face was found."""
+    reason = "There is no face in the 9 frames looked at."
+    verdict = replace(
+        made.verdict, logit=None, abstained=True, reason=reason, reason_code="no_face"
+    )
+    return replace(made, tracks=(), speaks=None, verdict=verdict, notices=())
+
+
+def examination(
+    video: Video, *, detector: str = "seamnet", forged: bool = True, persons: int = 2
+) -> Examination:
+    """Return what an analysis of a real file could have found: the persons are made up."""
+    middle = float(video.pts[len(video.pts) // 2])
+    tracks = [
+        result(forged=forged, start_s=middle, end_s=middle + 1, moments=24, video=video),
+        in_video(abstained(), video),
+        result("C", forged=False, moments=24, video=video),
+    ][:persons]
+    made = report(*tracks, path=str(video.path))
+    settings = made.settings | {"detector": made.settings["detector"] | {"name": detector}}
+    found = replace(made, video=video, settings=settings)
+    return Examination(found, {r.track.person: crops(r.track) for r in tracks})
+
+
+def in_video(made: TrackResult, video: Video) -> TrackResult:
+    """Return the same result at moments that lie in a video."""
+    seen = track(made.track.person, moments=len(made.track.pts), video=video)
+    return replace(made, track=seen)
+
+
+def crops(seen: FaceTrack, *, size: int = 32) -> FaceCrops:
+    """Return the drawn face at each moment of a track, cut to `size` pixels."""
+    n = len(seen.pts)
+    step = 224 // size
+    boxes = seen.boxes
+    to_frame = np.zeros((n, 2, 3))
+    to_frame[:, 0, 0], to_frame[:, 0, 2] = boxes[:, 2] / size, boxes[:, 0]
+    to_frame[:, 1, 1], to_frame[:, 1, 2] = boxes[:, 3] / size, boxes[:, 1]
+    players = np.full((size, size), PLAYERS.index("contour"), np.uint8)
+    players[: size // 3] = PLAYERS.index("forehead")
+    players[2 * size // 3 :] = PLAYERS.index("mouth")
+    return FaceCrops(
+        rgb=np.stack([face(i % 5)[::step, ::step] for i in range(n)]),
+        to_frame=to_frame,
+        mesh=np.zeros((n, 478, 3), np.float32),
+        players=np.tile(players, (n, 1, 1)),
+        face_width=np.full(n, 90.0),
+        sharpness=np.full(n, 200.0),
+        padding=np.zeros(n),
+    )
+
+
+def examine(
+    *,
+    error: Exception | None = None,
+    steps: int = 20,
+    pause: float = 0,
+    gate: Path | None = None,
+    forged: bool = True,
+    persons: int = 2,
+    change: Callable[[Report], Report] = lambda made: made,
+) -> Callable[..., Examination]:
+    """Return a stand-in for `analysis.examine`: real files and cache, made-up persons.
+
+    It ticks `steps` times per stage, tells what is known so far, and keeps its results. While the
+    file `gate` exists it goes no further than the middle of the detector's work.
+    """
+
+    def made_examine(
+        path: Path | str,
+        *,
+        detector: str = "seamnet",
+        sampling: Sampling | None = None,
+        cache: Cache | None = None,
+        on_partial: Callable[[Partial], None] | None = None,
+        tick: Tick = no_tick,
+    ) -> Examination:
+        video = media.probe(path, tick=tick)
+        known = None
+        if cache is not None:
+            known = recall.Recall(
+                cache,
+                video.sha256,
+                detector=detector,
+                device="cpu",
+                sampling=sampling or Sampling(),
+                explain=True,
+                seed=0,
+            )
+            if found := known.report(video.path):
+                return Examination(*found, known.report_name)
+        made = examination(video, detector=detector, forged=forged, persons=persons)
+        made = replace(made, report=change(made.report))
         for stage in ("hash", "probe", "scan", "faces", "detect", "explain"):
             for i in range(steps):
+                if stage == "detect" and on_partial:
+                    on_partial(so_far(made, i / steps))
                 tick(stage, i, steps)
                 time.sleep(pause)
+                while stage == "detect" and i == steps // 2 and gate and gate.exists():
+                    tick(stage, i, steps)
+                    time.sleep(0.05)
         if error is not None:
             raise error
-        return made or report(path=str(path))
+        if known is None:
+            return made
+        pairs = tuple((r.track, made.crops[r.track.person]) for r in made.report.tracks)
+        known.keep_faces(InputSpec(224, 0.125), recall.Faces(pairs, ()))
+        name = known.keep_report(made.report, recall.Faces(pairs, ()), InputSpec(224, 0.125))
+        return replace(made, entry=name)
 
-    return analyse
+    return made_examine
+
+
+def so_far(made: Examination, part: float) -> Partial:
+    """Return what would be known when `part` (0..1) of the moments are judged."""
+    persons = tuple(
+        PersonSoFar(
+            r.track.person,
+            r.track.seen,
+            r.track.pts,
+            r.track.shots,
+            r.evidence.logits[: int(part * len(r.track.pts))],
+            made.crops[r.track.person].rgb[0],
+        )
+        for r in made.report.tracks
+    )
+    return Partial(made.report.video, THRESHOLD, persons)

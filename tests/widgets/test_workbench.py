@@ -7,41 +7,19 @@ import threading
 import time
 from dataclasses import replace
 
-import pytest
-
 from tests.widgets import made_up
+from tests.widgets.pressing import look_at, run, shown, until
 from toolkit import _i18n, samples
 from toolkit.errors import VideoError
-from toolkit.widgets import fragments
+from toolkit.widgets import saving
 from toolkit.widgets.workbench import STATES, Workbench
 
 
-def until(panel, *states, timeout_s=10):
-    deadline = time.monotonic() + timeout_s
-    while panel.state not in states:
-        assert time.monotonic() < deadline, panel.state
-        time.sleep(0.01)
+def views(panel):
+    return [view for _title, view in panel._result.views.options]
 
 
-@pytest.fixture
-def panel(tmp_path):
-    return make(tmp_path)
-
-
-def make(tmp_path, **options):
-    panel = Workbench(analyse=made_up.analysis(**options), runs=tmp_path / "runs")
-    panel._path.value = str(tmp_path / "clip.mp4")
-    return panel
-
-
-def run(panel):
-    panel._analyse.click()
-    until(panel, "done", "error")
-    return panel
-
-
-def shown(widget):
-    return widget.layout.display != "none"
+# --- from file to verdict
 
 
 def test_it_starts_idle_and_shows_no_result(panel):
@@ -52,26 +30,31 @@ def test_it_starts_idle_and_shows_no_result(panel):
     assert "stays on this computer" in panel._status.text
 
 
-def test_a_run_ends_with_words_chart_and_pictures(panel):
+def test_a_run_ends_with_words_player_and_pictures(panel, clip):
     run(panel)
+    result = panel._result
     assert panel.error is None
     assert "dz-state-done" in panel._dom_classes
     assert not {f"dz-state-{s}" for s in STATES if s != "done"} & set(panel._dom_classes)
-    assert "calls this video forged" in panel._verdict.value
-    assert "face is too small" in panel._notes.value
-    assert "Most important to this detector" in panel._words.value
-    assert panel._strip.value.count("<img") == 8
-    assert len(panel._charts.children) == 1
-    assert shown(panel._result)
+    assert "calls this video forged" in result.verdict.value
+    assert "face is too small" in result.not_judged.value
+    assert "Most important to this detector" in result.words.value
+    assert len(result.strip.items) == 4
+    assert all(item["heat"] and item["face"] for item in result.strip.items)
+    assert shown(result.player)
+    assert result.player.person == "A"
     assert panel.report.speaks == "A"
+    assert panel.report.video.path == clip
+    assert panel.examination.crops.keys() == {"A", "B"}
+    assert views(panel) == ["why", "ask", "compare", "notes"]  # the player has the charts
 
 
 def test_its_repr_prints_no_pictures(panel):
     assert repr(run(panel)) == "Workbench(state='done')"
 
 
-def test_starting_returns_at_once(tmp_path):
-    panel = make(tmp_path, pause=0.01)
+def test_starting_returns_at_once(make):
+    panel = make(pause=0.01)
     began = time.perf_counter()
     panel.start()
     assert time.perf_counter() - began < 0.3
@@ -82,18 +65,19 @@ def test_starting_returns_at_once(tmp_path):
     until(panel, "cancelled")
 
 
-def test_a_second_start_while_running_is_ignored(tmp_path):
-    panel = make(tmp_path, pause=0.01)
+def test_a_second_start_or_a_click_into_the_gallery_while_running_is_ignored(make):
+    panel = make(pause=0.01)
     panel.start()
     job = panel._job
     panel.start()
+    panel.reopen("report-" + "0" * 32 + ".npz")
     assert panel._job is job
     panel.cancel()
     until(panel, "cancelled")
 
 
-def test_cancel_keeps_nothing_and_allows_another_run(tmp_path):
-    panel = make(tmp_path, pause=0.02)
+def test_cancel_keeps_no_result_and_allows_another_run(make):
+    panel = make(pause=0.02)
     panel.start()
     panel._cancel.click()
     assert panel._status.text == "Stopping …"
@@ -101,13 +85,13 @@ def test_cancel_keeps_nothing_and_allows_another_run(tmp_path):
     assert panel.report is None
     assert not shown(panel._result)
     assert panel.save() is None
-    panel._do_analyse = made_up.analysis()
+    panel._do_examine = made_up.examine()
     run(panel)
     assert panel.state == "done"
 
 
-def test_progress_names_the_stage(tmp_path):
-    panel, said = make(tmp_path, pause=0.01), []
+def test_progress_names_the_stage(make):
+    panel, said = make(pause=0.01), []
     panel._status.observe(lambda change: said.append(change["new"]), "text")
     run(panel)
     assert any("looking for faces" in text for text in said)
@@ -115,30 +99,142 @@ def test_progress_names_the_stage(tmp_path):
     assert said[-1] == "Done."
 
 
-def test_an_error_is_shown_as_cause_value_remedy(tmp_path):
-    error = VideoError("the file is empty", "<b>a.mp4", "Download or copy it again.")
-    panel = run(make(tmp_path, error=error))
-    assert panel.state == "error"
-    assert panel.error is error
-    assert "The file is empty: &lt;b&gt;a.mp4." in panel._verdict.value
-    assert "Download or copy it again." in panel._verdict.value
-    assert [c for c in panel._result.children if shown(c)] == [panel._verdict]
-    panel._language.value = "nl"
-    assert "Het bestand is leeg" in panel._verdict.value
+def test_results_appear_while_it_computes(make):
+    panel, seen = make(pause=0.005), []
+    panel._live.observe(lambda change: seen.append(change["new"]), "value")
+    run(panel)
+    assert any("2 persons were found" in text for text in seen)
+    assert any("12 of 24 moments judged" in text for text in seen)
+    assert any("of them above the threshold" in text for text in seen)
+    assert all("forged" not in text for text in seen)  # not a verdict yet
+    assert not shown(panel._live)
 
 
-def test_an_unforeseen_error_leaves_the_panel_usable(tmp_path):
-    panel = run(make(tmp_path, error=RuntimeError("<boom>")))
-    assert "RuntimeError: &lt;boom&gt;" in panel._verdict.value
-    panel._do_analyse = made_up.analysis()
+def test_the_verdict_is_there_before_the_player(make, monkeypatch):
+    from toolkit import recall
+
+    panel = make()
+    wait, asked = threading.Event(), threading.Event()
+
+    def slow(cache, video, *, tick):
+        asked.set()
+        assert wait.wait(10)
+        return real(cache, video, tick=tick)
+
+    real = recall.display_copy
+    monkeypatch.setattr(recall, "display_copy", slow)
+    panel.start()
+    assert asked.wait(10)
+    assert panel.state == "running"
+    assert "calls this video forged" in panel._result.verdict.value
+    assert not shown(panel._result.player)
+    panel._language.value = "nl"  # also now
+    assert "vervalst" in panel._result.verdict.value
+    wait.set()
+    until(panel, "done")
+    assert shown(panel._result.player)
+
+
+def test_a_verdict_stays_when_the_preparation_of_the_player_is_stopped(make, monkeypatch):
+    from toolkit import recall
+
+    panel = make()
+
+    def stopped(_cache, _video, *, tick):
+        panel.cancel()
+        tick("display", 1, 2)
+
+    monkeypatch.setattr(recall, "display_copy", stopped)
     run(panel)
     assert panel.state == "done"
-    assert shown(panel._result.children[-1])  # where Save is
+    assert "calls this video forged" in panel._result.verdict.value
+    assert "preparation was stopped" in panel._result.no_player.value
 
 
-def test_a_result_that_cannot_be_shown_is_an_error(tmp_path):
-    panel = run(make(tmp_path, made=replace(made_up.report(), tracks=None)))
+def test_without_a_player_the_charts_are_drawn(make, monkeypatch):
+    from toolkit import recall
+
+    def fail(*_args, **_options):
+        raise VideoError("the display copy is too large for a browser", "<a>.mp4")
+
+    monkeypatch.setattr(recall, "display_copy", fail)
+    panel = run(make())
+    result = panel._result
+    assert panel.state == "done"
+    assert "&lt;a&gt;.mp4" in result.no_player.value
+    assert not shown(result.player)
+    assert shown(result.persons)
+    assert views(panel) == ["why", "ask", "numbers", "notes"]
+    assert result.charts.children == ()  # 5 MB that nobody asked for yet
+    look_at(panel, "numbers")
+    (chart,) = result.charts.children
+    moments = sum(len(t.x) for t in chart.data if t.type == "scatter")
+    result.persons.value = "B"
+    assert result.charts.children == (chart,)
+    assert sum(len(t.x) for t in chart.data) == 20 != moments
+    panel._language.value = "nl"
+    result.persons.value = "A"
+    assert "Bewijswaarde in de tijd" in str(chart.layout.annotations)
+
+
+# --- what goes wrong
+
+
+def test_an_error_is_shown_as_cause_value_remedy(make):
+    error = VideoError("the file is empty", "<b>a.mp4", "Download or copy it again.")
+    panel = run(make(error=error))
+    verdict = panel._result.verdict
     assert panel.state == "error"
+    assert panel.error is error
+    assert "The file is empty: &lt;b&gt;a.mp4." in verdict.value
+    assert "Download or copy it again." in verdict.value
+    assert [c for c in panel._result.children if shown(c)] == [verdict]
+    panel._language.value = "nl"
+    assert "Het bestand is leeg" in verdict.value
+
+
+def test_an_unforeseen_error_leaves_the_panel_usable(make):
+    panel = run(make(error=RuntimeError("<boom>")))
+    assert "RuntimeError: &lt;boom&gt;" in panel._result.verdict.value
+    panel._do_examine = made_up.examine()
+    run(panel)
+    assert panel.state == "done"
+    assert shown(panel._save)
+
+
+def test_a_result_that_cannot_be_shown_is_an_error(make):
+    panel = run(make(change=lambda report: replace(report, verdict=None)))
+    assert panel.state == "error"
+
+
+def test_no_video_chosen(tmp_path, monkeypatch):
+    monkeypatch.setattr(samples, "FOLDER", tmp_path)  # no samples at all
+    panel = run(Workbench(examine=made_up.examine(), runs=tmp_path))
+    assert panel.state == "error"
+    assert "No video was chosen." in panel._result.verdict.value
+
+
+def test_nobody_found(make):
+    panel = run(make(change=made_up.nobody))
+    assert panel.state == "done"
+    assert "No verdict. There is no face in the 9 frames looked at." in panel._result.verdict.value
+    assert panel._result.words.value == ""
+    assert panel._result.strip.items == []
+    assert views(panel) == ["why", "notes"]
+    assert "Nobody was judged." in panel._result.not_judged.value
+
+
+def test_a_clip_without_persons_follows_one_with_persons(panel, tmp_path):
+    run(panel)
+    panel._do_examine = made_up.examine(change=made_up.nobody)
+    panel._choose.path.value = str(made_up.clip(tmp_path / "other.mp4", frames=30))
+    run(panel)
+    assert panel.error is None
+    assert panel._result.player.person == ""
+    assert panel._result.person is None
+
+
+# --- languages and persons
 
 
 def test_language_switches_everything_at_once(panel):
@@ -147,144 +243,162 @@ def test_language_switches_everything_at_once(panel):
     assert _i18n.language() == "nl"
     assert panel._status.lang == "nl"
     assert panel._analyse.description == "Analyseren"
-    assert "vervalst" in panel._verdict.value
-    assert "mond" in panel._words.value
-    (chart,) = panel._charts.children
-    assert "Bewijswaarde in de tijd" in str(chart.layout.annotations)
+    assert "vervalst" in panel._result.verdict.value
+    assert "mond" in panel._result.words.value
+    assert panel._gallery._clips.lang == "nl"
+    assert panel._gallery._clips.items[0]["said"] == "vervalst genoemd"
     assert panel._status.text == "Klaar."
 
 
-def test_choices_survive_a_change_of_language(panel):
-    panel._frames.value = 80
+def test_choices_survive_a_change_of_language(panel, clip):
+    panel._choose.frames.value = 80
+    panel._choose.detector.value = "meso4"
     panel._language.value = "nl"
-    assert panel._frames.value == 80
-    assert panel._sample.value == ""
-    assert panel._path.value.endswith("clip.mp4")
+    assert panel._choose.frames.value == 80
+    assert panel._choose.detector.value == "meso4"
+    assert panel._choose.video == (str(clip), True)
 
 
-def test_one_chart_widget_serves_all_results(panel):
-    (first,) = run(panel)._charts.children
-    moments = sum(len(t.x) for t in first.data if t.type == "scatter")
-    panel._persons.value = "B"
-    (second,) = panel._charts.children
-    assert second is first
-    assert {t.type for t in second.data} == {"scatter"}
-    assert sum(len(t.x) for t in second.data) == 20 != moments
-    panel._persons.value = "A"
-    assert {t.type for t in panel._charts.children[0].data} == {"scatter", "heatmap", "bar"}
-
-
-def test_persons_can_be_chosen_when_there_are_several(panel):
+def test_another_person_is_followed_everywhere(panel):
     run(panel)
-    assert shown(panel._persons)
-    panel._persons.value = "B"
-    assert "Person B: no verdict" in panel._words.value
-    assert "<img" not in panel._strip.value
+    result = panel._result
+    result.player.person = "B"  # as a click in the player does
+    assert result.person == "B"
+    assert "Person B: no verdict" in result.words.value
+    assert result.strip.items == []
+    result.persons.value = "A"
+    assert result.player.person == "A"
+    assert "Person A" in result.words.value
 
 
-def test_one_person_needs_no_choice(tmp_path):
-    panel = run(make(tmp_path, made=made_up.report(made_up.result())))
-    assert not shown(panel._persons)
+def test_a_key_frame_leads_to_its_picture_and_back(panel):
+    result = run(panel)._result
+    position = result.strip.items[-1]["position"]
+    result.strip._on_message(None, {"position": position}, [])
+    track = result.report.tracks[0].track
+    assert result.copy.indices[result.player.frame] == track.indices[position]
+    assert result.player.position == position == result.strip.current
+    result.player.frame = 0
+    assert result.strip.current == result.player.position == 0
+    result.strip._on_message(None, {"position": 999}, [])  # no such key frame
+    assert result.player.frame == 0
 
 
-def test_nobody_found(tmp_path):
-    report = made_up.report()
-    reason = "There is no face in the 9 frames looked at."
-    verdict = replace(report.verdict, logit=None, abstained=True, reason=reason)
-    panel = run(
-        make(tmp_path, made=replace(report, tracks=(), speaks=None, verdict=verdict, notices=()))
-    )
-    assert panel.state == "done"
-    assert f"No verdict. {reason}" in panel._verdict.value
-    assert panel._charts.children == ()
-    assert panel._words.value == ""
+# --- samples, paths, detectors
 
 
-def test_own_path_is_chosen_by_typing_it(tmp_path):
+def test_own_path_is_chosen_by_typing_it(tmp_path, clip):
     asked = []
 
-    def analyse(path, *, sampling, tick):
-        asked.append((path, sampling))
-        return made_up.report()
+    def examine(path, **options):
+        asked.append((path, options))
+        return made_up.examine()(clip)
 
-    panel = Workbench(analyse=analyse, runs=tmp_path)
-    panel._path.value = ' "C:\\my videos\\clip.mp4" '
-    panel._frames.value = 40
-    assert panel._sample.value == ""
+    panel = Workbench(examine=examine, runs=tmp_path)
+    panel._choose.path.value = f' "{clip}" '
+    panel._choose.frames.value = 40
+    assert panel._choose.sample.value == ""
     run(panel)
-    assert asked[0][0] == "C:\\my videos\\clip.mp4"
-    assert asked[0][1].frames == 40
+    ((path, options),) = asked
+    assert path == clip
+    assert options["sampling"].frames == 40
+    assert options["detector"] == "seamnet"
+    assert options["cache"].folder == tmp_path / "cache"
 
 
-def test_a_sample_is_chosen_from_those_that_are_here(tmp_path, monkeypatch):
+def test_a_sample_is_chosen_from_those_that_are_here(tmp_path, clip, monkeypatch):
     asked = []
+
+    def examine(path, **_options):
+        asked.append(path)
+        return made_up.examine()(clip)
+
     (tmp_path / samples.card("franck").file).touch()
     monkeypatch.setattr(samples, "FOLDER", tmp_path)
-    panel = Workbench(analyse=lambda path, **_: asked.append(path) or made_up.report())
-    assert [name for _title, name in panel._sample.options] == ["franck", ""]
+    panel = Workbench(examine=examine, runs=tmp_path / "runs")
+    assert [name for _title, name in panel._choose.sample.options] == ["franck", ""]
     run(panel)
-    assert asked == [str(tmp_path / "franck.mp4")]
+    assert asked == [tmp_path / "franck.mp4"]
     (tmp_path / "franck.mp4").unlink()
     run(panel)
     assert panel.state == "error"
-    assert "This sample is not here: franck.mp4." in panel._verdict.value
+    assert "This sample is not here: franck.mp4." in panel._result.verdict.value
 
 
-def test_no_video_chosen(tmp_path, monkeypatch):
-    monkeypatch.setattr(samples, "FOLDER", tmp_path)  # no samples at all
-    panel = run(Workbench(analyse=made_up.analysis()))
-    assert panel.state == "error"
-    assert "No video was chosen." in panel._verdict.value
-
-
-def test_comparison_with_planted_truth(tmp_path):
-    truth = {"regions": ["mouth"], "start_s": 25.6, "end_s": 28.2}
-    (tmp_path / "clip.truth.json").write_text(json.dumps(truth), encoding="utf-8")
-    panel = run(make(tmp_path))
-    assert 'data-top="mouth" data-region="right" data-iou="1.0000"' in panel._truth.value
+def test_comparison_with_planted_truth(make, clip, tmp_path):
+    own = tmp_path / "planted.mp4"
+    own.write_bytes(clip.read_bytes())
+    truth = {"regions": ["mouth"], "start_s": 3.1, "end_s": 4.2}
+    own.with_suffix(".truth.json").write_text(json.dumps(truth), encoding="utf-8")
+    panel = make()
+    panel._choose.path.value = str(own)
+    run(panel)
+    assert 'data-top="mouth" data-region="right" data-iou="1.0000"' in panel._result.truth.value
 
 
 def test_other_videos_have_no_comparison(panel):
-    assert run(panel)._truth.value == ""
+    assert run(panel)._result.truth.value == ""
 
 
-def test_report_is_saved_beside_earlier_ones(panel, tmp_path):
+# --- saving
+
+
+def test_result_is_saved_beside_earlier_ones(panel):
     run(panel)
     first = panel.save()
-    second = fragments.save(panel.report, tmp_path / "runs", stamp=first.name[-15:])
+    second = saving.save(panel.examination, first.parent, stamp=first.name[-15:])
     assert first != second
-    for folder in (first, second):
-        files = sorted(p.name for p in folder.iterdir())
-        assert files == ["report.html", "report.json", "run.json"]
+    files = sorted(p.name for p in first.iterdir())
+    assert files == ["player.html", "report.html", "report.json", "run.json"]
+    assert not (second / "player.html").exists()  # without a copy of the video
     assert str(first) in panel._saved.value
     stored = json.loads((first / "report.json").read_text(encoding="utf-8"))
     assert stored["verdict"]["track"] == "A"
 
 
-def test_a_hostile_name_cannot_leave_the_folder(tmp_path):
-    report = made_up.report(path="..<b>/%2e%2e;rm -rf .mp4")
-    folder = fragments.save(report, tmp_path, stamp="1")
-    assert folder.parent == tmp_path
+def test_a_hostile_name_cannot_leave_the_folder(panel, tmp_path):
+    run(panel)
+    video = replace(panel.report.video, path=tmp_path / "..<b>%2e%2e;rm -rf .mp4")
+    examination = replace(panel.examination, report=replace(panel.report, video=video))
+    folder = saving.save(examination, tmp_path / "out", stamp="1")
+    assert folder.parent == tmp_path / "out"
     assert set(folder.name) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
 def test_a_report_that_cannot_be_saved_is_told(panel, tmp_path):
     run(panel)
-    (tmp_path / "runs").write_text("in the way")
+    panel._runs = tmp_path / "file"
+    panel._runs.write_text("in the way")
     assert panel.save() is None
     assert "cannot be written" in panel._saved.value
     assert panel.state == "done"
 
 
-def test_a_hostile_reason_is_escaped(tmp_path):
-    report = made_up.report(made_up.abstained("A"))
-    verdict = replace(report.verdict, reason="<script>x</script>")
-    panel = run(make(tmp_path, made=replace(report, verdict=verdict)))
-    assert "<script>" not in panel._verdict.value
+def test_a_hostile_reason_is_escaped(make):
+    def hostile(report):
+        verdict = replace(report.verdict, abstained=True, reason="<script>x</script>")
+        return replace(report, verdict=verdict)
+
+    panel = run(make(change=hostile))
+    assert "&lt;script&gt;" in panel._result.verdict.value
+    assert "<script>" not in panel._result.verdict.value
 
 
-def test_only_traits_are_set_from_the_worker(tmp_path, capfd):
-    panel = run(make(tmp_path))
+def test_a_worker_makes_no_widgets_and_prints_nothing(make, capfd, monkeypatch):
+    """Widgets that are made in a thread are lost on some kernels: traits only."""
+    import ipywidgets
+
+    made = []
+    opened = ipywidgets.Widget.open
+    main = threading.main_thread()
+
+    def note(self):
+        if threading.current_thread() is not main:
+            made.append(type(self).__name__)
+        opened(self)
+
+    monkeypatch.setattr(ipywidgets.Widget, "open", note)
+    panel = run(make())
     assert panel.state == "done"
+    assert made == []
     assert capfd.readouterr() == ("", "")
-    assert threading.current_thread() is threading.main_thread()

@@ -1,12 +1,9 @@
-"""Pieces of HTML for the workbench, and what its Save button writes. All text is escaped."""
+"""Pieces of HTML for the workbench. All text is escaped."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable
 from html import escape
-from pathlib import Path
 
 from toolkit import figures
 from toolkit._i18n import _
@@ -41,7 +38,8 @@ def planted(report: Report) -> str:
 
 def notes(report: Report) -> str:
     """Return what could not be judged and why."""
-    lines = figures.not_judged(report) or [_("Nothing: every person was judged.")]
+    nothing = _("Nothing: every person was judged.") if report.tracks else _("Nobody was judged.")
+    lines = figures.not_judged(report) or [nothing]
     return _list(_("What could not be judged, and notes"), lines)
 
 
@@ -57,29 +55,28 @@ def person(result: TrackResult) -> str:
     return text + f'<div class="dz-intervals">{_list(_("When"), when)}</div>'
 
 
-def strip(result: TrackResult) -> str:
-    """Return how to read the charts, and the key frames with the evidence laid over them."""
-    shown = []
-    for picture in figures.pictures(result):
-        images = f'<img src="{picture.face}" alt="{escape(picture.alt)}">'
-        if picture.heat is not None:
-            alt = escape(_("The same with the detector's evidence laid over it"))
-            images += f' <img src="{picture.heat}" alt="{alt}">'
-        caption = escape(picture.caption)
-        shown.append(f"<figure>{images}<figcaption>{caption}</figcaption></figure>")
-    guide = f'<p class="dz-note">{escape(figures.reading_guide())}</p>'
-    if not shown:
-        return guide
+def guide(result: TrackResult) -> str:
+    """Return how to read the colours of the key frames."""
+    if not result.key_frames:
+        return ""
     heading, frames = escape(_("Key frames")), escape(figures.picture_guide())
-    return (
-        f'{guide}<h4>{heading}</h4><p class="dz-note">{frames}</p>'
-        f'<div class="dz-strip">{"".join(shown)}</div>'
-    )
+    return f'<h4>{heading}</h4><p class="dz-note">{frames}</p>'
 
 
-def numbers(report: Report, result: TrackResult) -> str:
-    """Return the charts in numbers and the limits, folded away."""
-    parts = [_fold(_("What this does not say"), _items(figures.limits(report)))]
+def limits(report: Report) -> str:
+    """Return what the result does not say, folded away."""
+    return _fold(_("What this does not say"), _items(figures.limits(report)))
+
+
+def no_player(error: BaseException) -> str:
+    """Return why the video cannot be played here."""
+    text = _("The video cannot be played here; its charts are under Charts and numbers.")
+    return f'<p class="dz-note">{escape(text)}</p>{problem(error)}'
+
+
+def numbers(result: TrackResult) -> str:
+    """Return how to read the charts, and each in numbers, folded away."""
+    parts = [f'<p class="dz-note">{escape(figures.reading_guide())}</p>']
     for chart in _CHARTS:
         table = figures.table(result, chart)
         if table.rows:
@@ -101,6 +98,18 @@ def numbers(report: Report, result: TrackResult) -> str:
 
 def problem(error: BaseException) -> str:
     """Return an error as cause, value and remedy."""
+    head, remedy = _parts(error)
+    text = f"<b>{escape(head)}</b>" + (f" {escape(remedy)}" if remedy else "")
+    return f'<div class="dz-box dz-wrong" role="alert">{text}</div>'
+
+
+def sentence(error: BaseException) -> str:
+    """Return an error as one line of text, not escaped."""
+    return " ".join(part for part in _parts(error) if part)
+
+
+def _parts(error: BaseException) -> tuple[str, str]:
+    """Return cause with value, and remedy, in the language in use."""
     if isinstance(error, ToolkitError):
         cause, value, remedy = error.cause, error.value, error.remedy
     elif isinstance(error, OSError):
@@ -111,38 +120,8 @@ def problem(error: BaseException) -> str:
         value += f": {error}" if str(error) else ""
         remedy = _("Please report this. The panel can be used again; `error` holds the details.")
     cause = figures.localised(cause)
-    head = cause[:1].upper() + cause[1:] + (f": {value}" if value else "")
-    text = f"<b>{escape(head)}.</b>"
-    if remedy:
-        text += f" {escape(figures.localised(remedy))}"
-    return f'<div class="dz-box dz-wrong" role="alert">{text}</div>'
-
-
-def save(report: Report, runs: Path, *, stamp: str) -> Path:
-    """Write the report's three files into a new folder under `runs`; return the folder.
-
-    Raises
-    ------
-    OSError
-        If that cannot be written.
-    """
-    from toolkit import analysis
-    from toolkit.files import atomic_write
-    from toolkit.report import html
-
-    name = re.sub(r"[^\w-]+", "_", report.video.path.stem).strip("_")[:60] or "video"
-    folder, n = runs / f"{name}-{stamp}", 1
-    while folder.exists():
-        n += 1
-        folder = runs / f"{name}-{stamp}-{n}"
-    folder.mkdir(parents=True)
-    for file, content in (
-        ("report.json", analysis.to_dict(report)),
-        ("run.json", analysis.run_facts(report)),
-    ):
-        atomic_write(folder / file, json.dumps(content, indent=1, allow_nan=False) + "\n")
-    html.write(report, folder / "report.html")
-    return folder
+    head = cause[:1].upper() + cause[1:] + (f": {value}." if value else ".")
+    return head, figures.localised(remedy) if remedy else ""
 
 
 def _list(heading: str, lines: Iterable[str]) -> str:

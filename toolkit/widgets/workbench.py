@@ -1,7 +1,7 @@
 """The panel of the workbench notebook: choose a video, analyse it, read why.
 
-It only shows and schedules: the work is `toolkit.analysis.analyse`, the words and charts are
-`toolkit.figures`, the file it saves is `toolkit.report`. Whatever it shows, one call of those
+It only shows and schedules: the work is `toolkit.analysis.examine`, the words and charts are
+`toolkit.figures`, the files it saves are `toolkit.report`. Whatever it shows, one call of those
 returns too: after a run, `Workbench.report` holds the result.
 """
 
@@ -11,33 +11,31 @@ import time
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anywidget
 import ipywidgets
 import traitlets
 
-from toolkit import _i18n, figures, models, samples
+from toolkit import _i18n, figures
 from toolkit._i18n import _
-from toolkit.errors import ToolkitError, UsageError
-from toolkit.jobs import Job
-from toolkit.types import Report, Sampling, Tick, TrackResult
-from toolkit.widgets import fragments
+from toolkit.cache import Cache, runs_folder
+from toolkit.errors import Cancelled, ToolkitError, UsageError
+from toolkit.jobs import STAGE_WEIGHTS, Job
+from toolkit.types import Report, Tick
+from toolkit.widgets import fragments, saving
+from toolkit.widgets.chooser import Asked, Chooser
+from toolkit.widgets.gallery import Gallery
+from toolkit.widgets.notes import Notes
+from toolkit.widgets.result import Result
+from toolkit.widgets.state import Memory, Position
+from toolkit.widgets.status import Status, duration
+
+if TYPE_CHECKING:
+    from toolkit.analysis import Examination, Partial
+
+_WEIGHTS = {**STAGE_WEIGHTS, "display": 60.0}  # measured: a copy takes half as long as the rest
 
 STATES = ("idle", "running", "done", "cancelled", "error")
-FRAMES = (16, 40, 80, 160)
-
-_HERE = Path(__file__).parent
-_OWN = ""  # value of the menu for "a video of my own"; samples have names
-
-
-class Status(anywidget.AnyWidget):
-    """One line that screen readers announce; carries the panel's style sheet."""
-
-    _esm = _HERE / "status.js"
-    _css = _HERE / "workbench.css"
-    text = traitlets.Unicode().tag(sync=True)
-    lang = traitlets.Unicode("en").tag(sync=True)
 
 
 class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
@@ -45,17 +43,18 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
 
     Parameters
     ----------
-    analyse
-        What does the work; None = `toolkit.analysis.analyse`, imported when first needed.
+    examine
+        What does the work; None = `toolkit.analysis.examine`, imported when first needed.
     runs
-        Folder for saved reports; None = ``runs`` in the project's folder.
+        Folder for saved reports, uploads, kept results and what the panel remembers; None =
+        `cache.runs_folder`: ``runs`` in the project's folder.
 
     Attributes
     ----------
     state
         One of `STATES`; also a CSS class ``dz-state-...`` of the panel.
-    report
-        The last result, or None.
+    report, examination
+        The result on screen, without and with the faces that were judged; or None.
     error
         What the last run raised, or None.
     """
@@ -63,28 +62,54 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
     state = traitlets.Enum(STATES, "idle")
 
     def __init__(
-        self, *, analyse: Callable[..., Report] | None = None, runs: Path | None = None
+        self, *, examine: Callable[..., Examination] | None = None, runs: Path | None = None
     ) -> None:
-        self._do_analyse = analyse or _analyse
-        self._runs = runs or models.ROOT / "runs"
-        self._job: Job[Report] | None = None
-        self._person: str | None = None
+        self._do_examine = examine or _examine
+        self._runs = runs or runs_folder()
+        self._cache = Cache(self._runs / "cache")
+        self._memory = Memory(self._runs / "workbench")
+        self._job: Job[Any] | None = None
         self._seconds_left: float | None = None
         self._stage = ""
-        self._chart: Any = None
-        self.report: Report | None = None
+        self._partial: Partial | None = None
+        self._is_restoring = True
         self.error: BaseException | None = None
+        position = self._memory.read()
+        if position.language:
+            _i18n.set_language(position.language)
         self._make_controls()
-        self._make_result()
-        super().__init__([self._top, self._choose, self._run, self._status, self._result])
+        super().__init__(
+            [
+                self._top,
+                _classed(ipywidgets.Box([self._choose, self._gallery]), "dz-start"),
+                self._run,
+                self._status,
+                self._remark,
+                self._live,
+                self._result,
+                self._save_row,
+            ]
+        )
         self.add_class("dz-workbench")
         self.add_class("dz-state-idle")
         self.observe(self._mirror_state, "state")
+        self._restore(position)
         self._say_everything()
+        self._is_restoring = False
 
     def __repr__(self) -> str:
         """Return a line; ipywidgets' own would print the key frames into the notebook."""
         return f"Workbench(state={self.state!r})"
+
+    @property
+    def examination(self) -> Examination | None:
+        """The result on screen with the faces that were judged, or None."""
+        return self._result.examination
+
+    @property
+    def report(self) -> Report | None:
+        """The result on screen, or None."""
+        return self._result.report
 
     # -- what it is made of
 
@@ -103,58 +128,29 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             [self._heading, self._language],
             layout={"justify_content": "space-between", "flex_flow": "row wrap"},
         )
-        wide, style = {"width": "100%", "max_width": "640px"}, {"description_width": "11em"}
-        self._sample = _classed(ipywidgets.Dropdown(layout=wide, style=style), "dz-sample")
-        self._path = _classed(ipywidgets.Text(layout=wide, style=style), "dz-path")
-        self._path.observe(self._on_path, "value")
-        self._frames = _classed(ipywidgets.Dropdown(layout=wide, style=style), "dz-frames")
-        self._choose = _classed(
-            ipywidgets.VBox([self._sample, self._path, self._frames]), "dz-choose"
-        )
+        self._choose = Chooser(self._runs / "uploads", self._remember)
+        self._gallery = Gallery(self._cache, self.reopen)
         self._analyse = _classed(ipywidgets.Button(button_style="primary"), "dz-analyse")
         self._analyse.on_click(lambda _button: self.start())
         self._cancel = _classed(ipywidgets.Button(disabled=True), "dz-cancel")
         self._cancel.on_click(lambda _button: self.cancel())
         self._bar = _classed(
-            ipywidgets.FloatProgress(max=1, layout={"width": "260px", "visibility": "hidden"}),
+            ipywidgets.FloatProgress(max=1, layout={"width": "260px", "display": "none"}),
             "dz-progress",
         )
         self._run = ipywidgets.HBox(
             [self._analyse, self._cancel, self._bar], layout={"flex_flow": "row wrap"}
         )
         self._status = _classed(Status(), "dz-status")
-
-    def _make_result(self) -> None:
-        self._verdict = _classed(ipywidgets.HTML(), "dz-verdict")
-        self._truth = _classed(ipywidgets.HTML(), "dz-truth")
-        self._notes = _classed(ipywidgets.HTML(), "dz-notices")
-        self._persons = _classed(
-            ipywidgets.ToggleButtons(options=[], style={"button_width": "auto"}), "dz-persons"
-        )
-        self._persons.observe(self._on_person, "value")
-        self._words = _classed(ipywidgets.HTML(), "dz-person")
-        self._charts = _classed(ipywidgets.VBox(), "dz-charts")
-        self._strip = _classed(ipywidgets.HTML(), "dz-frames-strip")
-        self._numbers = _classed(ipywidgets.HTML(), "dz-numbers")
+        self._remark = _classed(ipywidgets.HTML(layout={"display": "none"}), "dz-remark")
+        self._live = _classed(ipywidgets.HTML(layout={"display": "none"}), "dz-live")
+        self._notes = Notes(self._memory)
+        self._result = Result(self._cache, self._run_aside, self._notes, on_move=self._remember)
         self._save = _classed(ipywidgets.Button(layout={"width": "auto"}), "dz-save")
         self._save.on_click(lambda _button: self.save())
         self._saved = _classed(ipywidgets.HTML(), "dz-saved")
-        self._result = _classed(
-            ipywidgets.VBox(
-                [
-                    self._verdict,
-                    self._truth,
-                    self._notes,
-                    self._persons,
-                    self._words,
-                    self._charts,
-                    self._strip,
-                    self._numbers,
-                    ipywidgets.HBox([self._save, self._saved], layout={"flex_flow": "row wrap"}),
-                ],
-                layout={"display": "none"},
-            ),
-            "dz-result",
+        self._save_row = ipywidgets.HBox(
+            [self._save, self._saved], layout={"flex_flow": "row wrap", "display": "none"}
         )
 
     # -- what the user may do
@@ -163,24 +159,14 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         """Analyse what is chosen, in the background. Does nothing while a run is under way."""
         if self.state == "running":
             return
-        self.report = self.error = None
-        self._result.layout.display = "none"
-        self._saved.value = ""
-        self._stage, self._seconds_left = "", None
+        self._clear()
         try:
-            video = self._chosen()
+            asked = self._choose.asked()
         except ToolkitError as error:
             self._fail(error)
             return
-        moments = Sampling(frames=self._frames.value) if self._frames.value else Sampling()
-        self._bar.value = 0
-        self.state = "running"
-        self._job = Job(
-            lambda tick: self._do_analyse(video, sampling=moments, tick=tick),
-            on_update=self._on_update,
-            on_end=self._on_end,
-        )
-        self._job.start()
+        self._remember()
+        self._begin(lambda tick: self._work(asked, tick), self._end)
 
     def cancel(self) -> None:
         """Ask the run to stop; the panel says when it has."""
@@ -189,12 +175,33 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             self._cancel.disabled = True
             self._status.text = _("Stopping …")
 
+    def reopen(self, entry: str) -> None:
+        """Show a kept result again. Does nothing while a run is under way."""
+        if self.state == "running":
+            return
+        self._open(Position(entry=entry))
+
+    def _open(self, position: Position) -> None:
+        """Show a kept result as it was looked at."""
+        from toolkit import analysis
+
+        found = analysis.reopen(self._cache, position.entry)
+        if found is None:
+            self._gallery.refresh()
+            self._say_remark(_("This result is no longer kept. Analyse the clip again."))
+            return
+        self._clear()
+        self._arrive(found)
+        self._result.choose(person=position.person)
+        self._begin(lambda tick: self._copy(found, tick, position), self._end)
+
     def save(self) -> Path | None:
-        """Write report.json, report.html and run.json into a new folder; return it."""
-        if self.report is None:
+        """Write the report into a new folder, as data and as pages; return the folder."""
+        if self.examination is None:
             return None
+        stamp = time.strftime("%Y%m%d-%H%M%S")
         try:
-            folder = fragments.save(self.report, self._runs, stamp=time.strftime("%Y%m%d-%H%M%S"))
+            folder = saving.save(self.examination, self._runs, stamp=stamp, copy=self._result.copy)
         except OSError as error:
             self._saved.value = fragments.problem(error)
             return None
@@ -202,18 +209,67 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self._saved.value = f'<span role="status">{escape(where)}</span>'
         return folder
 
-    def _chosen(self) -> str:
-        if self._sample.value != _OWN:
-            return str(samples.path(self._sample.value))
-        # what a file manager copies may stand between quotes
-        text = self._path.value.strip().strip("\"'")
-        if not text:
-            raise UsageError(
-                _("no video was chosen"), "", _("Choose a sample, or give the path of a video.")
-            )
-        return str(Path(text).expanduser()) if text.startswith("~") else text
+    def _clear(self) -> None:
+        """Take what was shown off the screen."""
+        self.error = None
+        self._result.hide()
+        self._save_row.layout.display = "none"
+        self._saved.value = ""
+        self._say_remark("")
+        self._stage, self._seconds_left, self._partial = "", None, None
+        self._live.layout.display, self._live.value = "none", ""
+        self._bar.value = 0
+        self._gallery.current = ""
 
-    # -- what happens meanwhile; these run in the worker thread and only set traits
+    # -- what happens meanwhile; these run in the worker thread, set traits and make no widgets
+
+    def _begin(self, work: Callable[[Tick], Any], end: Callable[[Job[Any]], None]) -> None:
+        self.state = "running"
+        self._job = Job(work, on_update=self._on_update, on_end=end, weights=_WEIGHTS)
+        self._job.start()
+
+    def _run_aside(self, work: Callable[[Tick], Any], then: Callable[[Any], None]) -> None:
+        """Run work for something beside the result, which stays on screen."""
+        if self.state == "running":
+            return
+
+        def end(job: Job[Any]) -> None:
+            if job.error is None:
+                then(job.result)
+            elif not job.is_cancelled:
+                self._say_remark(fragments.sentence(job.error))
+            self.state = "done"
+
+        self._begin(work, end)
+
+    def _work(self, asked: Asked, tick: Tick) -> None:
+        examination = self._do_examine(
+            asked.video,
+            detector=asked.detector,
+            sampling=asked.sampling,
+            cache=self._cache,
+            on_partial=self._on_partial,
+            tick=tick,
+        )
+        self._arrive(examination)
+        self._copy(examination, tick, Position())
+
+    def _copy(self, examination: Examination, tick: Tick, position: Position) -> None:
+        """Prepare what the player shows; a verdict does not depend on it."""
+        from toolkit import recall
+
+        try:
+            copy = recall.display_copy(self._cache, examination.report.video, tick=tick)
+        except (ToolkitError, OSError) as error:
+            if isinstance(error, Cancelled):
+                raise
+            self._result.no_play(error)
+        else:
+            self._result.play(copy, frame=position.frame, person=position.person)
+
+    def _on_partial(self, partial: Partial) -> None:
+        self._partial = partial
+        self._say_partial()
 
     def _on_update(self, stage: str, _done: int, _total: int, seconds_left: float | None) -> None:
         self._stage, self._seconds_left = stage, seconds_left
@@ -221,24 +277,70 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         if not self._cancel.disabled:  # else it says that it is stopping
             self._say_progress()
 
-    def _on_end(self, job: Job[Report]) -> None:
-        if job.is_cancelled:
+    def _end(self, job: Job[None]) -> None:
+        self._live.layout.display = "none"
+        if self.examination is not None and job.is_cancelled:
+            self._result.no_play(UsageError(_("its preparation was stopped")))
+            self.state = "done"
+        elif job.is_cancelled:
             self.state = "cancelled"
         elif job.error is not None:
             self._fail(job.error)
         else:
-            self.report = job.result
-            try:
-                self._show()
-            except Exception as error:  # noqa: BLE001 - shown in the panel; a thread has no other place
-                self._fail(error)
-            else:
-                self.state = "done"
+            self.state = "done"
+            self._remember()
+
+    def _arrive(self, examination: Examination) -> None:
+        """Show a result."""
+        self._live.layout.display = "none"
+        self._notes.about(examination.report.video.sha256)
+        self._result.show(examination)
+        self._save_row.layout.display = None
+        self._gallery.current = examination.entry or ""
+        self._gallery.refresh()
 
     def _fail(self, error: BaseException) -> None:
         self.error = error
+        self._result.fail(error)
+        self._save_row.layout.display = "none"
         self.state = "error"
         self._say_state()  # also when the state was 'error' before
+
+    # -- what it remembers
+
+    def _remember(self) -> None:
+        if self._is_restoring:
+            return
+        video, is_path = self._choose.video
+        self._memory.write(
+            Position(
+                language=_i18n.language(),
+                video=video,
+                is_path=is_path,
+                detector=str(self._choose.detector.value),
+                frames=int(self._choose.frames.value),
+                entry=self._gallery.current,
+                person=self._result.person or "",
+                frame=int(self._result.player.frame) if self._result.copy else -1,
+                view=self._result.view,
+            )
+        )
+
+    def _restore(self, position: Position) -> None:
+        """Be as the panel was before the kernel stopped, as far as that is still there."""
+        if position.video:
+            self._choose.choose(
+                position.video,
+                is_path=position.is_path,
+                detector=position.detector,
+                frames=position.frames,
+            )
+        if self._memory.set_aside is not None:
+            text = _("What the panel remembered could not be read. It was set aside as {file}.")
+            self._say_remark(text.format(file=self._memory.set_aside))
+        if position.entry:
+            self._open(position)
+            self._result.choose(view=position.view)
 
     # -- what it says
 
@@ -246,7 +348,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self.remove_class(f"dz-state-{change['old']}")
         running = change["new"] == "running"
         self._analyse.disabled, self._cancel.disabled = running, not running
-        self._bar.layout.visibility = "visible" if running else "hidden"
+        self._bar.layout.display = None if running else "none"
         self._say_state()
         self.add_class(f"dz-state-{change['new']}")
 
@@ -255,118 +357,54 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             "idle": _("Choose a video and press Analyse. Everything stays on this computer."),
             "running": _("Starting …"),
             "done": _("Done."),
-            "cancelled": _("Cancelled. Nothing was kept."),
+            "cancelled": _("Cancelled."),
             "error": _("This did not work."),
         }[self.state]
         if self.state == "error" and self.error is not None:
-            self._verdict.value = fragments.problem(self.error)
-            self._show_only(self._verdict)
+            self._result.fail(self.error)
         elif self.state == "running" and self._stage:
             self._say_progress()
 
     def _say_progress(self) -> None:
-        stage = figures.stage_name(self._stage)
+        stage = _("preparing the player") if self._stage == "display" else ""
+        stage = stage or figures.stage_name(self._stage)
         if self._seconds_left is None:
             self._status.text = _("Now {stage} …").format(stage=stage)
         else:
-            left = _duration(self._seconds_left)
+            left = duration(self._seconds_left)
             self._status.text = _("Now {stage} … about {left} left").format(stage=stage, left=left)
+
+    def _say_partial(self) -> None:
+        if self._partial is not None:
+            from toolkit.widgets import live
+
+            self._live.value = live.so_far(self._partial)
+            self._live.layout.display = None
+
+    def _say_remark(self, text: str) -> None:
+        self._remark.value = f'<p class="dz-note" role="status">{escape(text)}</p>' if text else ""
+        self._remark.layout.display = None if text else "none"
 
     def _say_everything(self) -> None:
         """Say all of the panel in the language in use."""
-        self._status.lang = _i18n.language()
         heading = _("Why does a detector call this video forged?")
-        self._heading.value = f"<b>{escape(heading)}</b>"
+        self._heading.value = f"<h2>{escape(heading)}</h2>"
         self._language.tooltips = [_("Show everything in English"), _("Show everything in Dutch")]
-        self._sample.description = _("Video")
-        self._path.description = _("Path of own video")
-        self._path.placeholder = _("for example C:\\videos\\clip.mp4 or /home/me/clip.mp4")
-        self._frames.description = _("Frames per person")
-        self._fill_menus()
+        self._choose.say()
+        self._gallery.refresh()
         self._analyse.description = _("Analyse")
         self._cancel.description = _("Cancel")
         self._save.description = _("Save report")
+        self._result.say()
         self._say_state()
-        if self.report is not None:
-            self._show()
-
-    def _fill_menus(self) -> None:
-        """Name the choices again; what was chosen stays chosen."""
-        chosen, frames = self._sample.value, self._frames.value
-        present = [
-            (figures.localised(samples.card(name).title), name)
-            for name in samples.names(present=True)
-        ]
-        menu = [*present, (_("A video of my own (give its path)"), _OWN)]
-        self._sample.options = menu
-        self._sample.value = chosen if chosen in [name for _title, name in menu] else menu[0][1]
-        self._frames.options = [(_("by length (usual)"), 0), *((str(n), n) for n in FRAMES)]
-        self._frames.value = frames or 0
+        if self.state == "running":
+            self._say_partial()
+        self._status.lang = _i18n.language()  # now that all of it is said
 
     def _on_language(self, change: Any) -> None:
         _i18n.set_language(change["new"])
         self._say_everything()
-
-    def _on_path(self, change: Any) -> None:
-        if change["new"].strip():
-            self._sample.value = _OWN
-
-    # -- the result
-
-    def _show(self) -> None:
-        """Show the whole result, in the language in use."""
-        report = self.report
-        assert report is not None
-        self._verdict.value = fragments.verdict(report)
-        self._truth.value = fragments.planted(report)
-        self._notes.value = fragments.notes(report)
-        people = [r.track.person for r in report.tracks]
-        keep = self._person if self._person in people else report.speaks
-        self._person = keep or (people[0] if people else None)
-        names = [(_("Person {person}").format(person=p), p) for p in people]
-        self._persons.unobserve(self._on_person, "value")
-        self._persons.options, self._persons.value = names, self._person
-        self._persons.observe(self._on_person, "value")
-        # shown first: a chart that is made while hidden does not learn how wide it may be
-        self._show_only(*self._result.children)
-        self._persons.layout.display = None if len(people) > 1 else "none"
-        self._show_person()
-
-    def _show_only(self, *shown: Any) -> None:
-        for child in self._result.children:
-            child.layout.display = None if child in shown else "none"
-        self._result.layout.display = None
-
-    def _on_person(self, change: Any) -> None:
-        if self.report is not None and change["new"] not in {None, self._person}:
-            self._person = change["new"]
-            self._show_person()
-
-    def _show_person(self) -> None:
-        assert self.report is not None
-        result = next((r for r in self.report.tracks if r.track.person == self._person), None)
-        if result is None:
-            self._words.value = self._strip.value = self._numbers.value = ""
-            self._charts.children = ()
-            return
-        self._words.value = fragments.person(result)
-        self._show_chart(result)
-        self._strip.value = fragments.strip(result)
-        self._numbers.value = fragments.numbers(self.report, result)
-
-    def _show_chart(self, result: TrackResult) -> None:
-        """Show the chart; one Plotly widget serves all results, for each brings 5 MB along."""
-        import plotly.graph_objects as go
-
-        figure = figures.overview(result)
-        if self._chart is None:
-            self._chart = go.FigureWidget(figure)
-            self._chart._config = {"responsive": True, "displaylogo": False}  # noqa: SLF001 - no public way
-        else:
-            self._chart.data = ()
-            self._chart.add_traces(figure.data)
-            self._chart.layout = figure.layout
-        self._charts.children = (self._chart,)
+        self._remember()
 
 
 def _classed(widget: Any, name: str) -> Any:
@@ -374,17 +412,8 @@ def _classed(widget: Any, name: str) -> Any:
     return widget
 
 
-def _duration(seconds: float) -> str:
-    """Return a rough duration: nobody knows the time left to the second."""
-    if seconds < 10:
-        return _("{n} s").format(n=max(1, round(seconds)))
-    if seconds < 90:
-        return _("{n} s").format(n=5 * round(seconds / 5))
-    return _("{n} min").format(n=round(seconds / 60))
-
-
-def _analyse(video: str, *, sampling: Sampling, tick: Tick) -> Report:
+def _examine(video: Path, **options: Any) -> Examination:
     """Load the analysis when it is first needed: torch takes seconds, and the panel must not."""
-    from toolkit.analysis import analyse
+    from toolkit.analysis import examine
 
-    return analyse(video, sampling=sampling, tick=tick)
+    return examine(video, **options)

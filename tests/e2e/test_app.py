@@ -1,0 +1,91 @@
+"""The classroom app: the workbench as a page without code, served to this computer only."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.e2e.lab import ROOT
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+START = """
+import pathlib, sys, start
+start.PYTHON = pathlib.Path(sys.executable)
+sys.exit(start.open_app(["--no-browser"]))
+"""
+
+
+@pytest.fixture(scope="module")
+def app(executable):
+    """Start the app once; give its address, and see that nothing is left when it is stopped."""
+    command = [sys.executable, "-c", START]
+    env = os.environ | {"DOORZICHT_LANGUAGE": "en"}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        said = process.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", said)
+        assert found, said
+        yield found.group()
+    finally:
+        process.terminate()
+        code = process.wait(30)
+        process.stdout.close()
+    assert code == 0
+    with pytest.raises(OSError):
+        urllib.request.urlopen(found.group(), timeout=5)
+
+
+def test_without_the_token_nothing_is_served(app):
+    base = app.partition("?")[0]
+    with urllib.request.urlopen(base, timeout=20) as answer:
+        assert "/login" in answer.url
+    kernel = f"{base}api/kernels/00000000-0000-0000-0000-000000000000/channels"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(kernel, timeout=20)
+    assert refused.value.code == 403
+    refused.value.close()
+
+
+def test_the_workbench_fills_the_page_and_shows_no_code(app, context, output):
+    page, asked, stopped, problems = context.new_page(), set(), set(), []
+    page.on("request", lambda request: asked.add(request.url))
+    page.on("requestfailed", lambda r: stopped.add(r.url) if r.failure == "csp" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(app, timeout=60_000)
+    panel = page.locator(".dz-workbench.dz-state-idle")
+    panel.wait_for(timeout=60_000)
+    assert panel.bounding_box()["width"] > 0.95 * 1280
+    text = page.locator("body").inner_text()
+    assert "import" not in text
+    assert "Workbench(" not in text
+    page.locator(".dz-language button", has_text="Nederlands").click()
+    page.locator(".dz-workbench[lang=nl]").wait_for()  # the kernel answers
+    page.locator(".dz-language button", has_text="English").click()
+    page.locator(".dz-workbench[lang=en]").wait_for()
+    page.screenshot(path=output / "app.png")
+    page.locator(".dz-frames select").select_option(index=1)
+    page.locator(".dz-analyse").click()
+    page.locator(".dz-workbench.dz-state-done").wait_for(timeout=120_000)
+    page.locator(".dz-player[data-ready='1']:visible").wait_for()
+    page.locator(".dzp-scrub").fill("150")
+    page.locator("figure.dz-player[data-frame='150']").wait_for()
+    page.screenshot(path=output / "app_done.png", full_page=True)
+    found = Axe().run(page, context=".dz-workbench").response["violations"]
+    page.close()
+    assert [v["id"] for v in found if v["impact"] in {"serious", "critical"}] == []
+    own = app.partition("?")[0]
+    here = (own, own.replace("http", "ws"), "data:", "blob:")
+    # Voila's page names a font on the web: our policy stops it before anything is sent
+    assert {url for url in asked if not url.startswith(here)} - stopped == set()
+    assert problems == []

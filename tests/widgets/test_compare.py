@@ -1,0 +1,108 @@
+"""What can be put side by side, and what is then shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.widgets import made_up
+from tests.widgets.pressing import look_at, run, until
+from toolkit import recall
+from toolkit.errors import VideoError
+from toolkit.widgets.compare import Other
+
+
+@pytest.fixture
+def compare(panel):
+    run(panel)
+    look_at(panel, "compare")
+    return panel._result.compare
+
+
+def offered(compare):
+    return [value for _title, value in compare.other.options]
+
+
+def put(compare, other):
+    compare.other.value = other
+    compare.go.click()
+    return compare._comparison
+
+
+def test_the_player_makes_room_for_the_comparison(panel):
+    run(panel)
+    assert panel._result.player.layout.display is None
+    look_at(panel, "compare")
+    assert panel._result.player.layout.display == "none"
+    look_at(panel, "why")
+    assert panel._result.player.layout.display is None
+
+
+def test_persons_and_moments_of_one_clip(compare, panel):
+    assert offered(compare) == [Other("person", "B"), Other("moment")]
+    shown = put(compare, Other("person", "B"))
+    left, right = shown.shown
+    assert (left.persons, right.persons) == (("A",), ("B",))
+    compare.other.value = Other("moment")
+    first, second = compare.first.value, compare.second.value
+    assert first != second
+    assert put(compare, Other("moment")) is shown  # one widget serves all
+    track = panel.report.tracks[0].track
+    assert shown.offset_s == pytest.approx(track.pts[second] - track.pts[first])
+    assert shown.shown[0].copy.indices[shown.frame] == track.indices[first]
+
+
+def test_another_clip_and_another_detector(all_weights, compare, panel, tmp_path):
+    panel._choose.detector.value = "meso4"
+    run(panel)
+    other = made_up.clip(tmp_path / "reshare.mp4", frames=30)
+    panel._choose.path.value = str(other)
+    run(panel)
+    kinds = [o.kind for o in offered(compare)]
+    assert kinds.count("clip") == 2  # the first clip as both detectors judged it
+    assert kinds.count("detector") == 0  # this one was judged by one only
+    compare.later.value = 0.4
+    shown = put(compare, next(o for o in offered(compare) if o.kind == "clip"))
+    until(panel, "done")
+    left, right = shown.shown
+    assert (len(left.copy.pts), len(right.copy.pts)) == (30, 60)
+    assert shown.offset_s == 0.4
+    assert left.label.startswith("reshare.mp4")
+    assert panel.report.video.path == other  # what is on screen stays
+    panel.reopen(next(o for o in offered(compare) if o.kind == "clip").name)
+    until(panel, "done")
+    assert [o.kind for o in offered(compare)].count("detector") == 1
+    shown = put(compare, next(o for o in offered(compare) if o.kind == "detector"))
+    until(panel, "done")
+    assert len({scene.label for scene in shown.shown}) == 2
+
+
+def test_a_clip_that_is_gone_is_told(compare, panel, tmp_path, monkeypatch):
+    other = made_up.clip(tmp_path / "reshare.mp4", frames=30)
+    panel._choose.path.value = str(other)
+    run(panel)
+    wanted = next(o for o in offered(compare) if o.kind == "clip")
+
+    def gone(*_args, **_options):
+        raise VideoError("there is no such file", "clip.mp4", "Check the path.")
+
+    monkeypatch.setattr(recall, "display_copy", gone)
+    put(compare, wanted)
+    until(panel, "done")
+    assert "There is no such file: clip.mp4." in panel._remark.value
+    panel._cache.clear()
+    compare.go.click()
+    assert "no longer kept" in compare._problem.value
+
+
+def test_it_speaks_dutch(compare, panel):
+    put(compare, Other("person", "B"))
+    panel._language.value = "nl"
+    assert compare.go.description == "Naast elkaar tonen"
+    assert compare.other.value == Other("person", "B")  # what was chosen stays chosen
+    assert any("Persoon B" in title for title, _value in compare.other.options)
+
+
+def test_nobody_to_compare(make):
+    panel = run(make(persons=1))
+    compare = panel._result.compare
+    assert offered(compare) == [Other("moment")]

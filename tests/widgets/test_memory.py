@@ -1,0 +1,198 @@
+"""What the panel remembers: results, where it was, and what the user wrote."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.widgets import made_up
+from tests.widgets.pressing import look_at, run, shown, until
+from toolkit import _i18n
+from toolkit.widgets.state import NO_CLIP, Memory, Position
+from toolkit.widgets.workbench import Workbench
+
+
+def items(panel):
+    return panel._gallery._clips.items
+
+
+def click(panel, name):
+    panel._gallery._clips._handle_custom_msg({"open": name}, [])
+    until(panel, "done")
+
+
+# --- the gallery
+
+
+def test_analysed_clips_are_listed_and_reopen(make, clip, tmp_path):
+    panel = make()
+    assert items(panel) == []
+    run(panel)
+    (first,) = items(panel)
+    assert (first["title"], first["said"], first["kind"]) == ("clip.mp4", "called forged", "forged")
+    assert first["picture"].startswith("data:image/jpeg;base64,")
+    other = made_up.clip(tmp_path / "b<i>.mp4", frames=30)
+    panel._do_examine = made_up.examine(forged=False, persons=1)
+    panel._choose.path.value = str(other)
+    run(panel)
+    assert [i["title"] for i in items(panel)] == ["b<i>.mp4", "clip.mp4"]
+    assert items(panel)[0]["said"] == "not called forged"
+    click(panel, first["name"])
+    assert panel.report.video.path == clip
+    assert panel._gallery.current == first["name"]
+    assert shown(panel._result.player)
+    assert panel.examination.crops.keys() == {"A", "B"}
+
+
+def test_a_second_run_of_the_same_file_computes_nothing(make):
+    panel = run(make())
+    stages = []
+    panel._status.observe(lambda change: stages.append(change["new"]), "text")
+    before = panel.report
+    run(panel)
+    assert panel.report is not before
+    assert not any("running the detector" in text for text in stages)
+
+
+def test_a_result_that_is_gone_is_told(make):
+    panel = run(make())
+    name = items(panel)[0]["name"]
+    panel._cache.clear()
+    panel._gallery._clips._handle_custom_msg({"open": name}, [])
+    assert "no longer kept" in panel._remark.value
+    assert items(panel) == []
+    assert panel.report is not None  # what was on screen stays
+
+
+@pytest.mark.parametrize("message", [None, {}, {"open": 3}, {"open": "../../etc/passwd"}])
+def test_a_strange_message_changes_nothing(make, message):
+    panel = make()
+    panel._gallery._clips._handle_custom_msg(message, [])
+    assert panel.state == "idle"
+
+
+def test_forgetting_asks_first(make):
+    panel = run(make())
+    gallery = panel._gallery
+    gallery._forget.click()
+    assert len(items(panel)) == 1
+    gallery._keep.click()
+    assert not shown(gallery._question)
+    gallery._forget.click()
+    assert "1 result" in gallery._sure.description
+    gallery._sure.click()
+    assert items(panel) == []
+    assert panel._cache.bytes() == 0
+    assert not shown(gallery._forget)
+
+
+# --- another kernel
+
+
+def again(tmp_path):
+    panel = Workbench(examine=made_up.examine(), runs=tmp_path / "runs")
+    until(panel, "done", "idle")
+    return panel
+
+
+def test_another_kernel_finds_the_panel_as_it_was(all_weights, make, tmp_path, clip):
+    panel = make()
+    panel._choose.frames.value = 40
+    panel._choose.detector.value = "meso4"
+    run(panel)
+    panel._result.player.frame = 33
+    panel._result.player.person = "B"
+    look_at(panel, "notes")
+    panel._notes._text.value = "the seam at the chin"
+    panel._language.value = "nl"
+    _i18n.set_language("en")  # as the new kernel starts
+    found = again(tmp_path)
+    assert found.state == "done"
+    assert _i18n.language() == found._language.value == "nl"
+    assert found._choose.video == (str(clip), True)
+    assert found._choose.frames.value == 40
+    assert found._choose.detector.value == "meso4"
+    assert found.report.video.sha256 == panel.report.video.sha256
+    assert found._result.person == found._result.player.person == "B"
+    assert found._result.player.frame == 33
+    assert found._result.view == "notes"
+    assert found._notes.text == "the seam at the chin"
+
+
+def test_notes_belong_to_their_clip_and_survive_everything(make, tmp_path):
+    panel = make()
+    panel._notes._text.value = "before any clip"
+    run(panel)
+    assert panel._notes.text == ""
+    panel._notes._text.value = "ünïcode \ud800 and\nlines"
+    other = made_up.clip(tmp_path / "other.mp4", frames=30)
+    panel._choose.path.value = str(other)
+    run(panel)
+    assert panel._notes.text == ""
+    (tmp_path / "runs/workbench/state.json").write_text("{")
+    panel._cache.clear()
+    found = again(tmp_path)
+    assert found._notes.text == "before any clip"
+    found._choose.path.value = str(tmp_path.parent / "none.mp4")
+    kept = Memory(tmp_path / "runs/workbench")
+    assert kept.notes(panel.report.video.sha256) == ""
+    texts = {p.read_text() for p in (tmp_path / "runs/workbench/notes").iterdir()}
+    assert "ünïcode ? and\nlines" in texts
+
+
+def test_notes_that_cannot_be_written_are_told(make):
+    panel = make()
+    folder = panel._memory.folder / "notes"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text("in the way")
+    panel._notes._text.value = "x"
+    assert 'role="alert"' in panel._notes._label.value
+    folder.unlink()
+    panel._notes._text.value = "xy"
+    assert "kept on this computer" in panel._notes._label.value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"schema": 2, "position": {}}',
+        '{"schema": 1}',
+        '{"schema": 1, "position": {"frames": "many"}}',
+        '{"schema": 1, "position": {"frame": true}}',
+        "\xff\xfe",
+    ],
+)
+def test_a_damaged_state_is_set_aside_and_told(tmp_path, text):
+    folder = tmp_path / "runs/workbench"
+    folder.mkdir(parents=True)
+    (folder / "state.json").write_bytes(text.encode("latin-1"))
+    panel = again(tmp_path)
+    assert panel.state == "idle"
+    (aside,) = folder.glob("state.damaged-*.json")
+    assert aside.read_bytes() == text.encode("latin-1")
+    assert aside.name in panel._remark.value
+
+
+def test_a_position_comes_back_and_unknown_fields_are_ignored(tmp_path):
+    memory = Memory(tmp_path)
+    assert memory.read() == Position()
+    position = Position(language="nl", video="é", is_path=True, frame=7, view="ask")
+    assert memory.write(position)
+    assert memory.read() == position
+    stored = json.loads((tmp_path / "state.json").read_text())
+    stored["position"]["new"] = 1
+    (tmp_path / "state.json").write_text(json.dumps(stored))
+    assert memory.read() == position
+    assert memory.set_aside is None
+
+
+@pytest.mark.parametrize("clip_name", ["../../x", "", "ab", "z" * 64])
+def test_notes_cannot_leave_their_folder(tmp_path, clip_name):
+    memory = Memory(tmp_path)
+    assert memory.write_notes(clip_name, "text")
+    assert [p.name for p in (tmp_path / "notes").iterdir()] == [f"{NO_CLIP}.txt"]

@@ -1,0 +1,269 @@
+"""Two things side by side under one scrubber: clips, detectors, persons or moments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any, Literal
+
+import ipywidgets
+
+from toolkit import figures
+from toolkit._i18n import _
+from toolkit.cache import Cache
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.media import show_name
+from toolkit.types import Tick
+from toolkit.widgets import fragments
+from toolkit.widgets.chooser import detector_title
+from toolkit.widgets.gallery import analysed
+
+if TYPE_CHECKING:
+    from toolkit.analysis import Examination
+    from toolkit.media.display import DisplayCopy
+    from toolkit.player import Scene
+    from toolkit.widgets.player import Comparison
+
+_WIDE = {"width": "auto", "max_width": "640px"}
+_STYLE = {"description_width": "11em"}
+
+Kind = Literal["moment", "person", "detector", "clip"]
+
+Run = Callable[[Callable[[Tick], Any], Callable[[Any], None]], None]
+"""Runs work in the background, then hands its result over."""
+
+
+@dataclass(frozen=True)
+class Other:
+    """What the clip on screen can be compared with: a person's letter or a cache entry's name."""
+
+    kind: Kind
+    name: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    left: Scene
+    right: Scene
+    offset_s: float
+    frame: int | None
+
+
+class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
+    """Choose what to compare with; then both play in step.
+
+    Parameters
+    ----------
+    cache
+        Where other results and their display copies are found.
+    run
+        How work that takes time is run.
+    """
+
+    def __init__(self, cache: Cache, run: Run) -> None:
+        self._cache, self._run = cache, run
+        self._examination: Examination | None = None
+        self._copy: DisplayCopy | None = None
+        self._person: str | None = None
+        self._comparison: Comparison | None = None
+        self._hint = ipywidgets.HTML()
+        self.other = _classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-other")
+        self.other.observe(lambda _change: self._show_fields(), "value")
+        self.first = _classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-first")
+        self.second = _classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-second")
+        self.later = _classed(
+            ipywidgets.FloatText(step=0.04, layout={"width": "20em"}, style=_STYLE), "dz-later"
+        )
+        self.go = _classed(
+            ipywidgets.Button(layout={"width": "auto"}, button_style="primary"), "dz-go"
+        )
+        self.go.on_click(lambda _button: self.start())
+        self._problem = ipywidgets.HTML()
+        self._stage = ipywidgets.VBox()
+        super().__init__(
+            [
+                self._hint,
+                self.other,
+                self.first,
+                self.second,
+                self.later,
+                self.go,
+                self._problem,
+                self._stage,
+            ]
+        )
+        self.add_class("dz-compare")
+
+    # -- what can be compared
+
+    def show(
+        self, examination: Examination | None, copy: DisplayCopy | None, person: str | None
+    ) -> None:
+        """Offer what this result can be compared with; None empties the field."""
+        if examination is not self._examination:
+            self._stage.children = ()
+            self._problem.value = ""
+            self.later.value = 0.0
+        self._examination, self._copy, self._person = examination, copy, person
+        self.say()
+
+    def say(self) -> None:
+        """Say everything in the language in use; what was chosen stays chosen."""
+        hint = _("Two pictures under one scrubber: what differs, and what stays the same?")
+        self._hint.value = f'<p class="dz-note">{escape(hint)}</p>'
+        self.other.description = _("Compare with")
+        self.first.description = _("Left")
+        self.second.description = _("Right")
+        self.later.description = _("Right is later by (s)")
+        self.go.description = _("Show side by side")
+        self._fill()
+        if self._comparison is not None:
+            self._comparison.retranslate()
+
+    def _fill(self) -> None:
+        chosen, moments = self.other.value, (self.first.value, self.second.value)
+        self.other.options = self._others()
+        known = [value for _title, value in self.other.options]
+        self.other.value = chosen if chosen in known else (known[0] if known else None)
+        options = self._moments()
+        for menu, before, usual in zip((self.first, self.second), moments, (0, -1), strict=True):
+            menu.options = options
+            values = [value for _title, value in options]
+            menu.value = before if before in values else (values[usual] if values else None)
+        self.go.disabled = not known or self._copy is None
+        self._show_fields()
+
+    def _others(self) -> list[tuple[str, Other]]:
+        if self._examination is None:
+            return []
+        report = self._examination.report
+        found: list[tuple[str, Other]] = []
+        for track in report.tracks:
+            if track.track.person != self._person:
+                title = _("Person {person} in the same clip").format(person=track.track.person)
+                found.append((title, Other("person", track.track.person)))
+        if len(self._moments()) > 1:
+            found.append((_("Another moment of the same person"), Other("moment")))
+        mine = report.settings["detector"]["name"]
+        for entry in analysed(self._cache):
+            who = detector_title(entry.card["detector"])
+            if entry.card["sha256"] != report.video.sha256:
+                title = _("{clip}, judged by {detector}")
+                title = title.format(clip=entry.card["name"], detector=who)
+                found.append((title, Other("clip", entry.name)))
+            elif entry.card["detector"] != mine:
+                title = _("The same clip, judged by {detector}").format(detector=who)
+                found.append((title, Other("detector", entry.name)))
+        return found
+
+    def _moments(self) -> list[tuple[str, int]]:
+        """Return the key frames of the person at hand, strongest evidence first."""
+        tracks = self._examination.report.tracks if self._examination else ()
+        result = next((r for r in tracks if r.track.person == self._person), None)
+        if result is None:
+            return []
+        frames = sorted(
+            (k.position for k in result.key_frames),
+            key=lambda p: -float(result.evidence.logits[p]),
+        )
+        return [(figures.frame_sentence(result, p), p) for p in frames]
+
+    def _show_fields(self) -> None:
+        kind = self.other.value.kind if self.other.value else None
+        for field, kinds in (
+            (self.first, {"moment"}),
+            (self.second, {"moment"}),
+            (self.later, {"clip"}),
+        ):
+            field.layout.display = None if kind in kinds else "none"
+
+    # -- side by side
+
+    def start(self) -> None:
+        """Put both on screen; what must be prepared first is prepared in the background."""
+        other, examination, copy = self.other.value, self._examination, self._copy
+        if other is None or examination is None or copy is None:
+            return
+        self._problem.value = ""
+        try:
+            if other.kind in {"person", "moment"}:
+                self._put(self._within(examination, copy, other))
+            else:
+                self._against(examination, copy, other)
+        except (ToolkitError, OSError) as error:
+            self._problem.value = fragments.problem(error)
+
+    def _within(self, examination: Examination, copy: DisplayCopy, other: Other) -> _Pair:
+        """Return two persons or two moments of the clip on screen."""
+        from toolkit.player import Scene
+
+        def scene(person: str, label: str) -> Scene:
+            return Scene.of(
+                examination.report, copy, crops=examination.crops, only=person, label=label
+            )
+
+        tracks = {r.track.person: r.track for r in examination.report.tracks}
+        mine = str(self._person)
+        left = tracks[mine]
+        if other.kind == "person":  # each from where that person is first judged
+            right, first, second = tracks[other.name], 0, 0
+            labels = ["", ""]  # the pictures name their persons
+        else:
+            right, first, second = left, int(self.first.value), int(self.second.value)
+            labels = [figures.clock(float(left.pts[p]), 2) for p in (first, second)]
+        return _Pair(
+            scene(mine, labels[0]),
+            scene(right.person, labels[1]),
+            offset_s=float(right.pts[second] - left.pts[first]),
+            frame=copy.frame_of(int(left.indices[first])),
+        )
+
+    def _against(self, examination: Examination, copy: DisplayCopy, other: Other) -> None:
+        from toolkit import analysis, recall
+        from toolkit.player import Scene
+
+        found = analysis.reopen(self._cache, other.name)
+        if found is None:
+            raise UsageError(
+                _("this result is no longer kept"), "", _("Analyse that clip again, then compare.")
+            )
+        offset = float(self.later.value) if other.kind == "clip" else 0.0
+
+        def scene(shown: Examination, its_copy: DisplayCopy) -> Scene:
+            detector = detector_title(shown.report.settings["detector"]["name"])
+            label = f"{show_name(shown.report.video.path)} · {detector}"
+            return Scene.of(shown.report, its_copy, crops=shown.crops, label=label)
+
+        def prepare(tick: Tick) -> DisplayCopy:
+            if other.kind == "detector" and found.report.video.rotation == (
+                examination.report.video.rotation
+            ):
+                return copy
+            return recall.display_copy(self._cache, found.report.video, tick=tick)
+
+        if self._comparison is None:  # made here, for a worker may only change what is there
+            from toolkit.widgets.player import Comparison
+
+            self._comparison = Comparison(scene(examination, copy), scene(examination, copy))
+
+        def ready(its_copy: DisplayCopy) -> None:
+            self._put(_Pair(scene(examination, copy), scene(found, its_copy), offset, None))
+
+        self._run(prepare, ready)
+
+    def _put(self, pair: _Pair) -> None:
+        if self._comparison is None:
+            from toolkit.widgets.player import Comparison
+
+            self._comparison = Comparison(pair.left, pair.right, offset_s=pair.offset_s)
+        else:
+            self._comparison.show(pair.left, pair.right, offset_s=pair.offset_s)
+        if pair.frame is not None:
+            self._comparison.frame = pair.frame
+        self._stage.children = (self._comparison,)
+
+
+def _classed(widget: Any, name: str) -> Any:
+    widget.add_class(name)
+    return widget
