@@ -7,9 +7,10 @@ import hashlib
 import numpy as np
 import pytest
 
-from toolkit import media
+from toolkit import _i18n, media
 from toolkit.errors import UsageError, VideoError
-from toolkit.media.reshare import Step, parse, reshare
+from toolkit.media import reshare as reshare_module
+from toolkit.media.reshare import Step, describe, parse, reshare
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +125,52 @@ def test_what_cannot_be_read_is_refused(tmp_path):
     with pytest.raises(VideoError):
         reshare(tmp_path / "text.mp4", tmp_path / "out.mp4", "crf28")
     assert not (tmp_path / "out.mp4").exists()
+
+
+# --- further steps ------------------------------------------------------------------------
+
+
+def test_a_strip_is_cut_off_below(tmp_path):
+    picture = np.full((100, 120, 3), 60, np.uint8)
+    picture[80:] = 230  # the logo
+    media.write_h264(tmp_path / "in.mp4", [picture] * 3, np.arange(3) / 25, crf=1)
+    reshare(tmp_path / "in.mp4", tmp_path / "out.mp4", "strip20,crf1")
+    video, (first, *_) = pictures(tmp_path / "out.mp4")
+    assert (video.width, video.height) == (120, 80)
+    assert first.max() < 90
+
+
+def test_a_screen_recording_is_softer_and_runs_at_30(source, tmp_path):
+    path, _shape = source
+    before, sharp = pictures(path)
+    reshare(path, tmp_path / "out.mp4", "screen,crf1")
+    after, soft = pictures(tmp_path / "out.mp4")
+    assert (after.width, after.height) == (before.width, before.height)
+    assert np.diff(after.pts) == pytest.approx(1 / 30, abs=1e-3)
+
+    def detail(frames):
+        return np.mean([np.abs(np.diff(f.astype(int), axis=1)).mean() for f in frames])
+
+    assert detail(soft) < 0.95 * detail(sharp)
+
+
+def test_a_chain_is_put_into_words():
+    text = describe("crop10,caption,scale480,crf28,crf28")
+    assert text.count("CRF 28") == 2
+    assert text.startswith("10 % cut from each side, a caption bar on top, scaled to 480 lines")
+    everything = "crop10,strip12,scale480,crf28,caption,vertical,fps24,screen"
+    assert len(describe(everything).split(", ")) == 8
+    _i18n.set_language("nl")
+    assert describe("screen") == "opgenomen van een scherm"
+
+
+@pytest.mark.parametrize("text", ["strip", "strip0", "strip41", "screen3"])
+def test_further_chains_that_are_refused(text):
+    with pytest.raises(UsageError):
+        parse(text)
+
+
+def test_the_docstring_names_every_step():
+    words = {line.split()[0] for line in reshare_module.__doc__.splitlines() if line.strip()}
+    for kind in reshare_module._RANGES:
+        assert any(word.rstrip("0123456789") == kind for word in words), kind

@@ -3,14 +3,23 @@
 A chain is a text such as ``crop25,scale480,crf33``; its steps are done in order, alike for genuine
 and forged clips, and give the same file each time on the same machine. Sound is left out.
 
+    chain = step ("," step)*          blanks round a step are allowed
+    step  = word [whole number]       as in the table; no other number, sign or fraction
+
 ========== =====================================================================
 crop25     25 % is cut from each side, above and below: 0 to 45
+strip12    12 % is cut off below, as to remove a logo or a line of text: 1 to 40
 scale480   480 lines, with an area filter when it shrinks: 64 to 2160
 crf33      coded as H.264 and decoded again: 0 to 51; give it twice for two shares
 caption    a white bar with black text is added on top, 12 % of the height
 vertical   720 x 1280 with black bars
 fps24      24 frames per second, whole frames dropped or repeated: 5 to 60
+screen     a recording of a screen: shown at 90 %, enlarged again, softened, 30 per second
 ========== =====================================================================
+
+Steps between two ``crf`` belong to one share and are coded once; a chain that does not end with
+``crf`` is coded at CRF 18 at the end. Within one share the frame rate is changed first. So
+``crop10,caption,scale480,crf28,crf28`` is cut, captioned, scaled and coded, then coded again.
 """
 
 from __future__ import annotations
@@ -25,6 +34,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit._i18n import _
 from toolkit.errors import UsageError
 from toolkit.media.video import probe, read
 from toolkit.media.write import write_h264
@@ -36,6 +46,7 @@ PRESET = "medium"  # what platforms use is slower; live streams are faster
 LAST_CRF = 18  # of a chain that does not end with a step crf
 CAPTION_PART, CAPTION = 0.12, "WATCH THIS"
 VERTICAL = (720, 1280)
+SCREEN_PART, SCREEN_BLUR, SCREEN_FPS = 0.9, 0.7, 30
 
 _RANGES: dict[str, tuple[int, int] | None] = {
     "crop": (0, 45),
@@ -44,6 +55,8 @@ _RANGES: dict[str, tuple[int, int] | None] = {
     "caption": None,
     "vertical": None,
     "fps": (5, 60),
+    "strip": (1, 40),
+    "screen": None,
 }
 
 
@@ -88,6 +101,28 @@ def parse(text: str) -> tuple[Step, ...]:
     return tuple(steps)
 
 
+def describe(chain: str | Sequence[Step]) -> str:
+    """Return what a chain does, in one sentence in the language in use.
+
+    Raises
+    ------
+    UsageError
+        If the chain cannot be read.
+    """
+    steps = parse(chain) if isinstance(chain, str) else chain
+    words = {
+        "crop": _("{value} % cut from each side"),
+        "strip": _("{value} % cut off below"),
+        "scale": _("scaled to {value} lines"),
+        "crf": _("coded as H.264 at CRF {value}"),
+        "caption": _("a caption bar on top"),
+        "vertical": _("black bars to 9:16"),
+        "fps": _("{value} frames per second"),
+        "screen": _("recorded from a screen"),
+    }
+    return ", ".join(words[s.kind].format(value=s.value) for s in steps)
+
+
 def reshare(
     source: Path | str, out: Path | str, chain: str | Sequence[Step], *, tick: Tick = no_tick
 ) -> None:
@@ -129,7 +164,7 @@ def _share(source: Path, out: Path, steps: Sequence[Step], crf: int, tick: Tick)
     """Do the steps of one share, and code once."""
     video = probe(source, tick=tick)
     indices, pts = np.arange(len(video.pts)), video.pts - video.pts[0]
-    for rate in (s.value for s in steps if s.kind == "fps"):
+    for rate in (_RATES[s.kind](s.value) for s in steps if s.kind in _RATES):
         count = int((pts[-1] + 1e-6) * rate) + 1
         wanted = np.arange(count) / rate
         shown = np.searchsorted(pts, wanted + 1e-6, side="right") - 1
@@ -202,8 +237,27 @@ def _vertical(rgb: Picture, _value: int) -> Picture:
     return out
 
 
+def _strip(rgb: Picture, percent: int) -> Picture:
+    height = rgb.shape[0]
+    return np.ascontiguousarray(rgb[: height - round(height * percent / 100)])
+
+
+def _screen(rgb: Picture, _value: int) -> Picture:
+    height, width = rgb.shape[:2]
+    shown = _resize(rgb, max(2, round(width * SCREEN_PART)), max(2, round(height * SCREEN_PART)))
+    return np.asarray(
+        cv2.GaussianBlur(_resize(shown, width, height), (0, 0), SCREEN_BLUR), np.uint8
+    )
+
+
+_RATES: dict[str, Callable[[int], int]] = {
+    "fps": lambda value: value,
+    "screen": lambda _value: SCREEN_FPS,
+}
 _CHANGES: dict[str, Callable[[Picture, int], Picture]] = {
     "crop": _crop,
+    "strip": _strip,
+    "screen": _screen,
     "scale": _scale,
     "caption": _caption,
     "vertical": _vertical,

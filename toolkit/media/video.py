@@ -372,7 +372,14 @@ class _Child:
     """The decoder process: started on entry, always dead on exit."""
 
     def __init__(
-        self, command: str, path: Path, fd: int, request: dict[str, Any], *, cpu_s: int
+        self,
+        command: str,
+        path: Path,
+        fd: int,
+        request: dict[str, Any],
+        *,
+        cpu_s: int,
+        script: Path | None = None,
     ) -> None:
         self._last = "before it said anything"
         self._waiting_since: float | None = None
@@ -387,7 +394,7 @@ class _Child:
             [
                 sys.executable,
                 "-I",
-                str(_DECODER),
+                str(script or _DECODER),
                 command,
                 f"fd:{fd}" if posix else str(path.resolve()),
             ],
