@@ -1,5 +1,6 @@
 """Frame shares against the definition: every closed form equals the sum over all 2^T sets."""
 
+import itertools
 import math
 
 import numpy as np
@@ -8,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.errors import ShapeError, UsageError
-from toolkit.explain.frames import PrecisionError, frame_shares, lme_shares, topk_shares
+from toolkit.explain.frames import (
+    PrecisionError,
+    flip_frames,
+    frame_shares,
+    lme_shares,
+    topk_shares,
+)
 from toolkit.types import Aggregate
 from toolkit.verdict.aggregate import aggregate
 
@@ -116,3 +123,35 @@ def test_mistakes_are_named():
         frame_shares([1.0], 0.0, Aggregate("median", 1))
     with pytest.raises(UsageError, match="k = 2, 1 frames"):
         frame_shares([1.0], 0.0, Aggregate("top_k", 2))
+
+
+# --- the smallest set of frames that turns the verdict
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.lists(LOGIT, min_size=1, max_size=7),
+    LOGIT,
+    st.sampled_from(["top_k", "mean"]),
+    LOGIT,
+    st.data(),
+)
+def test_no_smaller_set_of_frames_turns_the_verdict(x, reference, name, threshold, data):
+    rule = Aggregate(name, data.draw(st.integers(1, len(x))))
+    found = flip_frames(x, reference, rule, threshold)
+    sizes = [
+        len(taken)
+        for count in range(len(x) + 1)
+        for taken in itertools.combinations(range(len(x)), count)
+        if aggregate(np.where(np.isin(range(len(x)), taken), reference, x), rule) < threshold
+    ]
+    assert (found is None) == (not sizes)
+    if found is not None:
+        assert len(found) == min(sizes)
+        replaced = np.where(np.isin(range(len(x)), found), reference, x)
+        assert aggregate(replaced, rule) < threshold
+
+
+def test_frames_below_the_reference_are_never_replaced():
+    assert flip_frames([1.0, 0.0], 2.0, Aggregate("mean", 2), 0.4) is None
+    assert flip_frames([1.0, 0.0], -2.0, Aggregate("mean", 2), 3.0) == ()

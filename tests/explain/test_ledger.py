@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from toolkit.errors import ShapeError, UsageError
 from toolkit.explain import regions
-from toolkit.explain.ledger import drift, explain, frame_logits, heat, key_positions
+from toolkit.explain.ledger import (
+    construction,
+    drift,
+    explain,
+    frame_logits,
+    heat,
+    key_positions,
+    track_table,
+)
 from toolkit.types import Aggregate, Evidence, Explanation, PatchHead
 from toolkit.verdict.aggregate import aggregate, patch_logits, rule_for
 
@@ -198,3 +206,24 @@ def test_even_moments_always_give_as_many_as_asked(m, n, seed):
     chosen = key_positions(told_with(shares), n)
     assert len(chosen) == n or m < 4 * n
     assert int(np.abs(shares).argmax()) in chosen
+
+
+@pytest.mark.parametrize("name", ["top_k", "mean", "log_mean_exp"])
+def test_the_tracks_table_replaces_players_in_every_frame(name):
+    evidence, _, _, players = make(4)
+    rule = Aggregate(name, 3)
+    table = track_table(evidence, players, rule)
+    frames = regions.patch_table(evidence.patches, regions.cover(players, 4, 4), evidence.head)
+    for mask in (0, 5, 700, 1023):
+        assert table[mask] == aggregate(frames[:, mask], rule)
+    assert table[-1] == pytest.approx(aggregate(frame_logits(evidence), rule), abs=1e-12)
+    bare = Evidence(evidence.logits, evidence.spans)
+    assert track_table(bare, players, rule) is None
+
+
+def test_construction_adds_up_to_each_frame():
+    evidence, _, _, players = make(5)
+    reference = patch_logits(evidence.head.reference, evidence.head)
+    sums = construction(evidence, players).sum(axis=1)
+    assert sums == pytest.approx(frame_logits(evidence) - reference, abs=1e-10)
+    assert construction(Evidence(evidence.logits, evidence.spans), players) is None

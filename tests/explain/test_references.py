@@ -270,3 +270,29 @@ def test_cancel_and_wrong_kind():
         refs.choose(5, tick=tick)
     with pytest.raises(UsageError, match="kind"):
         refs.make("white", 5)
+
+
+def test_of_many_donors_the_first_that_passes_is_taken():
+    """The donor nearest in pose has green paint on the chin; the next has none."""
+    crops = green_track()
+    forged = crops_of([crops.rgb[5]] * 2, [crops.mesh[5]] * 2)
+    painted = picture(30)
+    painted[-40:-25, 40:70] = (60, 160, 60)
+    gallery = crops_of([painted, picture(31)], [crops.mesh[5], crops.mesh[0]])
+
+    class Lenient(Green):
+        """Knows the painted donor as genuine, but not what is made of it."""
+
+        def evidence(self, crops, *, tick=lambda *_: None):
+            found = super().evidence(crops)
+            known = (crops.rgb == painted).all(axis=(1, 2, 3))
+            found.logits[known] = -2
+            return found
+
+    refs = References(Lenient(crops), forged, np.ones(2), gallery=gallery)
+    assert not refs.make("donor", 0).lights[0].passed
+    best = refs.best("donor", 0)
+    assert best.lights[0].passed
+    assert best.parameters["source"] == 1
+    only = References(Lenient(crops), forged, np.ones(2), gallery=crops_of([painted] * 2))
+    assert not only.best("donor", 0).lights[0].passed

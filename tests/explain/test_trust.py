@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from tests.explain import planted
+from toolkit._i18n import set_language
 from toolkit.errors import Cancelled, UsageError
 from toolkit.explain import regions, trust
 from toolkit.explain.intervention import Game, agreement, antithetic, exact
 from toolkit.explain.pixels import PixelAttribution
 from toolkit.explain.references import Light, Reference, SeamControl
-
-_spec = importlib.util.spec_from_file_location("planted", Path(__file__).with_name("planted.py"))
-planted = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(planted)
 
 
 def solved(function):
@@ -53,9 +48,9 @@ def test_lights_tell_what_each_test_said():
     texts = [f.sentence for f in (*figures, *trust.reference_lights(bad))]
     assert len(set(texts)) == 5  # V1 is the same in both
     assert "limit 0.25" in texts[4]
-    assert "only 50%" in texts[5]
+    assert "only 50 %" in texts[5]
     failed = trust.reference_lights(reference(light("V1", False, 3.2)))
-    assert "forged (logit 3.20)" in failed[0].sentence
+    assert "logit 3.20, above the threshold" in failed[0].sentence
 
 
 def test_seam():
@@ -63,8 +58,15 @@ def test_seam():
     loud = SeamControl(np.full(10, 0.2), 0.05, 2)
     assert trust.seam_figure(quiet).reads_well
     assert not trust.seam_figure(loud).reads_well
-    assert "2 verdicts" in trust.seam_figure(loud).sentence
+    assert "verdicts turned: 2" in trust.seam_figure(loud).sentence
     assert not SeamControl(np.zeros(10), 0.05, 1).passed
+
+
+def test_the_area_prior_is_a_control():
+    found, _ = solved(planted.brightness(9))  # the background is the largest region
+    places = trust.order_places(found.table, -found.shares, planted.PLAYER_MAP)
+    assert places.area == pytest.approx(1)
+    assert not trust.order_figures(places)[0].reads_well
 
 
 def test_the_right_order_is_best_and_a_wrong_one_is_told():
@@ -180,16 +182,21 @@ class Recorded:
 def test_the_panel_puts_it_together():
     crops = planted.crops_of(planted.plain(150)[None])
     detector = planted.Planted(additive)
+    told = []
     found = trust.panel(
         detector,
         crops,
         Recorded(reference(light("V1", True))),
         0,
         by_construction=np.arange(10.0),
+        frames=[np.arange(10.0), np.arange(10.0)[::-1]],
+        tell=told.append,
     )
+    assert tuple(told) == found.figures
     assert [f.name for f in found.figures] == [
         "reference_v1",
         "seam",
+        "randomisation",
         "deletion",
         "insertion",
         "additivity",
@@ -198,7 +205,7 @@ def test_the_panel_puts_it_together():
         "context",
         "references_agree",
         "witnesses",
-        "randomisation",
+        "key_frames",
     ]
     assert found.intervention.method == "exact"
     assert found.passes > 1024
@@ -212,3 +219,35 @@ def test_without_a_valid_reference_the_panel_names_no_region():
     )
     assert found.intervention is None
     assert [f.name for f in found.figures] == ["reference_v1", "seam", "randomisation"]
+
+
+def test_what_is_known_already_costs_the_panel_nothing():
+    crops = planted.crops_of(planted.plain(150)[None])
+    detector = planted.Planted(additive)
+    references = Recorded(reference(light("V1", True)))
+    game = Game(detector, crops, 0, planted.plain())
+    exact(game)
+    choice = references.choose(0, tick=None)
+    found = trust.panel(detector, crops, references, 0, choice=choice, game=game)
+    assert found.passes < 200
+    other = trust.panel(detector, crops, references, 0)
+    assert other.intervention.shares.tolist() == found.intervention.shares.tolist()
+
+
+def test_sentences_follow_the_language():
+    figure = trust.stability_figure([np.arange(3.0), np.arange(3.0)])
+    english = figure.sentence
+    set_language("nl")
+    try:
+        assert figure.sentence != english
+        assert "0,0 %" in figure.sentence
+    finally:
+        set_language("en")
+    assert figure.sentence == english
+
+
+def test_frames_agree_or_not():
+    assert trust.frames_figure([np.arange(3.0)] * 3).value == 1
+    assert not trust.frames_figure([np.arange(3.0), np.arange(3.0)[::-1]]).reads_well
+    with pytest.raises(UsageError):
+        trust.frames_figure([np.arange(3.0)])

@@ -18,7 +18,7 @@ from toolkit.errors import ToolkitError
 PROBE_EVERY_S = 0.02
 
 
-class _Peak:
+class Peak:
     """Highest resident memory of a process and its children, sampled from a thread."""
 
     def __init__(self, pid: int) -> None:
@@ -43,6 +43,7 @@ class _Peak:
             self.bytes = max(self.bytes, total)
 
     def stop(self) -> int:
+        """Stop watching; return the bytes."""
         self._stop.set()
         self._thread.join()
         return self.bytes
@@ -73,7 +74,7 @@ def measure(clip: Path, *, runs: int = 3, device: str = "auto") -> dict[str, Any
             with subprocess.Popen(
                 [*command, "--device", device], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
             ) as process:
-                peak = _Peak(process.pid)
+                peak = Peak(process.pid)
                 _, complaint = process.communicate()
             seconds = time.perf_counter() - start
             memory = peak.stop()

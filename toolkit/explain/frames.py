@@ -56,6 +56,46 @@ def frame_shares(logits: ArrayLike, reference: float, rule: Aggregate) -> NDArra
     return topk_shares(x, reference, rule.k)
 
 
+def flip_frames(
+    logits: ArrayLike, reference: float, rule: Aggregate, threshold: float
+) -> tuple[int, ...] | None:
+    """Return the smallest set of frames whose replacement turns 'forged' into 'genuine'.
+
+    Every rule is symmetric and never falls when a frame's logit rises, so of all sets of one size
+    the frames with the highest logits, replaced by the reference, leave the lowest logit. The
+    smallest size that turns the verdict is therefore found by replacing them one by one.
+
+    Parameters
+    ----------
+    logits : (M,) array
+    reference
+        Logit of a replaced frame.
+    rule
+        The rule that made the track's logit.
+    threshold
+        At or above it the track is called forged.
+
+    Returns
+    -------
+    tuple of int or None
+        Frames, highest logit first; empty when the track is below the threshold to begin with;
+        None when not even all of them turn it.
+
+    Examples
+    --------
+    >>> flip_frames([3.0, 0.0, 5.0, 1.0], -1.0, Aggregate("top_k", 2), 2.0)
+    (2, 0)
+    """
+    x = as_logits(logits).copy()
+    taken: list[int] = []
+    for frame in np.argsort(-x, kind="stable").tolist():
+        if aggregate(x, rule) < threshold or x[frame] <= reference:
+            break
+        x[frame] = reference
+        taken.append(frame)
+    return tuple(taken) if aggregate(x, rule) < threshold else None
+
+
 def topk_shares(logits: ArrayLike, reference: float, k: int) -> NDArray[np.float64]:
     """Return exact Shapley shares for the mean of the `k` highest; ``k=1`` is the maximum.
 

@@ -30,7 +30,8 @@ FEATHER = 0.01
 PAIRS = 5
 """Permutation pairs by default: at most 92 passes for ten players, each once at every position."""
 
-BATCH = {"cpu": 8, "mps": 32, "cuda": 128}
+BATCH = {"cpu": 4, "mps": 32, "cuda": 128}
+"""Composites judged at once. A CPU is quicker with few, which stay in its cache."""
 
 Float = NDArray[np.float64]
 
@@ -382,6 +383,15 @@ def replace_regions(game: Game, names: Sequence[str]) -> Composite:
     )
 
 
+def staged(tick: Tick, name: str, step: int, steps: int) -> Tick:
+    """Return a tick that counts the steps of a stage and still asks for a cancel at each batch."""
+
+    def inner(stage: str, done: int, total: int) -> None:
+        tick(name, step, steps)
+
+    return inner
+
+
 # -- two witnesses
 
 
@@ -440,8 +450,8 @@ def ranks(x: Float) -> Float:
     >>> ranks(np.array([5.0, 1.0, 5.0]))
     array([1.5, 0. , 1.5])
     """
-    below = (x[:, None] > x).sum(axis=1)
-    return np.asarray(below + ((x[:, None] == x).sum(axis=1) - 1) / 2, np.float64)
+    _, place, count = np.unique(x, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(count) - (count + 1) / 2)[place], np.float64)
 
 
 def correlation(a: Float, b: Float) -> float:

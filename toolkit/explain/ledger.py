@@ -20,7 +20,15 @@ from toolkit.explain.intervals import find_intervals
 from toolkit.types import PLAYERS, Aggregate, Evidence, Explanation
 from toolkit.verdict.aggregate import aggregate, drift, frame_logits, patch_logits
 
-__all__ = ["drift", "explain", "frame_logits", "heat", "key_positions"]
+__all__ = [
+    "construction",
+    "drift",
+    "explain",
+    "frame_logits",
+    "heat",
+    "key_positions",
+    "track_table",
+]
 
 UNSPLIT_BELOW = 0.05
 """A frame whose region shares cancel to less than this part of their sizes stays unsplit."""
@@ -115,6 +123,43 @@ def _span_cover(evidence: Evidence, players: NDArray[np.uint8]) -> Float:
     return np.stack(
         [regions.cover(players[a : b + 1], h, w).mean(axis=0) for a, b in evidence.spans.tolist()]
     )
+
+
+def construction(evidence: Evidence, players: NDArray[np.uint8]) -> Float | None:
+    """Return every frame's by-construction shares (M, 10), in logits of that frame.
+
+    They add up to the frame's logit minus the reference's. None without patch logits.
+
+    Parameters
+    ----------
+    evidence
+        M frames or blocks, on N moments.
+    players : (N, S, S) uint8
+        Which player each crop pixel belongs to.
+    """
+    if evidence.patches is None or evidence.head is None:
+        return None
+    return regions.patch_shares(evidence.patches, _span_cover(evidence, players), evidence.head)
+
+
+def track_table(evidence: Evidence, players: NDArray[np.uint8], rule: Aggregate) -> Float | None:
+    """Return the by-construction region game of the whole track: (1024,), no pass needed.
+
+    Entry S is the track's logit when, in every frame, the players outside S have the patch
+    evidence of the reference. None without patch logits.
+
+    Parameters
+    ----------
+    evidence, players
+        As for `construction`.
+    rule
+        The rule that made the track's logit.
+    """
+    if evidence.patches is None or evidence.head is None:
+        return None
+    covers = _span_cover(evidence, players)
+    tables = regions.patch_table(evidence.patches, covers, evidence.head)
+    return np.array([aggregate(column, rule) for column in tables.T])
 
 
 def heat(evidence: Evidence, position: int) -> NDArray[np.float32] | None:

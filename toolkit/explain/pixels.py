@@ -253,7 +253,8 @@ class _Scorer(nn.Module):
         logits = []
         for part in torch.split(x, self._batch):
             self._tick(self._stage, self.passes, 0)  # Captum does not say how many are to come
-            out = self.net(part)
+            # in here, so attributions keep Captum's own layout; halves the time on a CPU
+            out = self.net(part.contiguous(memory_format=torch.channels_last))
             logits.append(out[0] if isinstance(out, tuple) else out)
             self.passes += len(part)
         return torch.cat(logits)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from toolkit.detectors.base import Detector
 from toolkit.errors import UsageError
-from toolkit.explain.intervention import Game, antithetic, score, take
+from toolkit.explain.intervention import Game, antithetic, score, staged, take
 from toolkit.faces.crops import face_width
 from toolkit.faces.mesh import canonical_face, head_pose
 from toolkit.forge.degrade import Picture, noise_like, to_u8
@@ -42,6 +42,7 @@ FAKE_MAX = 0.01  # V2: share of harmless replacements that are judged fake
 HIT_MIN, MASS_MIN = 0.9, 0.5  # V3
 SEAM_PART = 0.1  # seam control: of |v[all] - v[none]| / n
 TESTED = 3  # known-genuine crops per test
+DONORS_TRIED = 8
 
 Float = NDArray[np.float64]
 Map = NDArray[np.float32]
@@ -116,6 +117,12 @@ class Choice:
 
     reference: Reference | None
     tried: tuple[Reference, ...]
+
+    @property
+    def best(self) -> Reference | None:
+        """The reference, or the best that was tried: the last one that is judged genuine."""
+        passed = [r for r in self.tried if r.lights[0].passed]
+        return self.reference or next(reversed(passed or self.tried), None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -351,7 +358,6 @@ class References:
         seed: int = 0,
     ) -> None:
         self._detector, self._crops, self._logits = detector, crops, logits
-        self._gallery = gallery
         self.threshold = detector.card.threshold
         self.seed = seed
         self._pose = _poses(crops)
@@ -359,13 +365,22 @@ class References:
         genuine = [i for i in order if self._logits[i] < self.threshold]
         clear = int((self._logits <= self.threshold - CLEAN_BELOW).sum())
         self._clean = genuine[: max(clear, TESTED + 1)]  # the best there is, if few are clear
+        self._shared: dict[tuple[str, Kind], Light] = {}
+        self._gallery: FaceCrops | None = None
         self._donors: list[int] = []
         self._gallery_pose = np.zeros((0, 3))
-        if gallery is not None and len(gallery.rgb):
-            known = frame_logits(detector.evidence(gallery))
-            self._gallery_pose = _poses(gallery)
-            self._donors = np.flatnonzero(known < self.threshold).tolist()
-        self._shared: dict[tuple[str, Kind], Light] = {}
+        self.add_donors(gallery)
+
+    def add_donors(self, gallery: FaceCrops | None) -> None:
+        """Take genuine faces of other persons as donors; those that look forged are left out."""
+        if gallery is None or not len(gallery.rgb):
+            return
+        self._gallery, self._gallery_pose = gallery, _poses(gallery)
+        known = frame_logits(self._detector.evidence(gallery))
+        self._donors = np.flatnonzero(known < self.threshold).tolist()
+        untested = [key for key, light in self._shared.items() if light.passed is None]
+        for key in untested:  # now there may be faces to test on
+            del self._shared[key]
 
     # -- making
 
@@ -497,7 +512,7 @@ class References:
                 game.full,
                 *(game.full ^ (1 << i) for i in np.unique(crops.players[p]).tolist()),
             ]
-            v = game.values(masks, tick=_staged(tick, "test reference", step, len(positions)))
+            v = game.values(masks, tick=staged(tick, "test reference", step, len(positions)))
             changes += np.abs(v[1:] - v[0]).tolist()
             judged += (v[1:] >= self.threshold).tolist()
         if not changes:
@@ -527,7 +542,7 @@ class References:
                 Game(self._detector, planted, 0, made[0]),
                 pairs=2,
                 seed=self.seed,
-                tick=_staged(tick, "test reference", step, len(PARTS)),
+                tick=staged(tick, "test reference", step, len(PARTS)),
             )
             up = np.maximum(found.shares, 0)
             hits.append(PLAYERS[int(found.shares.argmax())] == part)
@@ -566,7 +581,7 @@ class References:
         """
         tried: list[Reference] = []
         for kind in kinds:
-            made = self.make(kind, position)
+            made = self.best(kind, position)
             if made is None:
                 continue
             if made.lights[0].passed:  # the others cost passes and could not save it
@@ -575,6 +590,23 @@ class References:
             if made.is_valid:
                 return Choice(made, tuple(tried))
         return Choice(None, tuple(tried))
+
+    def best(self, kind: Kind, position: int) -> Reference | None:
+        """Make a reference of one kind; of a donor's faces, the nearest in pose that passes V1.
+
+        Where none of `DONORS_TRIED` passes, the one with the lowest logit.
+        """
+        made = self.make(kind, position)
+        if kind != "donor" or made is None:
+            return made
+        tried = [made]
+        while not tried[-1].lights[0].passed and len(tried) < DONORS_TRIED:
+            other = self.make(kind, position, rank=len(tried))
+            if other is None:
+                break
+            tried.append(other)
+        passed = tried[-1].lights[0].passed
+        return tried[-1] if passed else min(tried, key=lambda r: r.logit)
 
     def seam_control(
         self, reference: Reference, *, total: float | None = None, tick: Tick = no_tick
@@ -622,12 +654,3 @@ def plant_in_crop(
 
 def _poses(crops: FaceCrops) -> Float:
     return np.array([head_pose(m) for m in crops.mesh]).reshape(-1, 3)
-
-
-def _staged(tick: Tick, name: str, step: int, steps: int) -> Tick:
-    """Return a tick that counts steps and still asks for a cancel at each batch."""
-
-    def inner(stage: str, done: int, total: int) -> None:
-        tick(name, step, steps)
-
-    return inner

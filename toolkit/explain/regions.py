@@ -75,20 +75,10 @@ def shapley(v: Float) -> Float:
     return np.stack([gain(v, i) @ weights[i] for i in range(n)], axis=-1)
 
 
-def banzhaf(v: Float) -> Float:
-    """Return Banzhaf values (..., n): the plain mean gain. For comparison; they do not add up."""
-    return np.stack([gain(v, i).mean(axis=-1) for i in range(players_of(v))], axis=-1)
-
-
 def leave_one_out(v: Float) -> Float:
     """Return ``v[all] - v[all but i]``: (..., n)."""
     masks = 1 << np.arange(players_of(v))
     return np.asarray(v[..., -1:] - v[..., v.shape[-1] - 1 - masks])
-
-
-def keep_one_in(v: Float) -> Float:
-    """Return ``v[only i] - v[none]``: (..., n)."""
-    return np.asarray(v[..., 1 << np.arange(players_of(v))] - v[..., :1])
 
 
 def interactions(v: Float) -> Float:

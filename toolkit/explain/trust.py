@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit._i18n import _
+from toolkit._i18n import _, language
 from toolkit.detectors.base import Detector
 from toolkit.errors import UsageError
 from toolkit.explain import regions
@@ -34,6 +34,7 @@ from toolkit.explain.references import (
     AUTOMATIC,
     HARM_MAX,
     HIT_MIN,
+    Choice,
     Reference,
     References,
     SeamControl,
@@ -49,10 +50,24 @@ ADDITIVE_MIN = 0.8  # R² from which bars describe the detector
 COMPLETE_MAX = 0.05  # relative completeness error of a pixel method
 ALIKE_MAX = 0.5  # rank correlation with a network whose weights are random
 STABLE_MAX = 0.1  # spread over seeds, as a part of the summed sizes
+HALF = 0.5  # of the other key frames
 RANDOM_ORDERS = 20
 SEEDS = 3
 
 Float = NDArray[np.float64]
+
+
+def N_(text: str) -> str:  # noqa: N802 - gettext's name for "collect, translate later"
+    """Mark a text for the catalogue."""
+    return text
+
+
+class _Said(float):
+    """A number that is written as the language writes it."""
+
+    def __format__(self, spec: str) -> str:
+        text = super().__format__(spec).replace("-", "−").replace("%", " %")
+        return text.replace(".", ",") if language() == "nl" else text
 
 
 @dataclass(frozen=True)
@@ -67,14 +82,21 @@ class TrustFigure:
         The figure, or None when it could not be computed.
     reads_well
         Whether it speaks for the explanation; None when it says nothing.
-    sentence
-        What it means, in the language in use when it was made.
+    text, values
+        What it means: an English template and its numbers.
     """
 
     name: str
     value: float | None
     reads_well: bool | None
-    sentence: str
+    text: str
+    values: Mapping[str, float | str] = field(default_factory=dict)
+
+    @property
+    def sentence(self) -> str:
+        """What it means, in the language in use."""
+        said = {k: _Said(v) if isinstance(v, float) else v for k, v in self.values.items()}
+        return _(self.text).format(**said)
 
 
 # -- the reference
@@ -83,71 +105,72 @@ class TrustFigure:
 def reference_lights(reference: Reference) -> tuple[TrustFigure, ...]:
     """Return a figure for each validity test of a reference."""
     return tuple(
-        TrustFigure(f"reference_{light.name.lower()}", light.value, light.passed, text)
+        TrustFigure(
+            f"reference_{light.name.lower()}",
+            light.value,
+            light.passed,
+            _LIGHTS[light.name][light.passed if light.value is not None else None],
+            {"value": light.value or 0.0, "limit": HARM_MAX, "least": HIT_MIN},
+        )
         for light in reference.lights
-        for text in (_light_text(light.name, light.passed, light.value),)
     )
 
 
-def _light_text(name: str, passed: bool | None, value: float | None) -> str:
-    if passed is None or value is None:
-        untested = {
-            "V1": _("The reference was not judged."),
-            "V2": _("There was no genuine face here to test the reference on."),
-            "V3": _("The detector saw none of the forgeries planted to test the reference."),
-        }
-        return untested[name]
-    if name == "V1":
-        text = (
-            _("The reference itself is judged genuine (logit {value:.2f}).")
-            if passed
-            else _("The reference itself is judged forged (logit {value:.2f}): shares mislead.")
-        )
-    elif name == "V2":
-        text = (
-            _("On genuine frames a replaced region moves the logit by {value:.2f} at the median.")
-            if passed
-            else _(
-                "On genuine frames a replaced region already looks forged "
-                "(median change {value:.2f}, limit {limit:.2f})."
-            )
-        )
-    else:
-        text = (
-            _("Of the forgeries planted to test it, {value:.0%} were found in the right region.")
-            if passed
-            else _(
-                "Of the forgeries planted to test it, only {value:.0%} were found "
-                "(at least {least:.0%} is wanted)."
-            )
-        )
-    return text.format(value=value, limit=HARM_MAX, least=HIT_MIN)
+_LIGHTS: dict[str, dict[bool | None, str]] = {
+    "V1": {
+        True: N_("The reference has logit {value:.2f}, below the threshold, as it should be."),
+        False: N_(
+            "The reference itself has logit {value:.2f}, above the threshold: shares mislead."
+        ),
+        None: N_("The reference was not judged."),
+    },
+    "V2": {
+        True: N_(
+            "On genuine frames a replaced region moves the logit by {value:.2f} at the median "
+            "(limit {limit:.2f})."
+        ),
+        False: N_(
+            "On genuine frames a replaced region moves the logit too much, by {value:.2f} at the "
+            "median (limit {limit:.2f}), or over the threshold."
+        ),
+        None: N_("There was no genuine face here to test the reference on."),
+    },
+    "V3": {
+        True: N_("Of what was planted to test it, {value:.0%} was found in the right region."),
+        False: N_(
+            "Of what was planted to test it, only {value:.0%} was found in the right region "
+            "(wanted: {least:.0%}), or too little of the sum."
+        ),
+        None: N_("The detector saw nothing of what was planted to test the reference."),
+    },
+}
 
 
 def seam_figure(control: SeamControl) -> TrustFigure:
     """Return the figure of the seam control."""
     text = (
-        _("Replacing a region by itself moves the logit by {value:.3f}: the seam leaves no trace.")
+        N_("Replacing a region by itself moves the logit by {value:.3f}: the seam leaves no trace.")
         if control.passed
-        else _(
+        else N_(
             "Replacing a region by itself already moves the logit by {value:.3f} "
-            "(limit {limit:.3f}, {flips} verdicts turned): small shares mean nothing."
+            "(limit {limit:.3f}; verdicts turned: {flips}): small shares mean nothing."
         )
     )
-    sentence = text.format(value=control.median, limit=control.limit, flips=control.flips)
-    return TrustFigure("seam", control.median, control.passed, sentence)
+    values = {"value": control.median, "limit": control.limit, "flips": control.flips}
+    return TrustFigure("seam", control.median, control.passed, text, values)
 
 
 def reference_agreement(a: Intervention, b: Intervention) -> TrustFigure:
     """Compare what two references say about the same frame."""
     both = agreement(a.shares, b.shares)
     text = (
-        _("A second reference names the same region first (rank correlation {value:.2f}).")
+        N_("A second reference names the same region first (rank correlation {value:.2f}).")
         if both.same_top
-        else _("A second reference names another region first (rank correlation {value:.2f}).")
+        else N_("A second reference names another region first (rank correlation {value:.2f}).")
     )
-    sentence = text.format(value=both.spearman)
-    return TrustFigure("references_agree", both.spearman, both.same_top, sentence)
+    return TrustFigure(
+        "references_agree", both.spearman, both.same_top, text, {"value": both.spearman}
+    )
 
 
 # -- faithfulness, from the exact table
@@ -161,8 +184,8 @@ class OrderPlaces:
     ----------
     deletion, insertion
         Of the order by shares.
-    centre
-        Deletion, central regions first.
+    centre, area
+        Deletion, central regions first; large regions first.
     random, random_high
         Deletion in random orders: mean, and the value that 5 % of them exceed.
     """
@@ -170,6 +193,7 @@ class OrderPlaces:
     deletion: float
     insertion: float
     centre: float
+    area: float
     random: float
     random_high: float
 
@@ -198,11 +222,13 @@ def order_places(
     prior = centre_prior(len(players))
     weight = [float(prior[players == r].mean()) if (players == r).any() else 0.0 for r in range(n)]
     central = np.argsort(-np.array(weight), kind="stable").tolist()
+    large = np.argsort(-np.bincount(players.ravel(), minlength=n), kind="stable").tolist()
     return OrderPlaces(
         deletion=regions.deletion_place(table, order),
         # inserting in an order passes the same sets as deleting in the reverse of it
         insertion=1 - regions.deletion_place(table, order[::-1]),
         centre=regions.deletion_place(table, central),
+        area=regions.deletion_place(table, large),
         random=float(np.mean(drawn)),
         random_high=float(np.percentile(drawn, 95)),
     )
@@ -217,25 +243,37 @@ def centre_prior(size: int) -> Float:
 
 def order_figures(places: OrderPlaces) -> tuple[TrustFigure, ...]:
     """Return the figures of deletion and insertion beside their controls."""
-    controls = max(places.centre, places.random_high)
+    controls = max(places.centre, places.area, places.random_high)
     figures = []
     for name, value, limit in (
         ("deletion", places.deletion, controls),
         ("insertion", places.insertion, places.random_high),
     ):
         good = value > limit
-        text = (
-            _("{name}: the order lies at {value:.0%} from worst to best; chance at {chance:.0%}.")
-            if good
-            else _(
-                "{name}: the order is no better ({value:.0%}) than simple controls ({chance:.0%})."
-            )
-        )
-        word = _("Deletion") if name == "deletion" else _("Insertion")
+        text = _ORDERS[name, good]
         chance = places.random if good else limit
-        sentence = text.format(name=word, value=value, chance=chance)
-        figures.append(TrustFigure(name, value, good, sentence))
+        figures.append(TrustFigure(name, value, good, text, {"value": value, "chance": chance}))
     return tuple(figures)
+
+
+_ORDERS = {
+    ("deletion", True): N_(
+        "Replacing regions in this order lies at {value:.0%} from worst to best; chance at "
+        "{chance:.0%}."
+    ),
+    ("deletion", False): N_(
+        "Replacing regions in this order is no better ({value:.0%}) than simple controls "
+        "({chance:.0%})."
+    ),
+    ("insertion", True): N_(
+        "Putting regions back in this order lies at {value:.0%} from worst to best; chance at "
+        "{chance:.0%}."
+    ),
+    ("insertion", False): N_(
+        "Putting regions back in this order is no better ({value:.0%}) than simple controls "
+        "({chance:.0%})."
+    ),
+}
 
 
 def additivity_figure(table: Float) -> TrustFigure:
@@ -243,11 +281,11 @@ def additivity_figure(table: Float) -> TrustFigure:
     value = float(regions.additivity(table))
     good = value >= ADDITIVE_MIN
     text = (
-        _("Bars describe this frame well: they explain {value:.0%} of all composites' logits.")
+        N_("Bars describe this frame well: they explain {value:.0%} of all composites' logits.")
         if good
-        else _("Regions act together here (bars explain {value:.0%}): read the pairs as well.")
+        else N_("Regions act together here (bars explain {value:.0%}): read the pairs as well.")
     )
-    return TrustFigure("additivity", value, good, text.format(value=value))
+    return TrustFigure("additivity", value, good, text, {"value": value})
 
 
 def infidelity_figure(table: Float, shares: Float) -> TrustFigure:
@@ -259,8 +297,8 @@ def infidelity_figure(table: Float, shares: Float) -> TrustFigure:
     even = np.full_like(shares, (table[-1] - table[0]) / len(shares))
     control = float(regions.infidelity(table, even))
     good = value < control
-    text = _("Infidelity is {value:.3g} over all composites; equal bars would have {control:.3g}.")
-    return TrustFigure("infidelity", value, good, text.format(value=value, control=control))
+    text = N_("Infidelity is {value:.3g} over all composites; equal bars would have {control:.3g}.")
+    return TrustFigure("infidelity", value, good, text, {"value": value, "control": control})
 
 
 # -- randomised weights
@@ -343,18 +381,18 @@ def patch_explainer(crop: NDArray[np.uint8]) -> Callable[[Any], Float]:
 def randomisation_figure(result: RandomisedWeights | None) -> TrustFigure:
     """Return the figure of the randomised-weights check; None = it could not be run."""
     if result is None:
-        text = _("The check with random weights needs the network itself, which is not open here.")
+        text = N_("The check with random weights needs the network itself, which is not open here.")
         return TrustFigure("randomisation", None, None, text)
     value = float(np.median(np.abs(result.alike)))
     good = value < ALIKE_MAX
     text = (
-        _("With random weights the map changes (likeness {value:.2f}): it shows what was learned.")
+        N_("With random weights the map changes (likeness {value:.2f}): it shows what was learned.")
         if good
-        else _(
+        else N_(
             "With random weights the map stays alike ({value:.2f}): it shows edges, not evidence."
         )
     )
-    return TrustFigure("randomisation", value, good, text.format(value=value))
+    return TrustFigure("randomisation", value, good, text, {"value": value})
 
 
 # -- stability, witnesses, context, completeness
@@ -379,21 +417,23 @@ def stability_figure(runs: Sequence[Float]) -> TrustFigure:
     same = len({int(row.argmax()) for row in all_}) == 1
     good = same and value <= STABLE_MAX
     text = (
-        _("Other seeds give the same first region; shares move by at most {value:.1%} of the sum.")
+        N_("Other seeds give the same first region; shares move by at most {value:.1%} of the sum.")
         if good
-        else _("Other seeds give other shares (up to {value:.1%} of the sum): use the exact table.")
+        else N_(
+            "Other seeds give other shares (up to {value:.1%} of the sum): use the exact table."
+        )
     )
-    return TrustFigure("stability", value, good, text.format(value=value))
+    return TrustFigure("stability", value, good, text, {"value": value})
 
 
 def witness_figure(both: Agreement) -> TrustFigure:
     """Return the figure on the two witnesses."""
     text = (
-        _("Both witnesses name the same region first (correlation {value:.2f}).")
+        N_("Both witnesses name the same region first (correlation {value:.2f}).")
         if both.same_top
-        else _("The two witnesses name different regions first (correlation {value:.2f}).")
+        else N_("The two witnesses name different regions first (correlation {value:.2f}).")
     )
-    return TrustFigure("witnesses", both.pearson, both.same_top, text.format(value=both.pearson))
+    return TrustFigure("witnesses", both.pearson, both.same_top, text, {"value": both.pearson})
 
 
 def context_figure(shares: Float) -> TrustFigure:
@@ -402,27 +442,46 @@ def context_figure(shares: Float) -> TrustFigure:
     value = float(up[PLAYERS.index("background")] / up.sum()) if up.any() else 0.0
     good = not up.any() or int(up.argmax()) != PLAYERS.index("background")
     text = (
-        _("The background carries {value:.0%} of the evidence; the face carries the rest.")
+        N_("The background carries {value:.0%} of the evidence; the face carries the rest.")
         if good
-        else _("The background carries most ({value:.0%}): the verdict is not driven by the face.")
+        else N_("The background carries most ({value:.0%}): the verdict is not driven by the face.")
     )
-    return TrustFigure("context", value, good, text.format(value=value))
+    return TrustFigure("context", value, good, text, {"value": value})
+
+
+def frames_figure(runs: Sequence[Float]) -> TrustFigure:
+    """Return on how many frames of the track the same region comes first as on the first of them.
+
+    Raises
+    ------
+    UsageError
+        If there are fewer than two frames.
+    """
+    if len(runs) < 2:
+        raise UsageError("one frame has no spread", f"{len(runs)}", "Give two or more.")
+    first = int(runs[0].argmax())
+    same = sum(int(row.argmax()) == first for row in runs[1:])
+    value = same / (len(runs) - 1)
+    text = N_("On {same} of {all} other key frames the same region comes first.")
+    return TrustFigure(
+        "key_frames", value, value >= HALF, text, {"same": same, "all": len(runs) - 1}
+    )
 
 
 def completeness_figure(found: PixelAttribution) -> TrustFigure:
     """Return the completeness error of a pixel method."""
     name = f"completeness_{found.method}"
     if found.completeness is None:
-        text = _("{method} does not promise to add up.").format(method=found.method)
-        return TrustFigure(name, None, None, text)
+        text = N_("{method} does not promise to add up.")
+        return TrustFigure(name, None, None, text, {"method": found.method})
     value = abs(found.completeness)
     good = value <= COMPLETE_MAX
     text = (
-        _("{method} adds up to within {value:.1%} of the difference it explains.")
+        N_("{method} adds up to within {value:.1%} of the difference it explains.")
         if good
-        else _("{method} misses {value:.1%} of the difference it should explain.")
+        else N_("{method} misses {value:.1%} of the difference it should explain.")
     )
-    return TrustFigure(name, value, good, text.format(method=found.method, value=value))
+    return TrustFigure(name, value, good, text, {"method": found.method, "value": value})
 
 
 # -- all of it
@@ -441,8 +500,8 @@ class Panel:
     intervention
         The exact game, or None when no reference is valid: then no region is named.
     passes, seconds
-        Composites and network passes on this frame (without the tests of the reference, which are
-        made once per track and kind); wall time of everything.
+        Composites and network passes on this frame that were not known before (without the tests
+        of the reference, which are made once per track and kind); wall time of everything.
     """
 
     figures: tuple[TrustFigure, ...]
@@ -458,8 +517,13 @@ def panel(
     references: References,
     position: int,
     *,
+    choice: Choice | None = None,
+    game: Game | None = None,
+    net: Any = None,
     by_construction: Float | None = None,
+    frames: Sequence[Float] = (),
     seed: int = 0,
+    tell: Callable[[TrustFigure], None] = lambda _figure: None,
     tick: Tick = no_tick,
 ) -> Panel:
     """Compute the trust panel of one frame, exact table included.
@@ -472,59 +536,83 @@ def panel(
         The frame.
     references
         Of the same track.
+    choice, game
+        The reference that was chosen for this frame and the game against it, where they are there
+        already: what they know costs nothing.
+    net
+        The network whose weights are made random, if not the detector's.
     by_construction : (10,) float64 or None
         The frame's shares from patch logits, to compare the witnesses.
+    frames
+        Region vectors (10,) by intervention of other frames of the track.
     seed
         Of everything that draws.
+    tell
+        Called with each figure as soon as it is known.
 
     Returns
     -------
     Panel
     """
     start = time.perf_counter()
-    choice = references.choose(position, tick=tick)
-    reference = choice.reference or (choice.tried[-1] if choice.tried else None)
-    figures: list[TrustFigure] = list(reference_lights(reference)) if reference else []
+    choice = choice or references.choose(position, tick=tick)
+    reference = choice.best
+    figures: list[TrustFigure] = []
     passes, told = 0, None
-    net = getattr(detector, "net", None)
+
+    def add(*found: TrustFigure) -> None:
+        for figure in found:
+            figures.append(figure)
+            tell(figure)
+
     if reference is not None:
-        figures.append(seam_figure(references.seam_control(reference, tick=tick)))
+        add(*reference_lights(reference))
+        add(seam_figure(references.seam_control(reference, tick=tick)))
         passes += len(PLAYERS) + 1
+    add(randomisation_figure(_randomised(net or _net(detector), crops.rgb[position], seed, tick)))
     if choice.reference is not None:
-        game = Game(detector, crops, position, choice.reference.rgb)
+        game = game or Game(detector, crops, position, choice.reference.rgb)
+        before = game.passes
         told = exact(game, tick=tick)
         assert told.table is not None
-        figures += order_figures(
-            order_places(told.table, told.shares, crops.players[position], seed=seed)
+        add(
+            *order_figures(
+                order_places(told.table, told.shares, crops.players[position], seed=seed)
+            )
         )
-        figures += [additivity_figure(told.table), infidelity_figure(told.table, told.shares)]
+        add(additivity_figure(told.table), infidelity_figure(told.table, told.shares))
         # from the same composites: other permutations cost no pass any more
         runs = [antithetic(game, seed=seed + k).shares for k in range(SEEDS)]
-        figures += [stability_figure(runs), context_figure(told.shares)]
-        passes += game.passes
+        add(stability_figure(runs), context_figure(told.shares))
+        passes += game.passes - before
         other = _second(references, choice.reference, position)
         if other is not None:
             second = Game(detector, crops, position, other.rgb)
-            figures.append(reference_agreement(told, antithetic(second, seed=seed, tick=tick)))
+            add(reference_agreement(told, antithetic(second, seed=seed, tick=tick)))
             passes += second.passes
         if by_construction is not None:
-            figures.append(witness_figure(agreement(by_construction, told.shares)))
-    figures.append(randomisation_figure(_randomised(net, crops.rgb[position], seed, tick)))
-    if net is not None and choice.reference is not None:
-        from toolkit.explain import pixels
+            add(witness_figure(agreement(by_construction, told.shares)))
+        if frames:
+            add(frames_figure([told.shares, *frames]))
+        if _net(detector) is not None:
+            from toolkit.explain import pixels
 
-        found = pixels.attribute(
-            net,
-            crops.rgb[position],
-            "integrated_gradients",
-            players=crops.players[position],
-            reference=choice.reference.rgb,
-            seed=seed,
-            tick=tick,
-        )
-        figures.append(completeness_figure(found))
-        passes += found.passes
+            found = pixels.attribute(
+                _net(detector),
+                crops.rgb[position],
+                "integrated_gradients",
+                players=crops.players[position],
+                reference=choice.reference.rgb,
+                seed=seed,
+                tick=tick,
+            )
+            add(completeness_figure(found))
+            passes += found.passes
     return Panel(tuple(figures), reference, told, passes, time.perf_counter() - start)
+
+
+def _net(detector: Detector) -> Any:
+    return getattr(detector, "net", None)
 
 
 def _second(references: References, first: Reference, position: int) -> Reference | None:

@@ -1,0 +1,200 @@
+"""Questions to a verdict: answers of a detector whose truth is known."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.widgets import made_up_inquiry as made_up
+from toolkit import inquire
+from toolkit.errors import Cancelled, DetectorError, UsageError
+from toolkit.types import PLAYERS, Verdict
+from toolkit.verdict.aggregate import aggregate
+
+pytestmark = pytest.mark.usefixtures("face_models")
+MOUTH = PLAYERS.index("mouth")
+
+
+@pytest.fixture(scope="module")
+def subject():
+    return inquire.Subject(made_up.examination(), detector=made_up.Green())
+
+
+def test_one_call_returns_everything():
+    heard = []
+    found = inquire.inquire(
+        made_up.examination(),
+        detector=made_up.Green(),
+        tell=lambda question, part: heard.append((question, part)),
+    )
+    assert found.person == "A"
+    assert found.position in made_up.GREEN
+    assert len(found.frames) == len({a.position for a in found.frames}) == 8
+    assert found.exact.by_intervention.method == "exact"
+    assert found.exact.by_intervention.shares.argmax() == MOUTH
+    assert found.trust.intervention.table.tolist() == found.exact.by_intervention.table.tolist()
+    assert found.bands.residual == pytest.approx(0, abs=1e-9)
+    assert {m.refused for m in found.methods} == {"the network itself is not open here"}
+    assert set(found.seconds) == {"references", *inquire.QUESTIONS}
+    for question, answers in (
+        ("witnesses", found.frames),
+        ("trust", found.trust.figures),
+        ("methods", found.methods),
+    ):
+        assert tuple(part for name, part in heard if name == question) == answers
+
+
+def test_both_witnesses_find_the_mouth(subject):
+    for position in made_up.GREEN:
+        answer = subject.ask(position)
+        assert answer.may_name
+        assert answer.agreement.same_top
+        assert answer.by_intervention.shares.argmax() == answer.by_construction.argmax() == MOUTH
+    assert subject.ask(position) is subject.ask(position)  # asked once
+
+
+def test_exact_replaces_the_sampled_answer_and_stays(subject):
+    assert subject.ask(3).by_intervention.method == "antithetic"
+    exact = subject.ask(3, exact=True)
+    assert exact.by_intervention.method == "exact"
+    assert subject.ask(3) is exact
+    assert exact.by_intervention.flip_sets(subject.threshold)[0].players == (MOUTH,)
+
+
+def test_what_would_change_the_verdict_does(subject):
+    change = subject.change()
+    rule, reference = subject.result.aggregate, subject.result.explanation.reference_logit
+    logits = subject.logits.copy()
+    logits[list(change.frames)] = reference
+    assert aggregate(logits, rule) < subject.threshold
+    logits[change.frames[-1]] = subject.logits[change.frames[-1]]
+    assert aggregate(logits, rule) >= subject.threshold
+    assert change.region_sets[0].logit < subject.threshold
+    assert 0 < change.chance <= 1
+
+
+def test_nothing_changes_a_verdict_that_is_not_forged():
+    genuine = inquire.Subject(made_up.examination(), "B", detector=made_up.Green())
+    assert genuine.change() == inquire.Change((), (), None)
+
+
+def test_replacing_in_every_frame_turns_the_verdict(subject):
+    found = subject.check(["mouth"])
+    assert found.turned
+    assert found.before == pytest.approx(subject.result.verdict.logit)
+    assert found.after < subject.threshold
+    assert (found.moments, found.of) == (8, 8)
+    assert not subject.check(["forehead"]).turned
+
+
+def test_a_region_is_replaced_in_at_most_one_pass(subject):
+    game = subject.game(4)
+    before = game.passes
+    made = subject.replace(4, ["mouth", "nose"])
+    assert game.passes - before <= 2
+    assert made.logit < subject.threshold
+    before = game.passes
+    subject.replace(4, ["mouth", "nose"])
+    assert game.passes == before
+    assert subject.is_ready(4)
+    assert not subject.is_ready(0) or subject.chosen(0) is not None
+
+
+def test_where_no_reference_is_valid_no_region_is_named():
+    """Every frame is green: no clean frame, no donor, and a blurred green mouth is green."""
+    everywhere = made_up.examination(green=tuple(range(made_up.FRAMES)), persons="A")
+    subject = inquire.Subject(everywhere, detector=made_up.Green())
+    answer = subject.ask(3)
+    assert answer.by_intervention is None
+    assert not answer.may_name
+    assert answer.agreement is None
+    assert subject.game(3) is None
+    assert subject.replace(3, ["mouth"]) is None
+    assert subject.bands(3) is None
+    assert subject.trust(3).intervention is None
+    heard = inquire.ask(subject, ["witnesses", "exact", "bands"], 3)
+    assert not any(a.may_name for a in heard.frames)
+
+
+def test_a_kind_on_request_is_shown_and_names_nothing():
+    subject = inquire.Subject(made_up.examination(), detector=made_up.Green())
+    subject.use("grey")
+    answer = subject.ask(4)
+    assert answer.by_intervention is not None
+    assert not answer.may_name
+    assert answer.named_shares is None
+    assert subject.replace(4, ["mouth"]).change < 0
+    subject.use(None)
+    assert subject.chosen(4) is None  # answers of kinds are kept apart
+    assert subject.ask(4).may_name
+
+
+def test_every_kind_is_made_and_judged(subject):
+    made = subject.every_kind(4, ["clean_frame", "donor", "grey"])
+    assert [m.kind for m in made] == ["clean_frame", "grey"]  # there is no donor
+    assert all(m.lights[0].name == "V1" for m in made)
+
+
+def test_donors_are_read_only_when_they_are_needed(tmp_path, monkeypatch):
+    calls = []
+
+    def read(clips, spec, *, without, tick):
+        calls.append((clips, without))
+
+    monkeypatch.setattr(inquire, "read_donors", read)
+    clip = tmp_path / "donor.mp4"
+    subject = inquire.Subject(made_up.examination(), detector=made_up.Green(), donors=[clip])
+    subject.ask(4)
+    assert calls == []
+    everywhere = made_up.examination(green=tuple(range(made_up.FRAMES)), persons="A")
+    subject = inquire.Subject(everywhere, detector=made_up.Green(), donors=[clip])
+    subject.ask(4)
+    subject.ask(5)
+    assert calls == [((clip,), everywhere.report.video.sha256)]  # once
+    subject.add_clips([clip])
+    subject.ask(4)
+    assert subject.chosen(4) is None or len(calls) <= 2
+
+
+def test_progress_and_cancel():
+    subject = inquire.Subject(made_up.examination(), detector=made_up.Green())
+    seen = []
+    inquire.ask(subject, ["witnesses"], 4, tick=lambda *told: seen.append(told))
+    assert {stage for stage, _, _ in seen} == {"references", "witnesses"}
+    assert all(0 < done < total for _, done, total in seen)
+
+    def stop(stage, done, total):
+        if stage == "exact":
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        inquire.ask(subject, ["exact"], 4, tick=stop)
+    assert subject.answered(4).by_intervention.method == "antithetic"  # what was known stays
+
+
+def test_what_does_not_fit_is_refused():
+    examination = made_up.examination()
+    with pytest.raises(UsageError, match="no such person"):
+        inquire.Subject(examination, "C")
+    subject = inquire.Subject(examination, detector=made_up.Green())
+    with pytest.raises(UsageError, match="unknown question"):
+        inquire.ask(subject, ["why"], 0)
+    with pytest.raises(UsageError, match="no such moment"):
+        inquire.ask(subject, [], 8)
+    other = {**examination.report.settings}
+    other["detector"] = {"name": "seamnet", "weights_sha256": "ab" * 32, "threshold": 0.0}
+    report = dataclasses.replace(examination.report, settings=other)
+    stale = inquire.Subject(dataclasses.replace(examination, report=report))
+    with pytest.raises(DetectorError, match="other weights"):
+        _ = stale.detector
+
+
+def test_without_an_explanation_the_largest_logit_is_in_view():
+    bare = made_up.result(made_up.crops(), explained=False)
+    assert inquire.strongest(bare) == int(np.argmax(bare.evidence.logits))
+    abstained = dataclasses.replace(
+        bare, verdict=Verdict(1.0, 0.0, abstained=True, reason="The face is too small.")
+    )
+    assert not abstained.verdict.is_fake

@@ -1,0 +1,252 @@
+"""Pieces of HTML for the questions to a verdict. All text is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from toolkit import figures
+from toolkit._i18n import _
+from toolkit.explain.bands import BandShares
+from toolkit.explain.intervention import Composite
+from toolkit.explain.references import Choice, Reference
+from toolkit.explain.trust import Panel, TrustFigure
+from toolkit.figures import inquiry as said
+from toolkit.figures.charts import Table
+from toolkit.figures.pictures import data_address
+
+if TYPE_CHECKING:
+    from toolkit.explain.lookalikes import Lookalike
+    from toolkit.inquire import Change, Checked, FrameAnswer, MethodAnswer, Subject
+
+
+def ledger(subject: Subject, position: int) -> str:
+    """Return the verdict as a sum, the frame in view as a sum, and the chart in numbers."""
+    result = subject.result
+    lines = [said.sum_sentence(result), said.matrix_sentence(result)]
+    lines.append(said.frame_sum_sentence(result, position))
+    text = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
+    note = f'<p class="dz-note">{escape(figures.reading_guide())}</p>'
+    return text + note + _fold(figures.table(result, "matrix"))
+
+
+def change(subject: Subject, found: Change) -> str:
+    """Return what would change the verdict."""
+    return _heading(_("What would change the verdict")) + _items(
+        said.change_sentences(subject.result, found)
+    )
+
+
+def witnesses(
+    subject: Subject, answers: Sequence[FrameAnswer], here: FrameAnswer | None, *, chosen: str
+) -> str:
+    """Return what the witnesses say: all key frames, then the frame in view."""
+    lines = [said.witness_sentence(answers, subject.threshold)]
+    if here is not None:
+        lines.append(said.frame_witness_sentence(here, subject.threshold))
+        lines.append(said.flip_sentence(here, subject.threshold))
+        lines.append(said.pair_sentence(here))
+    else:
+        lines.append(_("The second witness has not been asked about this frame yet."))
+    return _heading(chosen) + "".join(f"<p>{escape(line)}</p>" for line in lines if line)
+
+
+def key_frames(answers: Sequence[FrameAnswer]) -> str:
+    """Return the two witnesses on every key frame as a table, folded away."""
+    rows = tuple(
+        (
+            figures.clock(a.at_s, 2),
+            said.top_region_name(a.by_construction),
+            said.top_region_name(a.named_shares),
+            figures.number(a.agreement.pearson) if a.agreement else "–",
+        )
+        for a in answers
+    )
+    heads = (_("time"), _("first by construction"), _("first by intervention"), _("correlation"))
+    return _fold(Table(_("Both witnesses on the key frames"), heads, rows)) if rows else ""
+
+
+def composite(made: Composite, threshold: float) -> str:
+    """Return the frame with the ticked regions replaced, and its logit in a sentence."""
+    text = escape(said.composite_sentence(made, threshold))
+    alt = escape(_("The frame as the detector is shown it"))
+    picture = said.composite_picture(made)
+    return (
+        f'<div class="dz-pictures" data-logit="{made.logit:.6f}" data-replaced="'
+        f'{" ".join(made.replaced)}"><figure><img src="{picture}" alt="{alt}">'
+        f"<figcaption>{text}</figcaption></figure></div>"
+    )
+
+
+def original(subject: Subject, position: int, *, barred: bool) -> str:
+    """Return the frame as it is, and what ticking a region would do."""
+    text = (
+        _(
+            "No reference is valid for this frame. Choose one yourself under Reference to try "
+            "anyway."
+        )
+        if barred
+        else _("Tick a region to replace it: a reference is then made and tested first.")
+    )
+    alt = escape(_("The frame as the detector is shown it"))
+    picture = data_address(subject.crops.rgb[position])
+    return (
+        f'<div class="dz-pictures"><figure><img src="{picture}" alt="{alt}">'
+        f"<figcaption>{escape(text)}</figcaption></figure></div>"
+    )
+
+
+def checked(found: Checked) -> str:
+    """Return what replacing regions in every moment does to the verdict."""
+    return f"<p>{escape(said.checked_sentence(found))}</p>"
+
+
+def reference(choice: Choice | None, *, asked: str | None) -> str:
+    """Return which reference is in use, and what was tested of those that were tried."""
+    if choice is None:
+        return _paragraph(_("No reference has been made for this frame yet."))
+    text = f"<p>{escape(said.reference_sentence(choice, asked=asked))}</p>"
+    return text + references(choice.tried)
+
+
+def references(made: Iterable[Reference]) -> str:
+    """Return references as pictures, each with its tests."""
+    cards = []
+    for one in made:
+        name = escape(said.kind_name(one.kind))
+        lines = "<br>".join(escape(line) for line in said.reference_lines(one))
+        cards.append(
+            f'<figure data-kind="{one.kind}"><img src="{data_address(one.rgb)}" alt="{name}">'
+            f"<figcaption><b>{name}</b><br>{lines}</figcaption></figure>"
+        )
+    return f'<div class="dz-pictures">{"".join(cards)}</div>' if cards else ""
+
+
+def trust(figures_: Sequence[TrustFigure], panel: Panel | None) -> str:
+    """Return the trust panel so far; with the whole of it, its curves too."""
+    if not figures_:
+        return _paragraph(_("This frame has not been checked yet."))
+    rows = "".join(
+        f'<tr data-figure="{f.name}"><td class="dz-mark">{said.sign(f.reads_well)}</td>'
+        f'<th scope="row">{escape(said.trust_name(f))}</th><td>{escape(f.sentence)}</td></tr>'
+        for f in figures_
+    )
+    summary = escape(said.trust_summary(figures_))
+    note = escape(
+        _(
+            "None of these says that the verdict is right. They say how far the explanation can be "
+            "trusted. ✓ speaks for it, ✗ against it, – says nothing."
+        )
+    )
+    text = f'<p><b>{summary}</b></p><p class="dz-note">{note}</p><table>{rows}</table>'
+    curves = said.curve_table(panel) if panel else None
+    return text + (_fold(curves) if curves else "")
+
+
+def bands(found: BandShares | None, *, asked: bool) -> str:
+    """Return what each band of frequencies carries."""
+    if not asked:
+        return _paragraph(_("The frequencies of this frame have not been asked yet."))
+    if found is None:
+        return _paragraph(_("No reference is valid, so no band is named."))
+    low = min(0.0, float(found.shares.min()))
+    span = (max(0.0, float(found.shares.max())) - low) or 1.0
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>{_bar(share, low, span)}</tr>'
+        for name, share in said.band_rows(found)
+    )
+    heads = _head(_("band (cycles per face width)"), _("share (logit)"))
+    note = escape(
+        _(
+            "The finest bands hold detail the eye hardly sees. What a band carries is exact for "
+            "this frame and this reference; frequencies are not places."
+        )
+    )
+    text = escape(said.band_sentence(found))
+    table = f"<table>{heads}<tbody>{rows}</tbody></table>"
+    return f'<p><b>{text}</b></p><p class="dz-note">{note}</p>{table}'
+
+
+def methods(subject: Subject, position: int, answers: Sequence[MethodAnswer]) -> str:
+    """Return Captum's methods side by side; those that were not asked with the reason."""
+    if not answers:
+        return _paragraph(_("Captum’s methods have not been asked about this frame yet."))
+    rgb = subject.crops.rgb[position]
+    cards, refused = [], []
+    for answer in answers:
+        name = escape(said.method_name(answer.method))
+        text = escape(said.method_sentence(answer))
+        if answer.found is None:
+            refused.append(f"<li><b>{name}</b>: {text}</li>")
+            continue
+        picture = said.heat_picture(rgb, answer.found.heat)
+        cards.append(
+            f'<figure class="dz-small" data-method="{answer.method}"><img src="{picture}" '
+            f'alt="{name}"><figcaption><b>{name}</b><br>{text}</figcaption></figure>'
+        )
+    note = escape(
+        _(
+            "A quick look, never the evidence: each map is scaled to its own largest values. "
+            "Orange speaks for forged, blue against."
+        )
+    )
+    text = f'<p class="dz-note">{note}</p><div class="dz-pictures">{"".join(cards)}</div>'
+    return text + (f"<ul>{''.join(refused)}</ul>" if refused else "")
+
+
+def lookalikes(subject: Subject, position: int, found: Sequence[Lookalike]) -> str:
+    """Return maps that look like an explanation, and which of them is one."""
+    if not found:
+        return ""
+    rgb = subject.crops.rgb[position]
+    cards = "".join(
+        f'<figure class="dz-small" data-map="{one.name}"><img src="'
+        f'{said.heat_picture(rgb, one.heat)}" alt="{escape(said.lookalike_name(one.name))}">'
+        f"<figcaption><b>{escape(said.lookalike_name(one.name))}</b><br>"
+        f"{escape(said.lookalike_sentence(one))}</figcaption></figure>"
+        for one in found
+    )
+    heading = _heading(_("Maps that look right, and those that are"))
+    return f'{heading}<div class="dz-pictures">{cards}</div>'
+
+
+def _bar(value: float, low: float, span: float) -> str:
+    zero, end = (100 * (v - low) / span for v in (0.0, value))
+    kind = "dz-bar-for" if value >= 0 else "dz-bar-against"
+    return (
+        f'<td class="dz-bar-cell"><span class="dz-bar" aria-hidden="true" '
+        f'style="background-position-x:{zero:.1f}%"><span class="{kind}" '
+        f'style="left:{min(zero, end):.1f}%;width:{abs(end - zero):.1f}%"></span></span>'
+        f"{figures.number(value, 3, signed=True)}</td>"
+    )
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
+
+
+def _heading(text: str) -> str:
+    return f"<h4>{escape(text)}</h4>"
+
+
+def _items(lines: Iterable[str]) -> str:
+    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def _head(*heads: str) -> str:
+    cells = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    return f"<thead><tr>{cells}</tr></thead>"
+
+
+def _fold(table: Table) -> str:
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows
+    )
+    label = escape(table.caption)
+    summary = escape(_("In numbers: {chart}").format(chart=table.caption))
+    return (
+        f'<details><summary>{summary}</summary><div class="dz-scroll" role="group" tabindex="0" '
+        f'aria-label="{label}"><table>{_head(*table.heads)}<tbody>{rows}</tbody></table></div>'
+        "</details>"
+    )
