@@ -2,6 +2,20 @@
 
 The whole clip is coded once more, forged frames and genuine ones alike, so that nothing but the
 planted change tells them apart. The truth is written beside the clip.
+
+**Decoys** are edits of the same size that nobody would call a forgery, put on another part of the
+face: an explanation that points at whatever changed, and not at what was forged, falls for them.
+What counts as harmless here: every pixel of the result is a function of the same pixel of the same
+frame and of a mark drawn over it. Nothing comes from another picture, place or time; nothing is
+shrunk and enlarged, moved, or robbed of its noise, which are the traces that forging a face leaves.
+
+========  ==========================================================================================
+light     the region gets lighter, all colours by the same factor, fading over a tenth of the face
+          width, as under a lamp: no border, no change of hue
+freckles  small dark spots that follow the face; the skin's own texture and noise go on in them
+mark      a pale, half-transparent oval that follows the face, as stickers and watermarks do. It
+          has a visible edge: the hardest of the three, and the one most open to dispute
+========  ==========================================================================================
 """
 
 from __future__ import annotations
@@ -22,16 +36,32 @@ from toolkit.faces.mesh import LargestFace
 from toolkit.files import atomic_write
 from toolkit.forge.degrade import Picture, to_u8
 from toolkit.forge.selfblend import PARTS, blend, region_mask
-from toolkit.types import Tick, no_tick
+from toolkit.types import Frame, Tick, Video, no_tick
 
 CRF = 18
+EDGE_S = 1e-6  # a frame this close to the border of an interval lies in it: times are rounded
 
 
 @dataclass(frozen=True)
 class PlantTruth:
     """What was planted where: stored as ``<clip>.truth.json``.
 
-    `start_s` and `end_s` are the times of the first and last forged frame; `frames` counts them.
+    Attributes
+    ----------
+    source_sha256, sha256
+        Of the clip it was made from, and of the clip that was made.
+    regions
+        The forged parts of the face; empty when nothing was forged.
+    kind, strength, seed
+        How.
+    start_s, end_s
+        Times of the first and the last changed frame; 0 when nothing was changed.
+    frames
+        How many frames were changed.
+    decoys, decoy_kind
+        Parts that got a harmless edit, and which.
+    fake_sha256
+        Of the forgery that a transplant or a splice was cut from.
     """
 
     source_sha256: str
@@ -43,6 +73,9 @@ class PlantTruth:
     start_s: float
     end_s: float
     frames: int
+    decoys: tuple[str, ...] = ()
+    decoy_kind: str = ""
+    fake_sha256: str = ""
 
 
 def _resampled(face: Picture, width: float, strength: float) -> Picture:
@@ -90,6 +123,68 @@ KINDS: dict[str, Callable[[Picture, float, float], Picture]] = {
 """Kinds of planted change: each takes the frame, the face width in pixels, and a strength."""
 
 _HARD_EDGE = {"seam"}
+GROW = 1.3
+"""How far the hull of a forged part reaches beyond its mesh points."""
+
+
+def forged_mask(
+    mesh: NDArray[np.floating], shape: tuple[int, int], regions: Sequence[str], kind: str = "blend"
+) -> NDArray[np.float32]:
+    """Return how much of each pixel is forged, (H, W) 0..1, with the soft edge of its kind."""
+    mask = region_mask(mesh, shape, regions, grow=GROW)
+    edge = 0.01 if kind in _HARD_EDGE else 0.03
+    soft: NDArray[np.float32] = cv2.GaussianBlur(mask, (0, 0), max(0.8, edge * face_width(mesh)))
+    return soft
+
+
+def decoy_mask(
+    mesh: NDArray[np.floating],
+    shape: tuple[int, int],
+    decoys: Sequence[str],
+    regions: Sequence[str] = (),
+) -> NDArray[np.float32]:
+    """Return where a harmless edit lies, (H, W) 0 or 1: as large as what is forged, and beside it.
+
+    The hulls of its parts grow or shrink to the area of the forged ones; what they share with
+    those is left out.
+    """
+    mask = region_mask(mesh, shape, decoys, grow=GROW)
+    if not regions:
+        return mask
+    forged = region_mask(mesh, shape, regions, grow=GROW)
+    ratio = float(np.sqrt(forged.sum() / max(float(mask.sum()), 1.0)))
+    mask = region_mask(mesh, shape, decoys, grow=float(np.clip(GROW * ratio, 0.8, 2.2)))
+    clear = forged_mask(mesh, shape, regions) < 0.05  # the soft edge is forged as well
+    return np.asarray(mask * clear, np.float32)
+
+
+def _lit(rgb: Picture, mask: NDArray[np.float32], mesh: NDArray[np.floating]) -> Picture:
+    soft = cv2.GaussianBlur(mask, (0, 0), 0.1 * face_width(mesh))
+    gain = 1 + np.float32(0.25) * soft / max(float(soft.max()), 1e-6)
+    return to_u8(rgb * gain[..., None])
+
+
+def _freckled(rgb: Picture, mask: NDArray[np.float32], mesh: NDArray[np.floating]) -> Picture:
+    spots = np.zeros(mask.shape, np.float32)
+    radius = max(1, round(0.012 * face_width(mesh)))
+    for x, y in np.rint(mesh[:468:3, :2]).astype(int).tolist():  # every third point of the mesh
+        if 0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and mask[y, x] > 0:
+            cv2.circle(spots, (x, y), radius, 1.0, -1)
+    soft = cv2.GaussianBlur(spots, (0, 0), max(0.6, 0.5 * radius))
+    return to_u8(rgb * (1 - np.float32(0.35) * soft)[..., None])
+
+
+def _marked(rgb: Picture, mask: NDArray[np.float32], _mesh: NDArray[np.floating]) -> Picture:
+    alpha = (np.float32(0.25) * cv2.GaussianBlur(mask, (0, 0), 0.8))[..., None]
+    return to_u8(rgb * (1 - alpha) + np.float32(230) * alpha)
+
+
+DECOYS: dict[str, Callable[[Picture, NDArray[np.float32], NDArray[np.floating]], Picture]] = {
+    "light": _lit,
+    "freckles": _freckled,
+    "mark": _marked,
+}
+"""Kinds of harmless edit: each takes the frame, where it goes, and the mesh of the face."""
 
 
 def plant(
@@ -103,6 +198,8 @@ def plant(
     strength: float = 1.0,
     seed: int = 0,
     keep: tuple[float, float] | None = None,
+    decoys: Sequence[str] = (),
+    decoy_kind: str = "light",
     tick: Tick = no_tick,
 ) -> PlantTruth:
     """Write a copy of a clip in which the largest face is forged in some regions for some time.
@@ -112,7 +209,7 @@ def plant(
     source, out
         The clip, and the H.264 file to write; the truth goes to ``out.with_suffix(".truth.json")``.
     regions
-        Names from `PARTS`.
+        Names from `PARTS`; none = nothing is forged, the clip is only coded in the same way.
     start_s, end_s
         Frames with start <= time <= end are forged, where a face is found.
     kind, strength
@@ -122,6 +219,8 @@ def plant(
     keep
         Write only this stretch of the clip, seconds of the source; the times of the truth, and the
         interval to forge, then count from its start.
+    decoys, decoy_kind
+        Names from `PARTS` that get a harmless edit in the same frames, and a name from `DECOYS`.
 
     Raises
     ------
@@ -130,40 +229,36 @@ def plant(
     VideoError
         If the clip cannot be read or shows no face in the interval.
     """
-    unknown = [r for r in regions if r not in PARTS]
-    if unknown or not regions:
-        value = ", ".join(unknown) or "none"
-        raise UsageError("unknown region", value, f"Choose from {', '.join(PARTS)}.")
+    _check_parts(regions)
+    _check_parts(decoys)
+    if shared := sorted(set(regions) & set(decoys)):
+        raise UsageError("a region cannot be forged and harmless", ", ".join(shared), "Choose one.")
     if kind not in KINDS:
         raise UsageError("unknown kind of forgery", kind, f"Choose one of {', '.join(KINDS)}.")
+    if decoy_kind not in DECOYS:
+        known = f"Choose one of {', '.join(DECOYS)}."
+        raise UsageError("unknown kind of harmless edit", decoy_kind, known)
     if not 0 <= strength <= 3:
         raise UsageError("strength is out of range", f"{strength}", "Use 0 to 3.")
-    if not start_s < end_s:
-        raise UsageError(
-            "the interval is empty", f"{start_s} to {end_s} s", "Use --from below --to."
-        )
+    check_interval(start_s, end_s)
     video = media.probe(source, tick=tick)
-    low, high = keep or (-np.inf, np.inf)
-    wanted = np.flatnonzero((video.pts >= low) & (video.pts <= high)).astype(np.int64)
-    if not len(wanted):
-        raise UsageError("nothing of the clip is kept", f"{low} to {high} s", "Keep a longer part.")
+    wanted = kept_frames(video, keep)
     times = video.pts[wanted] - video.pts[wanted[0]]
-    forged: list[float] = []
-    artist = _Artist(tuple(regions), kind, strength)
+    changed_at: list[float] = []
+    artist = _Artist(tuple(regions), kind, strength, tuple(decoys), decoy_kind)
+    wants_change = bool(regions or decoys)
 
     def frames() -> Iterator[NDArray[np.uint8]]:
-        found = media.read(video, wanted, tick=tick, stage="plant")
-        for at_s, index in zip(times.tolist(), wanted.tolist(), strict=True):
-            frame = next(found, None)
-            if frame is None or frame.index != index:
-                raise VideoError("the clip has frames that cannot be read", f"at {at_s:.2f} s")
-            changed = artist.change(frame.rgb) if start_s <= at_s <= end_s else None
+        found = whole(media.read(video, wanted, tick=tick, stage="plant"), wanted)
+        for at_s, frame in zip(times.tolist(), found, strict=True):
+            wanted_here = wants_change and is_within(at_s, start_s, end_s)
+            changed = artist.change(frame.rgb) if wanted_here else None
             if changed is not None:
-                forged.append(at_s)
+                changed_at.append(at_s)
             yield frame.rgb if changed is None else changed
 
     media.write_h264(out, frames(), times, crf=CRF)
-    if not forged:
+    if wants_change and not changed_at:
         out.unlink(missing_ok=True)
         raise VideoError(
             "no face was found in the interval",
@@ -177,32 +272,113 @@ def plant(
         kind=kind,
         strength=strength,
         seed=seed,
-        start_s=forged[0],
-        end_s=forged[-1],
-        frames=len(forged),
+        start_s=changed_at[0] if changed_at else 0.0,
+        end_s=changed_at[-1] if changed_at else 0.0,
+        frames=len(changed_at),
+        decoys=tuple(decoys),
+        decoy_kind=decoy_kind if decoys else "",
     )
-    atomic_write(out.with_suffix(".truth.json"), json.dumps(asdict(truth), indent=2) + "\n")
+    write_truth(out, truth)
     return truth
 
 
-class _Artist:
-    """Forges one frame at a time; keeps the last mesh for frames in which the face is missed."""
+def write_truth(clip: Path, truth: PlantTruth) -> None:
+    """Write what was planted beside the clip."""
+    atomic_write(clip.with_suffix(".truth.json"), json.dumps(asdict(truth), indent=2) + "\n")
 
-    def __init__(self, regions: tuple[str, ...], kind: str, strength: float) -> None:
-        self._regions, self._kind, self._strength = regions, kind, strength
+
+def check_interval(start_s: float, end_s: float) -> None:
+    """Raise `UsageError` unless the interval holds time."""
+    if not start_s < end_s:
+        raise UsageError(
+            "the interval is empty", f"{start_s} to {end_s} s", "Use --from below --to."
+        )
+
+
+def is_within(at_s: float, start_s: float, end_s: float) -> bool:
+    """Return whether a frame lies in an interval, borders included."""
+    return start_s - EDGE_S <= at_s <= end_s + EDGE_S
+
+
+def kept_frames(video: Video, keep: tuple[float, float] | None) -> NDArray[np.int64]:
+    """Return the indices of the frames in a stretch of time; None keeps all.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    low, high = keep or (-np.inf, np.inf)
+    wanted = np.flatnonzero((video.pts >= low - EDGE_S) & (video.pts <= high + EDGE_S)).astype(
+        np.int64
+    )
+    if not len(wanted):
+        raise UsageError("nothing of the clip is kept", f"{low} to {high} s", "Keep a longer part.")
+    return wanted
+
+
+def whole(found: Iterator[Frame], wanted: NDArray[np.int64]) -> Iterator[Frame]:
+    """Yield the frames of a reading, each of them: a copy with a gap would lie about time.
+
+    Raises
+    ------
+    VideoError
+        If one is left out.
+    """
+    for index in wanted.tolist():
+        frame = next(found, None)
+        if frame is None or frame.index != index:
+            raise VideoError("the clip has frames that cannot be read", f"frame {index}")
+        yield frame
+
+
+def _check_parts(regions: Sequence[str]) -> None:
+    unknown = [r for r in regions if r not in PARTS]
+    if unknown:
+        raise UsageError("unknown region", ", ".join(unknown), f"Choose from {', '.join(PARTS)}.")
+
+
+class FaceFinder:
+    """Meshes the largest face, one frame after the other; keeps the last mesh for misses."""
+
+    def __init__(self) -> None:
         self._find = LargestFace()
         self._last: NDArray[np.float32] | None = None
 
-    def change(self, rgb: Picture) -> Picture | None:
-        """Return the forged frame, or None when no face was found yet."""
+    def __call__(self, rgb: Picture) -> NDArray[np.float32] | None:
+        """Return the mesh (478, 3) in pixels, or None when no face was found yet."""
         found = self._find(rgb)
-        mesh = self._last if found is None else found
+        self._last = self._last if found is None else found
+        return self._last
+
+
+class _Artist:
+    """Forges one frame at a time."""
+
+    def __init__(
+        self,
+        regions: tuple[str, ...],
+        kind: str,
+        strength: float,
+        decoys: tuple[str, ...],
+        decoy_kind: str,
+    ) -> None:
+        self._regions, self._kind, self._strength = regions, kind, strength
+        self._decoys, self._decoy_kind = decoys, decoy_kind
+        self._find = FaceFinder()
+
+    def change(self, rgb: Picture) -> Picture | None:
+        """Return the changed frame, or None when no face was found yet."""
+        mesh = self._find(rgb)
         if mesh is None:
             return None
-        self._last = mesh
-        width = face_width(mesh)
-        source = KINDS[self._kind](rgb, width, self._strength)
-        mask = region_mask(mesh, rgb.shape[:2], self._regions)
-        edge = 0.01 if self._kind in _HARD_EDGE else 0.03
-        mask = cv2.GaussianBlur(mask, (0, 0), max(0.8, edge * width))
-        return blend(source, rgb, mask, min(1.0, self._strength))
+        shape = (rgb.shape[0], rgb.shape[1])
+        out = rgb
+        if self._regions:
+            source = KINDS[self._kind](rgb, face_width(mesh), self._strength)
+            mask = forged_mask(mesh, shape, self._regions, self._kind)
+            out = blend(source, rgb, mask, min(1.0, self._strength))
+        if self._decoys:
+            where = decoy_mask(mesh, shape, self._decoys, self._regions)
+            out = DECOYS[self._decoy_kind](out, where, mesh)
+        return out

@@ -1,0 +1,73 @@
+"""A detector that knows the answer, and clips of which the answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from toolkit.detectors.base import Card, InputSpec
+from toolkit.types import Evidence, PatchHead
+
+
+class Blocks:
+    """Calls a tile forged by its share of red, which planted colour has and faces do not."""
+
+    spec = InputSpec(size=224, margin=0.125)
+    card = Card("blocks", "test", "0" * 64, 0.0, "none", ())
+    device = "cpu"
+
+    def __init__(self):
+        self.seen = 0
+
+    def evidence(self, crops, *, tick=lambda *_: None):
+        self.seen += len(crops.rgb)
+        rgb = crops.rgb.astype(float)
+        red = rgb[..., 0] - rgb[..., 1] > 100
+        n = len(red)
+        tiles = red.reshape(n, 14, 16, 14, 16).mean(axis=(2, 4)).astype(np.float32)
+        patches = 8 * tiles - 2
+        logits = np.log(np.exp(4 * patches.astype(float)).mean(axis=(1, 2))) / 4
+        head = PatchHead(4.0, 1.0, 0.0, np.full((14, 14), -2, np.float32))
+        spans = np.stack([np.arange(n)] * 2, axis=1)
+        return Evidence(logits.astype(np.float32), spans, patches, head)
+
+
+@pytest.fixture(scope="session")
+def knowing():
+    """Return the class of the detector that knows."""
+    return Blocks
+
+
+@pytest.fixture
+def blocks():
+    """Return a detector that knows, and has seen nothing yet."""
+    return Blocks()
+
+
+def _without_seconds(value):
+    """Return a result without what depends on the clock."""
+    if isinstance(value, dict):
+        drop = ("seconds", "wall_seconds")
+        return {k: _without_seconds(v) for k, v in value.items() if k not in drop}
+    return [_without_seconds(v) for v in value] if isinstance(value, list) else value
+
+
+@pytest.fixture
+def without_seconds():
+    """Return a function that takes out of a result what depends on the clock."""
+    return _without_seconds
+
+
+@pytest.fixture(scope="session")
+def pair_list(sample, tmp_path_factory):
+    """Return a list of one pair: a genuine stretch, and its copy with a planted mouth."""
+    from toolkit.forge.plant import plant
+
+    folder = tmp_path_factory.mktemp("pairs")
+    options = {"regions": ["mouth"], "start_s": 1.0, "end_s": 3.0, "keep": (24.0, 26.0)}
+    source = sample("cap12_edit")
+    plant(source, folder / "fake.mp4", kind="colour", strength=3.0, **options)
+    plant(source, folder / "original.mp4", kind="colour", strength=0.0, **options)
+    header = "original,fake,method,scene,kind,n_common_frames,crop_x\n"
+    (folder / "pairs.csv").write_text(header + "original.mp4,fake.mp4,planted,one,mouth,,0\n")
+    return folder / "pairs.csv"
