@@ -13,9 +13,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from toolkit import __version__, _i18n
+from toolkit import __version__, _i18n, cli_case
 from toolkit.errors import (
     Cancelled,
     DetectorError,
@@ -28,6 +28,9 @@ from toolkit.errors import (
 from toolkit.jobs import TerminalLine
 from toolkit.runtime import DEVICES
 from toolkit.types import Sampling
+
+if TYPE_CHECKING:
+    from toolkit.evaluation.kept import Progress as Units
 
 EXIT_USAGE, EXIT_REFUSED, EXIT_INSTALLATION, EXIT_CANCELLED = 2, 3, 4, 130
 FRAMES_MIN, FRAMES_MAX = 16, 400
@@ -67,6 +70,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _finished(unit: Units) -> str:
+    took = f"{unit.seconds:.0f} s" if unit.seconds else "kept"
+    minutes = None if unit.left_s is None else round(unit.left_s / 60)
+    left = (
+        ""
+        if minutes is None
+        else f", about {minutes} min to go"
+        if minutes
+        else ", less than a minute to go"
+    )
+    return f"{unit.done} of {unit.total}: {unit.name} ({took}{left})"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -125,10 +141,28 @@ def _parser() -> argparse.ArgumentParser:
         _explain_benchmark,
         "grade explanations on forgeries whose original is known",
     )
-    sub.add_argument("pairs", type=Path, help="CSV: original, fake, method, scene, crop_x, ...")
-    sub.add_argument("--out", type=Path, required=True, help="JSON file")
+    sub.add_argument(
+        "pairs", type=Path, nargs="?", help="CSV: original, fake, method, scene, crop_x, ..."
+    )
+    sub.add_argument(
+        "--planted",
+        type=Path,
+        nargs="*",
+        metavar="CLIP",
+        help="instead of pairs: plant into these genuine clips; none named: the samples",
+    )
+    sub.add_argument(
+        "--out", type=Path, required=True, help="JSON file; if it is unfinished, goes on with it"
+    )
     sub.add_argument("--methods", default="", help="keys, separated by commas; default: all")
-    sub.add_argument("--faces", type=int, default=3, help="faces explained per pair")
+    sub.add_argument("--faces", type=int, help="faces explained per pair (3) or planted clip (1)")
+    sub.add_argument(
+        "--parts",
+        default="where,when,transplants",
+        help="of the work on pairs: where, when, transplants, attack",
+    )
+    sub.add_argument("--attack", choices=("quick", "full"), default="quick", help="its budget")
+    sub.add_argument("--fresh", action="store_true", help="do again what the file already has")
     sub.add_argument(
         "--gallery",
         type=Path,
@@ -141,11 +175,17 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("plant", _plant, "forge a known region of a clip for a known time")
     sub.add_argument("clip", type=Path)
     sub.add_argument("--out", type=Path, required=True, help="H.264 file to write")
-    sub.add_argument("--regions", required=True, help="names, separated by commas")
+    sub.add_argument("--regions", default="", help="forged parts: names, separated by commas")
     sub.add_argument("--from", dest="start", type=float, required=True, metavar="SECONDS")
     sub.add_argument("--to", dest="end", type=float, required=True, metavar="SECONDS")
     sub.add_argument("--kind", default="blend")
     sub.add_argument("--strength", type=float, default=1.0)
+    sub.add_argument("--decoys", default="", help="parts that get a harmless edit")
+    sub.add_argument("--decoy", default="light", metavar="KIND", help="light, freckles or mark")
+    sub.add_argument(
+        "--paste", type=Path, metavar="FAKE", help="take the parts from this forgery of the clip"
+    )
+    sub.add_argument("--crop-x", type=int, default=0, help="columns left of the forgery's first")
     sub.add_argument("--seed", type=int, default=0)
 
     sub = command("train", _train, "train SeamNet from folders of genuine faces")
@@ -170,9 +210,13 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("speed", _speed, "measure seconds per stage and memory of the process tree")
     sub.add_argument("clip", type=Path, nargs="?", help="default: the sample cap12_edit")
     sub.add_argument("--runs", type=int, default=3)
+    sub.add_argument(
+        "--explain", action="store_true", help="what an explanation costs, beside Captum's sampling"
+    )
     sub.add_argument("--device", choices=DEVICES, default="auto")
     sub.add_argument("--out", type=Path, help="JSON file")
 
+    cli_case.add_commands(command, TerminalLine, _frames)
     command("doctor", _doctor, "tell what is installed and whether it is in order")
     return parser
 
@@ -247,45 +291,72 @@ def _benchmark(options: argparse.Namespace) -> int:
 
 def _explain_benchmark(options: argparse.Namespace) -> int:
     from toolkit import samples
-    from toolkit.evaluation import explanations
+    from toolkit.evaluation import explain_tables, explanations
 
-    gallery = options.gallery
-    if gallery is None:
-        gallery = [
-            samples.path(n) for n in samples.names(present=True) if n != samples.planted().id
-        ]
+    if (options.pairs is None) == (options.planted is None):
+        raise UsageError("give a list of pairs, or --planted", "", "One of the two.")
+    shipped = [samples.path(n) for n in samples.names(present=True) if n != samples.planted().id]
+    methods = [n for n in options.methods.split(",") if n]
     with TerminalLine() as progress:
-        result = explanations.benchmark(
-            explanations.read_pairs(options.pairs),
-            methods=[n for n in options.methods.split(",") if n],
-            gallery=gallery,
-            device=options.device,
-            faces=options.faces,
-            seed=options.seed,
-            tick=progress,
-        )
-    _write_json(options.out, result)
-    print(explanations.table(result))
+        common: dict[str, Any] = {
+            "gallery": shipped if options.gallery is None else options.gallery,
+            "device": options.device,
+            "seed": options.seed,
+            "out": options.out,
+            "fresh": options.fresh,
+            "tell": lambda unit: progress.write(_finished(unit)),
+            "tick": progress,
+        }
+        if options.planted is not None:
+            result = explanations.planted(
+                options.planted or shipped,
+                methods=methods or explanations.PLANTED_METHODS,
+                faces=1 if options.faces is None else options.faces,
+                **common,
+            )
+        else:
+            result = explanations.benchmark(
+                explanations.read_pairs(options.pairs),
+                methods=methods,
+                faces=explanations.FACES if options.faces is None else options.faces,
+                parts=[p for p in options.parts.split(",") if p],
+                budget=options.attack,
+                **common,
+            )
+    show = explain_tables.table if options.planted is None else explain_tables.planted_table
+    print(show(result))
     return 0
 
 
 def _plant(options: argparse.Namespace) -> int:
-    from toolkit.forge.plant import plant
+    from toolkit.forge import plant, transplant
 
+    regions = [r for r in options.regions.split(",") if r]
+    span = {"start_s": options.start, "end_s": options.end}
     with TerminalLine() as progress:
-        truth = plant(
-            options.clip,
-            options.out,
-            regions=[r for r in options.regions.split(",") if r],
-            start_s=options.start,
-            end_s=options.end,
-            kind=options.kind,
-            strength=options.strength,
-            seed=options.seed,
-            tick=progress,
-        )
+        if options.paste is not None:
+            pair = transplant.align(
+                options.clip, options.paste, crop_x=options.crop_x, tick=progress
+            )
+            truth = transplant.transplant(pair, options.out, regions=regions, **span, tick=progress)
+        else:
+            if not regions and not options.decoys:
+                raise UsageError("nothing to plant", "", "Name --regions or --decoys.")
+            truth = plant.plant(
+                options.clip,
+                options.out,
+                regions=regions,
+                **span,
+                kind=options.kind,
+                strength=options.strength,
+                seed=options.seed,
+                decoys=[r for r in options.decoys.split(",") if r],
+                decoy_kind=options.decoy,
+                tick=progress,
+            )
+    word = "forged" if truth.regions else "edited harmlessly"
     print(
-        f"{options.out}: {truth.frames} frames forged, {truth.start_s:.2f} to {truth.end_s:.2f} s"
+        f"{options.out}: {truth.frames} frames {word}, {truth.start_s:.2f} to {truth.end_s:.2f} s"
     )
     return 0
 
@@ -323,6 +394,15 @@ def _speed(options: argparse.Namespace) -> int:
     from toolkit import samples
     from toolkit.evaluation import speed
 
+    if options.explain:
+        from toolkit.evaluation import explain_speed
+
+        clip = options.clip or samples.path(samples.planted().id)
+        result = explain_speed.measure(clip, device=options.device)
+        print("\n".join(explain_speed.lines(result)))
+        if options.out:
+            _write_json(options.out, result)
+        return 0
     clip = options.clip or samples.path("cap12_edit")
     result = speed.measure(clip, runs=options.runs, device=options.device)
     for row in result["runs"]:
