@@ -12,16 +12,20 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "toolkit"
 
 FLOORS = (
-    ("errors", "types", "_i18n", "runtime", "files"),
+    ("errors", "types", "_i18n", "runtime", "files", "packing"),
     ("media", "models"),
-    ("faces",),
+    ("faces", "cache"),
     ("detectors", "forge"),
     ("verdict",),
-    ("explain",),
+    ("explain", "recall"),
     ("analysis", "jobs"),
-    ("samples", "training", "evaluation", "batch", "figures", "player"),
+    ("inquire", "samples"),  # questions to what `analysis` returns; clips for who has none
+    ("training", "evaluation", "batch", "figures"),
+    ("player",),  # says what `figures` says
+    ("lessons",),
     ("report",),
-    ("widgets", "cli"),
+    ("widgets", "cli_case"),
+    ("cli",),
     ("__main__",),
 )
 """Ground floor first. A room uses only rooms on lower floors, or its own."""
