@@ -12,7 +12,6 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import ipywidgets
 import traitlets
 
@@ -22,7 +21,7 @@ from toolkit.errors import ToolkitError
 from toolkit.jobs import Job
 from toolkit.types import PLAYERS, Tick
 from toolkit.widgets import fragments
-from toolkit.widgets.status import duration
+from toolkit.widgets.status import Status, duration
 
 if TYPE_CHECKING:
     from toolkit.analysis import Examination
@@ -50,13 +49,10 @@ _WEIGHTS = {
 """About how long each question takes beside the others; they only place the bar."""
 
 
-class Line(anywidget.AnyWidget):
-    """One line that screen readers announce; carries the panel's style sheet."""
+class Line(Status):
+    """The panel's line, with the panel's style sheet."""
 
-    _esm = _HERE / "inquiry_line.js"
     _css = _HERE / "inquiry.css"
-    text = traitlets.Unicode().tag(sync=True)
-    lang = traitlets.Unicode("en").tag(sync=True)
 
 
 class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
