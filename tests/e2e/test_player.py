@@ -380,6 +380,21 @@ def test_page_plays_from_disk_without_a_network(played):
     assert [u for u in played.asked if not u.startswith(("file:", "data:", "blob:"))] == []
 
 
+def test_a_constant_rate_is_as_exact(context, tmp_path):
+    steady = made(tmp_path, frames=60, is_variable=False, seed=1)
+    file = tmp_path / "page.html"
+    playable.write(steady.report, file, display=steady.copy, crops=steady.crops, language="en")
+    page = context.new_page()
+    page.goto(file.as_uri())
+    page.locator(FIGURES).wait_for()
+    order = random.Random(1)
+    assert page.evaluate(SEEK_ALL, [0, [order.randrange(60) for _ in range(200)]]) == []
+    seen = page.evaluate(PLAY, 0)
+    page.close()
+    assert len(seen) > 20
+    assert [pair for pair in seen if pair[0] != pair[1]] == []
+
+
 def test_page_is_accessible_and_fits(played, output):
     assert serious(played, "body") == []
     go(played, 0, 42)
