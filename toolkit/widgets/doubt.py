@@ -406,8 +406,8 @@ class OddsLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._found.description = _("Found, of 100 forged")
         self._alarms.description = _("Called forged, of 100 genuine")
         for control in (self._one_in, self._found, self._alarms):
-            control.style = {"description_width": "initial"}
-            control.layout = {"width": "min(34em, 100%)"}
+            control.style = {"description_width": "19em"}
+            control.layout = {"width": "min(44em, 100%)"}
         self._show()
 
     def _show(self) -> None:
