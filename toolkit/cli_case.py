@@ -293,9 +293,12 @@ def _reshare(options: argparse.Namespace, progress: Progress) -> int:
 def _compare(options: argparse.Namespace, progress: Progress) -> int:
     from toolkit.report import steps
 
+    case = _open(options)
     with progress() as tick:
-        found = steps.compare(_open(options), options.source, options.reshare, tick=tick)
+        found = steps.compare(case, options.source, options.reshare, tick=tick)
     print(found.line())
+    if picture := steps.compared(case)[-1].get("picture"):
+        print(case.path(picture["file"]))
     return 0
 
 
@@ -348,7 +351,7 @@ def _verify(options: argparse.Namespace, progress: Progress) -> int:
 
     _i18n.set_language(options.language)
     with progress() as tick:
-        if (options.case / "log.jsonl").is_file() and (options.case / "case.json").exists():
+        if options.case.is_dir() and verify.is_case(options.case):
             found = verify.verify(
                 options.case,
                 hashes_only=options.hashes_only,

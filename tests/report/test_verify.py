@@ -16,6 +16,7 @@ from toolkit.errors import Cancelled, UsageError
 from toolkit.report import bundle, log, steps, verify
 from toolkit.report import case as cases
 from toolkit.report.case import Case, CaseError
+from toolkit.report.lock import BusyError, Lock
 
 
 @pytest.fixture(scope="session")
@@ -193,6 +194,9 @@ def test_printed_head_and_signature_hold(made, key):
     printed = made.read_json("report/R1/report.json")["log"]["head"]
     assert check(made, head=printed, public_key=key[1]).is_intact
     assert check(made, head=printed.upper()).is_intact
+    pasted = "\u200b".join(printed[i : i + 8] for i in range(0, 64, 8))  # as the PDF breaks it
+    assert check(made, head=f" {pasted[:30]}\n{pasted[30:]} ").is_intact
+    assert not check(made, head=printed[:-1]).is_intact
 
 
 def test_a_forged_signature_is_named(case):
@@ -223,6 +227,17 @@ def test_an_original_outside_of_the_case(tmp_path, clip):
     found = check(case)
     assert found.is_intact
     assert "was not found" in " ".join(found.notes)
+
+
+def test_a_case_that_is_worked_on_is_not_judged(case, capsys):
+    with Lock(case.folder, "test"):
+        case.path(".step-00").mkdir()
+        case.path(".step-00/half").write_text("x")
+        with pytest.raises(BusyError, match="another process"):
+            check(case)
+        assert main(["verify", str(case.folder), "--hashes-only"]) == 1
+    assert "another process works on this case" in capsys.readouterr().err
+    assert ".step-00/half: is not in the log" in named(case)
 
 
 # -- again
@@ -257,6 +272,26 @@ def test_another_machine_may_differ_a_little(made, monkeypatch):
     found = verify.verify(made.folder, examine=lambda *a, **h: nearly(*a, by=5e-3, **h))
     assert not found.is_intact
     assert len(found.differences) <= verify.LINES_MAX + 1
+
+
+def test_what_ran_on_a_cpu_runs_on_one_again_and_another_device_is_a_note(made):
+    asked = []
+
+    def elsewhere(*args, device, **how):
+        asked.append(device)
+        found = casework.examine_two(*args, **how)
+        settings = {**found.report.settings, "device": "cuda", "toolkit": "9.9"}
+        return dataclasses.replace(
+            found, report=dataclasses.replace(found.report, settings=settings)
+        )
+
+    found = verify.verify(made.folder, examine=elsewhere)
+    assert asked == ["cpu"]
+    assert found.is_intact
+    said = " ".join(found.notes)
+    assert "device was cpu, and is cuda here" in said
+    assert "toolkit was" in said
+    assert "0.001 on the logit" in said
 
 
 def test_a_report_that_would_be_made_differently_is_named(made, monkeypatch):
@@ -298,12 +333,16 @@ def test_differences(a, b, exact, lines):
     assert len(list(verify.differences(a, b, "r", exact=exact))) == lines
 
 
-def test_cancel(made):
-    def stop(*_):
-        raise Cancelled
+@pytest.mark.parametrize("stage", ["verify", "detect"])
+def test_cancel(made, stage):
+    """Also while it analyses again: that is no difference."""
+
+    def stop(name, *_):
+        if name == stage:
+            raise Cancelled
 
     with pytest.raises(Cancelled):
-        check(made, tick=stop)
+        check(made, hashes_only=False, tick=stop)
 
 
 # -- without the case
@@ -330,13 +369,37 @@ def test_every_file_of_a_report_changed_is_named(report, how):
     for path in sorted(p for p in report.rglob("*") if p.is_file()):
         name, before = path.relative_to(report).as_posix(), path.read_bytes()
         TAMPER[how](path)
-        try:
-            lines = [str(d) for d in verify.verify_bundle(report).differences]
-        except CaseError:
-            lines = [f"{name}: "] if name in {"manifest.json", "report.json", "log.jsonl"} else []
-        if (name, how) != ("manifest.json", "extended"):  # a line more at its end says nothing
-            assert any(line.startswith(name) for line in lines) or lines, (how, name)
+        lines = [str(d) for d in verify.verify_bundle(report).differences]
+        if (name, how) == ("manifest.json", "flipped"):  # then the file whose hash it was is named
+            assert lines
+        else:
+            assert any(line.startswith(f"{name}: ") for line in lines), (how, name)
         path.write_bytes(before)
+    assert verify.verify_bundle(report).is_intact
+
+
+def test_files_of_a_report_swapped_are_named(report):
+    names = sorted(p.relative_to(report).as_posix() for p in report.rglob("*") if p.is_file())
+    for a, b in pairwise(names):
+        one, two = (report / a).read_bytes(), (report / b).read_bytes()
+        (report / a).write_bytes(two)
+        (report / b).write_bytes(one)
+        lines = [str(d) for d in verify.verify_bundle(report).differences]
+        known = {a, b} if cases.MANIFEST not in {a, b} else {cases.MANIFEST}  # it knows the others
+        for name in known:
+            assert any(line.startswith(f"{name}: ") for line in lines), (a, b)
+        (report / a).write_bytes(one)
+        (report / b).write_bytes(two)
+
+
+def test_a_damaged_zip_is_a_difference(made, tmp_path):
+    data = made.path("report/R1.zip").read_bytes()
+    for number, at in enumerate(range(40, len(data), len(data) // 12)):
+        place = tmp_path / f"{number}.zip"
+        place.write_bytes(data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :])
+        assert main(["verify", str(place)]) == 4, at
+    (tmp_path / "cut.zip").write_bytes(data[:-100])
+    assert main(["verify", str(tmp_path / "cut.zip")]) == 4
 
 
 def test_what_is_no_report(tmp_path):
@@ -378,3 +441,42 @@ def test_exit_codes(case, capsys):
     assert capsys.readouterr().out.startswith("case.json: ")
     assert main(["verify", str(case.folder / "none")]) == 1
     assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.mark.parametrize("name", [cases.CASE, cases.LOG, cases.MANIFEST])
+def test_the_command_names_what_makes_a_case_when_it_is_gone(case, capsys, name):
+    case.path(name).unlink()
+    assert main(["verify", str(case.folder), "--hashes-only"]) == 4
+    assert f"{name}: is missing" in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("name", ["report.json", "report.html", "log.jsonl", "manifest.json"])
+def test_the_command_names_what_is_gone_from_a_report(report, capsys, name):
+    (report / name).unlink()
+    assert main(["verify", str(report)]) == 4
+    assert f"{name}: is missing" in capsys.readouterr().out.splitlines()
+
+
+def test_a_log_that_is_a_folder_is_named(case):
+    case.path(cases.LOG).unlink()
+    case.path(cases.LOG).mkdir()
+    assert f"{cases.LOG}: cannot be read as an ordinary file" in named(case)
+
+
+def test_names_from_a_strange_log_are_printed_escaped(case):
+    with case.working("test"):
+        case.path("notes/\x1b[2Jx").write_text("x")
+        case.record("noted", files=["notes/\x1b[2Jx"])
+    case.path("notes/\x1b[2Jx").unlink()
+    (line,) = named(case)
+    assert "\x1b" not in line
+    assert "u001b" in line
+
+
+def test_a_chain_that_holds_but_makes_no_sense_is_a_difference(case):
+    """Right hashes, wrong facts: somebody wrote the log by hand."""
+    with case.working("test"):
+        case.record("received", facts={"exhibit": ["E1"]})
+    found = verify.verify(case.folder, examine=casework.examine_two)
+    assert not found.is_intact
+    assert all(d.where for d in found.differences)

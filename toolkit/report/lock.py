@@ -57,11 +57,7 @@ class Lock:
         except OSError as error:
             text = os.read(self._file, _TEXT_MAX)
             os.close(self._file)
-            held = _holder(text) or {}
-            who = f"process {held.get('pid', '?')}, {held.get('command', '?')}"
-            raise BusyError(
-                "another process works on this case", who, "Wait for it to end, then try again."
-            ) from error
+            raise _busy(text) from error
         before = os.read(self._file, _TEXT_MAX)
         self.left_by = _holder(before) or ({"unreadable": True} if before.strip() else None)
         mine = {
@@ -86,6 +82,38 @@ class Lock:
         os.ftruncate(self._file, 0)
         os.lseek(self._file, 0, os.SEEK_SET)
         os.write(self._file, text)
+
+
+def refuse_if_held(folder: Path) -> None:
+    """Refuse to look at a case that is being worked on; write nothing.
+
+    Raises
+    ------
+    BusyError
+        If another process holds the lock. Not on Windows, where asking would mean taking it.
+    """
+    if os.name == "nt":
+        return
+    import fcntl
+
+    try:
+        file = os.open(folder / NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        raise _busy(os.read(file, _TEXT_MAX)) from error
+    finally:
+        os.close(file)
+
+
+def _busy(text: bytes) -> BusyError:
+    held = _holder(text) or {}
+    who = f"process {held.get('pid', '?')}, {held.get('command', '?')}"
+    return BusyError(
+        "another process works on this case", who, "Wait for it to end, then try again."
+    )
 
 
 def _take(file: int) -> None:

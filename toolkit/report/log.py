@@ -20,6 +20,7 @@ from typing import Any
 from toolkit._i18n import _
 from toolkit.errors import ToolkitError
 from toolkit.files import atomic_write
+from toolkit.media.provenance import printable
 
 SCHEMA = "doorzicht.log/1"
 ZERO = "0" * 64
@@ -66,7 +67,7 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}"
+        return f"{printable(self.where)}: {self.what}"  # names may come from a stranger
 
 
 @dataclass(frozen=True)

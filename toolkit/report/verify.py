@@ -9,18 +9,20 @@ import json
 import math
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit._i18n import _
-from toolkit.errors import ToolkitError
+from toolkit.errors import Cancelled, ToolkitError
 from toolkit.media import show_name
 from toolkit.report import case as cases
 from toolkit.report import log, steps
 from toolkit.report.case import Case, CaseError, Exhibit
 from toolkit.report.intake import file_sha256
+from toolkit.report.lock import refuse_if_held
 from toolkit.report.log import Problem, Reading
 from toolkit.types import Sampling, Tick, no_tick
 
@@ -84,12 +86,15 @@ def verify(
     Raises
     ------
     CaseError
-        If there is no case.
+        If there is no case, nor what is left of one.
+    BusyError
+        If another process works on it.
     Cancelled
         If `tick` raises it.
     """
     case = Case(folder)
-    reading = case.reading()
+    refuse_if_held(case.folder)
+    reading = _reading(case)
     wrong: list[Problem] = list(reading.problems)
     notes: list[str] = []
     if reading.torn:
@@ -107,6 +112,33 @@ def verify(
         else:
             wrong += _again(case, examine, render, notes, tick)
     return Findings(tuple(wrong), tuple(notes), reading.head)
+
+
+def is_case(folder: Path) -> bool:
+    """Tell a case, or what is left of one, from a report that left it.
+
+    A case whose log or `case.json` was taken away is a case still: what is missing gets named.
+    """
+    if any((folder / name).exists() for name in (cases.CASE, "exhibits", "work")):
+        return True
+    is_report = any((folder / name).is_file() for name in _REPORTS)
+    return not is_report and any((folder / n).exists() for n in (cases.LOG, cases.MANIFEST))
+
+
+_REPORTS = ("report.json", "report.html", "report.pdf")
+
+
+def _reading(case: Case) -> Reading:
+    """Read the log; where it cannot be read, that is what differs."""
+    try:
+        return case.reading()
+    except CaseError:
+        if not is_case(case.folder):
+            raise
+        what = _("is missing")
+    except OSError:
+        what = _("cannot be read as an ordinary file")
+    return Reading((), (Problem(cases.LOG, what),), b"")
 
 
 # -- hashes
@@ -129,13 +161,8 @@ def _files(case: Case, reading: Reading, tick: Tick) -> Iterator[Problem]:
             yield Problem(name, _("was altered: its hash is not the one in the log"))
     for name in cases.walk(case.folder):
         if name not in known:
-            yield Problem(show_path(name), _("is not in the log"))
+            yield Problem(name, _("is not in the log"))
     tick("verify", len(known), len(known))
-
-
-def show_path(name: str) -> str:
-    """Return a path within a case on one line."""
-    return "/".join(show_name(part) for part in name.split("/"))
 
 
 def _manifest(case: Case, reading: Reading, notes: list[str]) -> Iterator[Problem]:
@@ -200,7 +227,7 @@ def _anchors(
     """Look for heads that were printed, given or signed in the chain."""
     chain = {entry.sha256 for entry in reading.entries}
     lost = _("gives a head that is not in the log: the log was shortened or made anew")
-    if head is not None and head.strip().lower() not in chain:
+    if head is not None and typed(head) not in chain:
         yield Problem(_("the head that was given"), lost)
     for path in sorted(case.folder.glob("report/*/report.json")):
         where = path.relative_to(case.folder).as_posix()
@@ -221,7 +248,7 @@ def _anchors(
             yield Problem(where, lost)
         else:
             held.append(signed[1])
-    if public_key is not None and public_key.strip().lower() not in held:
+    if public_key is not None and typed(public_key) not in held:
         yield Problem(_("the key that was given"), _("no signature with it holds"))
     if head is None and public_key is None:
         notes.append(
@@ -230,6 +257,17 @@ def _anchors(
                 "compare it with a printed report (--head), or give the key of a signature (--key)."
             )
         )
+
+
+def typed(text: str) -> str:
+    r"""Return a hash or key as somebody typed or pasted it: paper breaks it over lines.
+
+    Examples
+    --------
+    >>> typed(" AB12\u200bcd34 \n")
+    'ab12cd34'
+    """
+    return "".join(c for c in text.lower() if not c.isspace() and c.isprintable())
 
 
 def _signature(path: Path) -> tuple[str, str] | None:
@@ -256,10 +294,34 @@ def _again(
     notes: list[str],
     tick: Tick,
 ) -> Iterator[Problem]:
+    """Analyse and report again; a case that its own log does not fit is named, never a crash."""
+    try:
+        yield from _repeated(case, examine, render, notes, tick)
+    except (ToolkitError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as e:
+        if isinstance(e, Cancelled):
+            raise
+        yield Problem(
+            cases.LOG, _("does not fit the files of the case: {why}").format(why=_named(e))
+        )
+
+
+def _named(error: Exception) -> str:
+    return str(error) if isinstance(error, ToolkitError) else type(error).__name__
+
+
+def _repeated(
+    case: Case,
+    examine: steps.Examine | None,
+    render: Callable[..., Iterator[tuple[str, bytes]]] | None,
+    notes: list[str],
+    tick: Tick,
+) -> Iterator[Problem]:
     same = True
     for exhibit in case.exhibits():
         for folder in exhibit.analyses:
-            is_same, found = _analysis(case, exhibit, folder, examine, tick)
+            is_same, found = _analysis(
+                case, exhibit, folder, examine=examine, notes=notes, tick=tick
+            )
             same &= is_same
             yield from _limited(found, folder)
     if not same:
@@ -290,13 +352,27 @@ def _limited(found: Sequence[Problem], folder: str) -> Iterator[Problem]:
 
 
 def _analysis(
-    case: Case, exhibit: Exhibit, folder: str, examine: steps.Examine | None, tick: Tick
+    case: Case,
+    exhibit: Exhibit,
+    folder: str,
+    *,
+    examine: steps.Examine | None,
+    notes: list[str],
+    tick: Tick,
 ) -> tuple[bool, list[Problem]]:
     """Analyse again; return whether this is the same software, and what differs."""
     settings = case.read_json(f"{folder}/settings.json")
     stored = case.read_json(f"{folder}/analysis.json")
     try:
-        again, run = repeat(case.path(exhibit.working_copy), settings, examine=examine, tick=tick)
+        again, run = repeat(
+            case.path(exhibit.working_copy),
+            settings,
+            device=stored["settings"]["device"],
+            examine=examine,
+            tick=tick,
+        )
+    except Cancelled:
+        raise
     except ToolkitError as error:
         return True, [Problem(folder, _("cannot be repeated: {why}").format(why=error))]
     again["video"]["path"] = stored["video"]["path"]
@@ -304,20 +380,34 @@ def _analysis(
     packages = case.read(f"{folder}/environment.txt").decode()
     keys = ("python", "system", "threads", "versions")
     is_same = all(before[k] == run[k] for k in keys) and packages == steps.environment()
-    is_same = is_same and stored["settings"]["device"] == again["settings"]["device"]
+    for key in ("device", "toolkit"):  # where it ran says nothing about what was found
+        was, now = stored["settings"][key], again["settings"][key]
+        if was != now:
+            is_same = False
+            text = _("{where}: {what} was {before}, and is {now} here.")
+            notes.append(text.format(where=folder, what=key, before=was, now=now))
+            again["settings"][key] = was
     return is_same, list(differences(stored, again, folder, exact=is_same))
 
 
 def repeat(
-    copy: Path, settings: dict[str, Any], *, examine: steps.Examine | None, tick: Tick
+    copy: Path,
+    settings: dict[str, Any],
+    *,
+    device: str,
+    examine: steps.Examine | None,
+    tick: Tick,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Analyse a file with the settings of an earlier analysis; return report and run facts."""
+    """Analyse a file with the settings of an earlier analysis; return report and run facts.
+
+    What ran on a CPU runs on one again: every machine has one. Else the best device there is.
+    """
     from toolkit import analysis
 
     found = (examine or analysis.examine)(
         copy,
         detector=settings["detector"],
-        device=settings["device"],
+        device="cpu" if device == "cpu" else "auto",
         sampling=Sampling(**settings["sampling"]),
         seed=settings["seed"],
         on_partial=None,
@@ -398,9 +488,21 @@ def verify_bundle(
                     if not log.is_inside(member.filename) or member.file_size > 1 << 30:
                         raise CaseError("the ZIP holds a path or size that it may not", path.name)
                 box.extractall(folder)
-        except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
-            raise CaseError("this is neither a case nor a report", show_name(path)) from error
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+            if not _starts_as_zip(path):
+                what = "this is neither a case nor a report"
+                raise CaseError(what, show_name(path)) from error
+            broken = Problem(path.name, _("cannot be unpacked: it was altered or damaged"))
+            return Findings((broken,), (), "")
         return _bundle(Path(folder), original, head, examine, tick)
+
+
+def _starts_as_zip(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(2) == b"PK"
+    except OSError:
+        return False
 
 
 def _bundle(
@@ -410,39 +512,69 @@ def _bundle(
     examine: steps.Examine | None,
     tick: Tick,
 ) -> Findings:
-    try:
-        text = (folder / cases.MANIFEST).read_text(encoding="utf-8")
-        manifest = json.loads(text)
-        listed: dict[str, str] = manifest["files"]
-        report = json.loads((folder / "report.json").read_bytes())
-        printed = str(report["log"]["head"])
-        reading = log.read(folder / cases.LOG)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CaseError("this is neither a case nor a report", show_name(folder)) from error
-    wrong = list(reading.problems)
+    if not any((folder / name).is_file() for name in (*_REPORTS, cases.MANIFEST)):
+        raise CaseError("this is neither a case nor a report", show_name(folder))
+    wrong: list[Problem] = []
     notes: list[str] = []
-    if text != cases.dump(manifest):
-        wrong.append(Problem(cases.MANIFEST, _("is not as it was written")))
+    listed = _listed(folder, wrong)
+    report, printed = _printed(folder, wrong)
+    try:
+        reading = log.read(folder / cases.LOG)
+        wrong += reading.problems
+    except OSError:  # the manifest names it, and says that it is missing
+        reading = Reading((), (), b"")
     for name, sha256 in listed.items():
         path = folder / name
         if not log.is_inside(name) or not path.is_file():
-            wrong.append(Problem(show_path(name), _("is missing")))
+            wrong.append(Problem(name, _("is missing")))
         elif file_sha256(path) != sha256:
             wrong.append(Problem(name, _("was altered: its hash is not the one in the manifest")))
     found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     wrong += [
-        Problem(show_path(name), _("is not in the manifest"))
+        Problem(name, _("is not in the manifest"))
         for name in sorted(found - set(listed) - {cases.MANIFEST})
+        if listed
     ]
-    if reading.head != printed:
+    wrong = list(dict.fromkeys(wrong))
+    if printed and reading.head != printed:
         wrong.append(Problem(cases.LOG, _("does not end with the head that the report prints")))
-    if head is not None and head.strip().lower() != printed:
+    if head is not None and typed(head) != printed:
         wrong.append(Problem("report.json", _("prints another head than the one given")))
     if original is not None and not wrong:
         wrong += _bundle_again(report, Path(original), examine, notes, tick)
     elif original is None:
         notes.append(_("Nothing was analysed again: give the original with --original."))
-    return Findings(tuple(wrong), tuple(notes), printed)
+    return Findings(tuple(wrong), tuple(notes), printed or reading.head)
+
+
+def _listed(folder: Path, wrong: list[Problem]) -> dict[str, str]:
+    """Return what the manifest of a report lists; nothing where it cannot be read."""
+    try:
+        text = (folder / cases.MANIFEST).read_text(encoding="utf-8")
+        manifest = json.loads(text)
+        listed = {str(name): str(sha256) for name, sha256 in manifest["files"].items()}
+        if text != cases.dump(manifest):
+            wrong.append(Problem(cases.MANIFEST, _("is not as it was written")))
+    except FileNotFoundError:
+        wrong.append(Problem(cases.MANIFEST, _("is missing")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        wrong.append(Problem(cases.MANIFEST, _("cannot be read")))
+    else:
+        return listed
+    return {}
+
+
+def _printed(folder: Path, wrong: list[Problem]) -> tuple[dict[str, Any], str]:
+    """Return `report.json` and the head of the log that it prints; nothing if it is unreadable."""
+    name = "report.json"
+    try:
+        report = json.loads((folder / name).read_bytes())
+        return report, str(report["log"]["head"])
+    except FileNotFoundError:
+        wrong.append(Problem(name, _("is missing")))
+    except (OSError, ValueError, KeyError, TypeError):
+        wrong.append(Problem(name, _("cannot be read")))
+    return {}, ""
 
 
 def _bundle_again(
@@ -456,8 +588,14 @@ def _bundle_again(
     for exhibit in report["exhibits"]:
         if exhibit["integrity"]["sha256_at_intake"] != sha256:
             continue
-        again, _run = repeat(original, exhibit["method"]["settings"], examine=examine, tick=tick)
         stored = exhibit["analysis"]
+        again, _run = repeat(
+            original,
+            exhibit["method"]["settings"],
+            device=stored["settings"]["device"],
+            examine=examine,
+            tick=tick,
+        )
         for key in ("tracks", "verdict"):
             found = list(
                 differences(stored[key], again[key], f"{exhibit['id']}.{key}", exact=False)
@@ -467,4 +605,4 @@ def _bundle_again(
             _("{exhibit} was analysed again from the original.").format(exhibit=exhibit["id"])
         )
         return
-    yield Problem(show_name(original), _("is not an exhibit of this report"))
+    yield Problem(original.name, _("is not an exhibit of this report"))
