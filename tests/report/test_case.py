@@ -308,6 +308,20 @@ def test_what_an_interrupted_step_left_is_set_aside_and_logged(case):
     assert json.loads(case.path(cases.MANIFEST).read_text())["head"] == case.head
 
 
+def test_whatever_somebody_puts_into_the_folder_the_work_goes_on(case):
+    aside = case.path("set_aside")
+    aside.mkdir()
+    (aside / "Anna: holiday.txt").write_text("kept")
+    (aside / "a\\b").write_text("kept too")
+    os.mkfifo(case.path("pipe"))
+    case.note(text="on we go")
+    assert events(case)[-2:] == ["set_aside", "noted"]
+    assert "Anna" not in case.path(cases.LOG).read_text()
+    kept = {p.read_bytes() for p in aside.iterdir()}
+    assert {b"kept", b"kept too"} <= kept
+    assert set(cases.walk(case.folder)) == set(case.files())
+
+
 def test_a_changed_file_is_not_read(case):
     name = f"{case.exhibit().analyses[0]}/analysis.json"
     case.path(name).write_text("{}")

@@ -50,6 +50,7 @@ STATES = ("tested", "not_tested", "not_testable")
 
 _STEP = ".step-"
 _PART = re.compile(r"\.[0-9a-f]{16}\.part")
+_SET_ASIDE = re.compile(r"set_aside/(torn-[0-9a-f]{8}\.txt|[0-9a-f]{16}(\.json)?)")
 _EXHIBIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)")
 
@@ -569,10 +570,10 @@ class Case:
         self.path("set_aside").mkdir(mode=0o700, exist_ok=True)
         for name in sorted(unknown):
             target = name
-            if self.path(name).is_symlink():  # it leads elsewhere: nothing here is lost
-                self.path(name).unlink()
+            if not self.path(name).is_file() or self.path(name).is_symlink():
+                self.path(name).unlink()  # a link or a pipe: nothing that could be kept is in it
                 continue
-            if not name.startswith("set_aside/"):
+            if _SET_ASIDE.fullmatch(name) is None:  # a name of our own may stay
                 target = f"set_aside/{secrets.token_hex(8)}"
                 self.path(name).rename(self.path(target))
             moved[target] = name
