@@ -1,15 +1,17 @@
 """Kill work on a case at random moments, and look at what is left.
 
-    python -m tests.report.kill CLIP [--moments 20] [--seed 0]
+    python -m tests.report.kill CLIP [--verbs add analyse report] [--moments 20] [--seed 0]
 
-does it with the real commands, in processes of their own.
+does it with the real commands, in processes of their own: so many moments of each.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toolkit.report import case as cases
-from toolkit.report import log
+from toolkit.report import log, verify
 from toolkit.report.case import Case
 from toolkit.report.log import Entry
 
@@ -119,41 +121,80 @@ def check(case: Case, before: Sequence[Entry], said: Sequence[str]) -> None:
     assert not log.read(case.path(cases.LOG)).problems
 
 
+VERBS = {"add": "received", "analyse": "analysed", "report": "reported"}
+
+
+def command(verb: str, case: Case, clip: Path) -> list[str]:
+    """Return a real command on a case."""
+    line = [sys.executable, "-m", "toolkit", "case", verb, str(case.folder)]
+    line += [str(clip)] if verb == "add" else []
+    return line + (["--no-trust", "--frames", "16"] if verb != "report" else [])
+
+
+def kill_often(verb: str, base: Case, clip: Path, folder: Path, *, moments: int, seed: int) -> None:
+    """Kill a command at random moments of its whole run, each time on a fresh copy of a case."""
+    rng = random.Random(f"{verb} {seed}")
+    start = time.monotonic()
+    case = Case(shutil.copytree(base.folder, folder / "whole"))
+    subprocess.run(command(verb, case, clip), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    took = time.monotonic() - start
+    check(case, base.entries(), [])
+    killed, left = 0, dict.fromkeys(("whole", "untouched", "between"), 0)
+    for number in itertools.count():
+        case = Case(shutil.copytree(base.folder, folder / str(number)))
+        before, wait_s = case.entries(), rng.uniform(0, took)
+        with subprocess.Popen(
+            command(verb, case, clip),
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as work:
+            try:
+                work.wait(wait_s)
+            except subprocess.TimeoutExpired:
+                work.kill()
+                killed += 1
+        events = {e.event for e in case.entries()[len(before) :]}
+        files = len(list(cases.walk(case.folder)))
+        done = VERBS[verb] in events and (verb != "add" or "analysed" in events)
+        state = "whole" if done else "untouched" if files == len(case.files()) else "between"
+        left[state] += 1
+        check(case, before, [])
+        assert verify.verify(case.folder, hashes_only=True).is_intact
+        print(f"{verb} killed after {wait_s:.1f} of {took:.1f} s: {state}", flush=True)
+        if killed >= moments and not (verb == "add" and done):
+            break
+    subprocess.run(command(verb, case, clip), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    assert any(e.event == VERBS[verb] for e in case.entries())
+    print(f"{verb}: {killed} killed, {left}; after the last the same command ran to its end")
+
+
 def main() -> None:
     """Kill real commands."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("clip", type=Path)
+    parser.add_argument("--verbs", nargs="+", choices=VERBS, default=list(VERBS))
     parser.add_argument("--moments", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    rng = random.Random(options.seed)
-    took: dict[str, float] = {}
-    killed = 0
     with tempfile.TemporaryDirectory() as folder:
-        case = cases.create(Path(folder, "case"))
-        while killed < options.moments:
-            before = case.entries()
-            exhibits = case.exhibits()
-            verb = "add"
-            if exhibits and exhibits[0].analyses:
-                verb = ("analyse", "report")[killed % 2]
-            command = [sys.executable, "-m", "toolkit", "case", verb, str(case.folder)]
-            command += [str(options.clip)] if verb == "add" else []
-            command += ["--no-trust", "--frames", "16"] if verb != "report" else []
-            with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as work:
-                start = time.monotonic()
-                try:
-                    work.wait(rng.uniform(0, took[verb]) if verb in took else None)
-                except subprocess.TimeoutExpired:
-                    work.kill()
-                    killed += 1
-                else:
-                    took[verb] = time.monotonic() - start
-            check(case, before, [])
-            last = case.entries()[-1]
-            print(
-                f"{killed} killed, {verb}, {len(case.entries())} entries, {last.event}", flush=True
-            )
+        empty = cases.create(Path(folder, "empty"))
+        empty.note(text="before")
+        added = Case(shutil.copytree(empty.folder, Path(folder, "added")))
+        if {"analyse", "report"} & set(options.verbs):
+            line = command("add", added, options.clip)
+            subprocess.run(line, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        for verb in options.verbs:
+            base = empty if verb == "add" else added
+            with tempfile.TemporaryDirectory() as place:
+                kill_often(
+                    verb,
+                    base,
+                    options.clip,
+                    Path(place),
+                    moments=options.moments,
+                    seed=options.seed,
+                )
     print("The case opened each time, and nothing saved was lost.")
 
 
