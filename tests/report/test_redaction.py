@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import hashlib
 import json
+import re
+from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +19,8 @@ from hypothesis import strategies as st
 from toolkit import analysis, media
 from toolkit.errors import Cancelled, UsageError
 from toolkit.faces.detect import Detection, FaceDetector, iou
-from toolkit.report import redaction
+from toolkit.report import bundle, redaction, steps
+from toolkit.report import case as cases
 from toolkit.report.redaction import (
     COLOUR,
     GROW,
@@ -424,6 +429,15 @@ def test_the_report_keeps_its_numbers_and_loses_the_faces(seen, only_a):
         assert not secret.any()
 
 
+def test_a_still_on_which_somebody_is_not_covered_is_blank(seen):
+    """As if the search of the frames had missed everybody: the still is searched by itself."""
+    blind = Covers(frozenset({"A"}), {}, {})
+    redacted = redact_report(seen.report, blind, seen.crops)
+    detector = FaceDetector()
+    assert redacted.tracks[0].key_frames
+    assert not any(detector(k.rgb) for k in redacted.tracks[0].key_frames)
+
+
 def test_without_crops_a_revealed_person_is_blank(seen, only_a):
     redacted = redact_report(seen.report, only_a[0], {})
     detector = FaceDetector()
@@ -436,3 +450,58 @@ def test_blank_crops():
     assert (blank[0] == COLOUR).all()
     assert (blank != blank_crop(224, "C")).any()
     assert blank_crop(4, "B").shape == (4, 4, 3)
+
+
+# --- the whole report ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def reported(seen, story, tmp_path_factory):
+    """Return a case about the story, reported with A visible."""
+    case = cases.create(tmp_path_factory.mktemp("case") / "c")
+
+    def examine(path, **_how):
+        video = dataclasses.replace(seen.report.video, path=Path(path))
+        return dataclasses.replace(seen, report=dataclasses.replace(seen.report, video=video))
+
+    steps.add(case, story, trust=False, examine=examine)
+    bundle.report(case, language="en", reveal=["A"])
+    return case
+
+
+def picture_of(data):
+    return np.ascontiguousarray(cv2.imdecode(np.frombuffer(data, np.uint8), 1)[..., ::-1])
+
+
+def test_no_face_of_a_covered_person_in_any_picture_or_frame_of_a_report(reported, cut, tmp_path):
+    """A is revealed: A's stills are there, B is nowhere, and after the cut no frame has a face."""
+    detector = FaceDetector()
+    report = reported.path("report/R1")
+    page = (report / "report.html").read_text(encoding="utf-8")
+    stills = {p.name: p.read_bytes() for p in report.rglob("*.png")}
+    assert stills
+    assert {name.split("-")[1] for name in stills} == {"A"}
+    assert any(detector(picture_of(data)) for data in stills.values())
+    drawn = re.findall(r"data:image/\w+;base64,([A-Za-z0-9+/=]+)", page)
+    assert len(drawn) == len(stills) // 2  # each face beside its evidence
+    (film,) = re.findall(r'id="video-E1">([^<]+)<', page)
+    (tmp_path / "film.mp4").write_bytes(base64.b64decode(film))
+    frames = pictures(tmp_path / "film.mp4")
+    assert any(detector(rgb) for index, rgb in frames.items() if index < cut)
+    assert not any(detector(rgb) for index, rgb in frames.items() if index >= cut)
+
+
+def test_the_player_of_a_report_does_not_know_where_a_covered_face_was(reported):
+    page = reported.path("report/R1/report.html").read_text(encoding="utf-8")
+    places = json.loads(re.search(r'id="state-E1">([^<]+)<', page)[1])["scenes"][0]["arrays"]
+    data = base64.b64decode(re.search(r'id="data-E1">([^<]+)<', page)[1])
+
+    def array(name):
+        place = places[name]
+        kind = np.dtype(f"<{place['type']}")
+        return np.frombuffer(data, kind, int(np.prod(place["shape"])), place["at"])
+
+    assert np.isfinite(array("A.boxes")).any()
+    for name in ("B.boxes", "B.squares"):
+        assert not np.isfinite(array(name)).any()
+    assert not {"B.map", "B.heat"} & set(places)

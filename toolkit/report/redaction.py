@@ -639,19 +639,27 @@ def redact_report(report: Report, covers: Covers, crops: Mapping[str, FaceCrops]
     return dataclasses.replace(report, video=neutral, tracks=tracks)
 
 
+def _in_frame(
+    faces: Sequence[Detection], to_frame: NDArray[np.float64]
+) -> Iterator[NDArray[np.float64]]:
+    """Yield the boxes of faces found in a crop, in pixels of its frame."""
+    scale, corner = float(to_frame[0, 0]), to_frame[:, 2]
+    for face in faces:
+        yield np.concatenate([scale * face.box[:2] + corner, scale * face.box[2:]])
+
+
 def _redact_track(result: TrackResult, covers: Covers, crops: FaceCrops | None) -> TrackResult:
     track = result.track
     if track.person in covers.reveal and crops is not None:
-        kept = tuple(
-            dataclasses.replace(
-                key,
-                rgb=covers.crop(
-                    key.rgb, crops.to_frame[key.position], int(track.indices[key.position])
-                ),
-            )
-            for key in result.key_frames
-        )
-        return dataclasses.replace(result, key_frames=kept)
+        detector = _Watchful()
+        kept = []
+        for key in result.key_frames:
+            index, to_frame = int(track.indices[key.position]), crops.to_frame[key.position]
+            rgb = covers.crop(key.rgb, to_frame, index)
+            if any(not _is_settled(b, covers, index) for b in _in_frame(detector(rgb), to_frame)):
+                rgb = blank_crop(len(rgb), track.person)  # no picture rather than a bystander's
+            kept.append(dataclasses.replace(key, rgb=rgb))
+        return dataclasses.replace(result, key_frames=tuple(kept))
     blank = tuple(
         KeyFrame(key.position, blank_crop(key.rgb.shape[0], track.person), key.heat)
         for key in result.key_frames
