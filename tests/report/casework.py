@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from tests.widgets import made_up
 from toolkit import media
 from toolkit.analysis import Examination
+from toolkit.evaluation.robustness import Outcome, Robustness
+from toolkit.media.alignment import Alignment, Rect
 from toolkit.report import case as cases
 from toolkit.report import steps
 from toolkit.report.case import Case
@@ -99,6 +102,30 @@ def two_persons() -> Report:
 def examine_two(path: Path | str, **how: object) -> Examination:
     """Stand in for `analysis.examine` with `two_persons`."""
     return examine(path, made=two_persons(), **how)
+
+
+def lies(*_places: object, **_how: object) -> Alignment:
+    """Stand in for `alignment.align`: a re-share of 25 % less on the left, and a bar on top."""
+    return Alignment(
+        aligned=True,
+        why="aligned",
+        offset_s=0.4,
+        scale=(1.0, 1.0),
+        kept=Rect(32, 0, 96, 96),
+        shown=Rect(0, 12, 96, 84),
+        lost_percent=25.0,
+        score=0.9,
+    )
+
+
+def tried(report: Report, *, chains: Sequence[str], **_how: object) -> Robustness:
+    """Stand in for `robustness.try_chains`: after the first chain the verdict does not hold."""
+    outcomes = [
+        Outcome(chain, r.track.person, "abstained", None, 1.0, "face_too_small", holds=bool(n))
+        for n, chain in enumerate(chains)
+        for r in report.tracks[:1]
+    ]
+    return Robustness((("A", "forged"),), tuple(outcomes))
 
 
 def make(folder: Path, source: Path) -> Case:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import hashlib
+import html
 import io
 import json
 import re
@@ -16,15 +18,19 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.media.signed import remote
 from tests.report import casework
 from toolkit import _i18n, media
 from toolkit.cli import main
 from toolkit.errors import UsageError
-from toolkit.report import bundle, casefile, sections, steps, verify, wording
+from toolkit.evaluation import robustness
+from toolkit.media import alignment, credentials
+from toolkit.report import bundle, casefile, pdf, sections, steps, verify, wording
 from toolkit.report import case as cases
 from toolkit.report.case import Case, CaseError
 from toolkit.report.casefile import Asked
 from toolkit.types import Verdict
+from toolkit.verdict.calibration import Calibration
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{x}\u202e #panic() *b* $x$ @ref ${jndi:x}"
 VOID = {"meta", "img", "rect", "line", "circle", "path", "polyline", "br", "input"}
@@ -338,8 +344,10 @@ def test_bands(ratio, words):
     assert wording.band(ratio) == words
 
 
-def test_a_ratio_is_printed_with_bounds_words_and_the_scale(tmp_path, clip):
+def test_a_ratio_is_printed_with_bounds_words_and_the_scale(tmp_path, clip, monkeypatch):
     """As it will be when a calibration ships."""
+    fitted = Calibration(1.0, 0.0, 40, 40, (-1.0, 1.0), (), population="clips of a talk show")
+    monkeypatch.setattr(steps.calibration, "find", lambda *_: fitted)
 
     def examine(*args, **how):
         found = casework.examine_two(*args, **how)
@@ -357,6 +365,10 @@ def test_a_ratio_is_printed_with_bounds_words_and_the_scale(tmp_path, clip):
     assert "limited (weak) support for H1" in said
     assert "very strong support" in said  # the scale
     assert "No likelihood ratio" not in said
+    said = Reader(page_of(case)).said("validation")
+    assert "fitted on 40 forged and 40 genuine clips: clips of a talk show" in said
+    assert "no likelihood ratio is derived" not in said
+    assert "only as far as the exhibit is like the clips it was fitted on" in said
 
 
 # -- the same bytes
@@ -385,6 +397,19 @@ def test_numbers_are_complete_in_json(made):
     analysis = report_of(made)["exhibits"][0]["analysis"]
     found = steps.examination(made, made.exhibit()).report
     assert analysis["tracks"][0]["verdict"]["logit"] == found.tracks[0].verdict.logit
+
+
+def test_sections_have_the_same_numbers_on_screen_and_on_paper(made):
+    page = page_of(made)
+    on_screen = [html.unescape(h) for h in re.findall(r"<h2>([^<]+)</h2>", page)]
+    asked = Asked("en", {}, video=False)
+    facts = casefile.collect(made, asked)
+    shown = {"E1": bundle._shown(made, made.exhibit(), asked)}
+    told = sections.build(facts, shown, [])
+    on_paper = [s["title"] for s in pdf._flat(told.sections, 1) if s["level"] == 1]
+    assert on_paper == on_screen
+    assert on_paper[0].startswith("1. ")
+    assert "numbering" not in pdf.TEMPLATE.read_text("utf-8").replace("numbering: none", "")
 
 
 # -- people
@@ -470,6 +495,38 @@ def test_no_network(case, monkeypatch):
     assert verify.verify(case.folder, examine=casework.examine_two).is_intact
 
 
+@pytest.mark.parametrize("kind", ["intact", "changed", "remote"])
+def test_content_credentials_in_a_report_do_not_name_who_signed(tmp_path, clip, kind):
+    """Integrity and trust stand apart; signer and address are kept in the case."""
+    certificate = credentials.make_test_certificate(name="Anna Signer")
+    source = tmp_path / "in.mp4"
+    address = "http://manifests.invalid/anna.c2pa"
+    if kind == "remote":
+        remote(clip, certificate, source, address)
+    else:
+        credentials.sign(clip, source, certificate=certificate, statement="made by Anna")
+    if kind == "changed":
+        source.write_bytes(source.read_bytes() + b"x")
+    case = cases.create(tmp_path / "c")
+    steps.add(case, source, examine=casework.examine_two)
+    stored = case.read_json("derived/E1/A1/credentials.json")
+    assert stored["outcome"] == kind
+    assert (address if kind == "remote" else "Anna Signer") in json.dumps(stored)
+    bundle.report(case, language="en", video=False)
+    said = Reader(page_of(case)).said("container")
+    words = {
+        "intact": "unchanged since it was signed",
+        "changed": "changed after it was signed, or is damaged",
+        "remote": "it was not retrieved",
+    }
+    assert words[kind] in said
+    trust = "no signature that could be checked" if kind == "remote" else "Anybody can sign"
+    assert trust in said
+    for name, text in texts_of(case):
+        assert "Anna" not in text, name
+        assert "manifests.invalid" not in text, name
+
+
 # -- hostile and odd
 
 
@@ -519,6 +576,44 @@ def test_two_exhibits(case, clip):
         assert reader.said(ident)
 
 
+def test_a_re_share_laid_on_its_source(case, clip, monkeypatch, capsys):
+    """The picture of both stays in the case; the report draws how they lie, without it."""
+    other = casework.clip(clip.with_name("third.mp4"), shade=150)
+    steps.add(case, other, examine=casework.examine_two)
+    with pytest.raises(UsageError, match="its own source"):
+        steps.compare(case, "E1", "E1")
+    monkeypatch.setattr(alignment, "align", casework.lies)
+    assert main(["case", "compare", str(case.folder), "--source", "E1", "--reshare", "E2"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("Aligned: ")
+    assert printed[1].endswith("derived/E2/aligned1/side_by_side.png")
+    picture = steps.compared(case)[0]["picture"]
+    assert hashlib.sha256(case.read(picture["file"])).hexdigest() == picture["sha256"]
+    assert picture["pts"] == media.probe(other).pts[picture["frame"]]
+    for language in ("en", "nl"):
+        bundle.report(case, video=False, language=language)
+    reader = Reader(page_of(case, 3))
+    assert "re-share E2 – source E1: Aligned: " in reader.said("reshare")
+    assert "25 % of the picture's area was cut away" in reader.said("reshare")
+    assert "aligned-E1-E2-1" in reader.ids
+    assert "img" not in reader.tags
+    assert not list(case.path("report/R3").rglob("*.png"))
+    assert verify.verify(case.folder, examine=casework.examine_two).is_intact
+
+
+def test_what_re_shares_did_to_the_verdict(case, monkeypatch, capsys):
+    monkeypatch.setattr(robustness, "try_chains", casework.tried)
+    chains = ["--chain", "crf40", "--chain", "crop10"]
+    assert main(["case", "reshare", str(case.folder), *chains]) == 0
+    assert "the same after 1 of 2 re-shares" in capsys.readouterr().out
+    bundle.report(case, video=False, language="en")
+    said = Reader(page_of(case, 3)).said("reshare")
+    assert "After “crf40” (coded as H.264 at CRF 40): abstains." in said
+    report = report_of(case, 3)
+    found = next(a for a in report["alternatives"] if a["name"] == "recompression")
+    assert (found["state"], found["why"]) == ("tested", "reshares")
+
+
 def test_what_was_not_analysed_gives_no_report(tmp_path, clip):
     case = cases.create(tmp_path / "c")
     (tmp_path / "x.mp4").write_text("no video")
@@ -526,6 +621,25 @@ def test_what_was_not_analysed_gives_no_report(tmp_path, clip):
         steps.add(case, tmp_path / "x.mp4", examine=casework.examine_two)
     with pytest.raises(CaseError, match="was not analysed"):
         bundle.report(case)
+
+
+def test_a_file_that_is_no_video_does_not_stand_in_the_way(case, tmp_path):
+    """It is evidence as it was received: the report lists it, with its hashes, and why not."""
+    (tmp_path / "x.mp4").write_text("no video")
+    with pytest.raises(ValueError, match="not a video"):
+        steps.add(case, tmp_path / "x.mp4", how="on a stick", examine=casework.examine_two)
+    bundle.report(case, language="en", video=False)
+    report, reader = report_of(case, 3), Reader(page_of(case, 3))
+    assert [e["id"] for e in report["exhibits"]] == ["E1"]
+    (other,) = report["not_analysed"]
+    whole = other["integrity"]
+    assert whole["sha256_at_intake"] == whole["sha256_at_end"]
+    assert whole["sha256_at_intake"] in reader.said("exhibit-E2")
+    assert "on a stick" in reader.said("exhibit-E2")
+    assert "x.mp4" not in page_of(case, 3)
+    for ident in ("summary", "exhibit-E2"):
+        assert "E2 was received but could not be analysed" in reader.said(ident)
+    assert verify.verify(case.folder, examine=casework.examine_two).is_intact
 
 
 def test_an_altered_original_gives_no_report(case):

@@ -6,6 +6,8 @@ import pytest
 
 from tests.report import casework as made_up
 from toolkit import _i18n
+from toolkit.evaluation import robustness
+from toolkit.media import alignment
 from toolkit.report.case import Case
 from toolkit.widgets.casework import Casework
 
@@ -72,6 +74,30 @@ def test_an_existing_case_is_opened_and_another_is_made(panel, clip, tmp_path):
     assert again.exhibit is None
     assert again._result.value == ""
     again.close()
+
+
+def test_copies_and_re_shares(panel, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(robustness, "try_chains", made_up.tried)
+    monkeypatch.setattr(alignment, "align", made_up.lies)
+    assert run(panel.trying) == "error"
+    assert "nothing was taken in yet" in panel.trying._words.value
+    add(panel, clip)
+    assert panel.laying.layout.display == "none"
+    panel._chains.value = "all"
+    assert run(panel.trying) == "done", panel.trying.error
+    total = len(robustness.CHAINS)
+    assert f"the same after {total - 1} of {total} re-shares" in panel._held.value
+    add(panel, made_up.clip(tmp_path / "other.mp4", shade=140))
+    assert panel.exhibit.id == "E2"
+    assert panel.laying.layout.display is None
+    assert panel._held.value.count("<li>") == 0
+    assert [o[1] for o in panel._presumed.options] == ["E1"]
+    assert run(panel.laying) == "done", panel.laying.error
+    assert "E1: Aligned: " in panel._lies.value
+    assert "data:image/png" in panel._lies.value
+    panel._which.value = "E1"
+    assert panel._lies.value == ""
+    assert "re-shares" in panel._held.value
 
 
 def test_problems_are_said_and_nothing_breaks(tmp_path):

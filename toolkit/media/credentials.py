@@ -89,7 +89,7 @@ class Credentials:
             ),
             "remote": _(
                 "Content Credentials: the file points to a manifest at {url}; it was not retrieved."
-            ).format(url=self.remote_url or "?"),
+            ).format(url=self.remote_url or _("an address that is not printed here")),
             "unreadable": _("Content Credentials: the file could not be read for them."),
             "not_examined": _("Content Credentials: not examined."),
         }[self.outcome]
@@ -98,6 +98,10 @@ class Credentials:
         """Return what is known of the signer, in the language in use."""
         if self.trust == "none":
             return _("Signer: there is no signature that could be checked.")
+        if self.trust == "untrusted" and self.signer is None:
+            return _(
+                "Signer: no name is given here; not checked against a trust list. Anybody can sign."
+            )
         name = self.signer or _("not named")
         if self.trust == "trusted":
             return _("Signer: {name}, on the trust list in use.").format(name=name)

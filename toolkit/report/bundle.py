@@ -55,7 +55,7 @@ def report(
     Parameters
     ----------
     case
-        With at least one exhibit that was analysed.
+        With at least one exhibit that was analysed. Others are listed as received.
     language
         ``"en"`` or ``"nl"``; None = the one in use.
     reveal
@@ -72,7 +72,7 @@ def report(
     UsageError
         If a person to reveal is not there.
     CaseError
-        If an exhibit was not analysed.
+        If no exhibit was analysed.
     IntegrityError
         If evidence changed.
     RedactionError
@@ -81,13 +81,14 @@ def report(
         If `tick` raises it.
     """
     with case.working("report"):
-        for exhibit in case.exhibits():
+        for exhibit in () if _analysed(case) else case.exhibits():
             steps.latest(case, exhibit)
         asked = Asked(
             language or _i18n.language(), steps.parse_reveal(case, reveal), video, name_source
         )
         for exhibit in case.exhibits():
             case.record("checked", facts={"exhibit": exhibit.id, "check": case.check(exhibit)})
+        for exhibit in _analysed(case):
             shown = asked.reveal.get(exhibit.id, frozenset())
             steps.cover(case, exhibit, shown, video=video, tick=tick)
         tick("report", 0, 1)
@@ -128,9 +129,9 @@ def contents(case: Case, asked: Asked) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the bytes of each file of a report."""
     with speaking(asked.language):
         facts = casefile.collect(case, asked)
-        shown = {e.id: _shown(case, e, asked) for e in case.exhibits()}
+        shown = {e.id: _shown(case, e, asked) for e in _analysed(case)}
         told = sections.build(facts, shown, _compared(facts))
-        scenes = {e.id: s for e in case.exhibits() if (s := _scene(case, e, asked)) is not None}
+        scenes = {e.id: s for e in _analysed(case) if (s := _scene(case, e, asked)) is not None}
         made = {
             "report.json": dump({**facts, **told.fields, "sections": words(told)}).encode(),
             "report.html": casepage.page(told, scenes).encode(),
@@ -173,6 +174,11 @@ def words(told: sections.Told) -> list[dict[str, Any]]:
         }
 
     return [section(s) for s in told.sections]
+
+
+def _analysed(case: Case) -> list[Exhibit]:
+    """Return the exhibits that something was found out about."""
+    return [e for e in case.exhibits() if e.analyses]
 
 
 def _companions(case: Case, facts: dict[str, Any]) -> dict[str, bytes]:
@@ -275,7 +281,7 @@ def _shown(case: Case, exhibit: Exhibit, asked: Asked) -> Shown:
         signs=tuple(sign.line() for sign in told.signs),
         credentials=(signed.integrity_line(), signed.trust_line()),
         trust=_trust(case.read_json(f"{folder}/trust.json")),
-        reshares=_reshares(case, exhibit),
+        reshares=reshare_lines(casefile.reshares(case, exhibit)),
     )
 
 
@@ -301,10 +307,10 @@ def _trust(found: dict[str, Any] | None) -> tuple[tuple[str, str, str], ...]:
     return tuple(rows)
 
 
-def _reshares(case: Case, exhibit: Exhibit) -> tuple[str, ...]:
+def reshare_lines(found: dict[str, Any] | None) -> tuple[str, ...]:
+    """Return the outcomes of re-shares, as `Robustness.to_dict` wrote them, in words."""
     from toolkit.evaluation.robustness import Outcome, Robustness
 
-    found = casefile.reshares(case, exhibit)
     if found is None:
         return ()
     tried = Robustness(
@@ -315,15 +321,24 @@ def _reshares(case: Case, exhibit: Exhibit) -> tuple[str, ...]:
     return tuple(tried.lines())
 
 
-def _compared(facts: dict[str, Any]) -> list[str]:
-    lines = []
-    for c in facts["compared"]:
-        a = dict(c["alignment"])
-        for key in ("kept", "shown"):
-            a[key] = Rect(**a[key]) if a[key] else None
-        a["scale"] = tuple(a["scale"]) if a["scale"] else None
-        lines.append(f"{c['reshare']} – {c['source']}: {Alignment(**a).line()}")
-    return lines
+def _compared(facts: dict[str, Any]) -> list[sections.Block]:
+    known = {e["id"]: tuple(e["container"]["shown_size"]) for e in facts["exhibits"]}
+    blocks = []
+    for number, c in enumerate(facts["compared"], 1):
+        pair = (c["source"], c["reshare"])
+        sizes = (known[pair[0]], known[pair[1]]) if known.keys() >= set(pair) else None
+        line = alignment_of(c["alignment"]).line()
+        blocks += sections.compared(number, c, line, sizes)
+    return blocks
+
+
+def alignment_of(facts: dict[str, Any]) -> Alignment:
+    """Return the alignment that `Alignment.to_dict` wrote."""
+    found = dict(facts)
+    for key in ("kept", "shown"):
+        found[key] = Rect(**found[key]) if found[key] else None
+    found["scale"] = tuple(found["scale"]) if found["scale"] else None
+    return Alignment(**found)
 
 
 def provenance_of(facts: dict[str, Any]) -> Provenance:

@@ -79,13 +79,12 @@ def collect(case: Case, asked: Asked) -> dict[str, Any]:
 
     Raises
     ------
-    CaseError
-        If an exhibit was not analysed.
     IntegrityError
         If something in the case is not what its log says.
     """
     entries, about, notes = case.entries(), case.facts, case.notes()
-    exhibits = [_exhibit(case, e, asked) for e in case.exhibits()]
+    exhibits = [_exhibit(case, e, asked) for e in case.exhibits() if e.analyses]
+    others = [_not_analysed(case, e, asked) for e in case.exhibits() if not e.analyses]
     asked_last = [n["text"] for n in notes if n["kind"] == "question"]
     stated = [n for n in notes if n["kind"] == "propositions"]
     return {
@@ -102,13 +101,9 @@ def collect(case: Case, asked: Asked) -> dict[str, Any]:
             "h2": stated[-1]["h2"] if stated else None,
         },
         "exhibits": exhibits,
+        "not_analysed": others,
         "alternatives": _alternatives(notes, exhibits),
-        "compared": [
-            {**case.read_json(name), "file": name}
-            for e in entries
-            if e.event == "compared"
-            for name in e.files
-        ],
+        "compared": steps.compared(case),
         "notes": [n for n in notes if n["kind"] == "text"],
         "examiner": {"name": about["examiner"] or None, "role": about["role"] or None},
         "opinions": [n for n in notes if n["kind"] == "opinion"],
@@ -210,6 +205,21 @@ def _exhibit(case: Case, exhibit: Exhibit, asked: Asked) -> dict[str, Any]:
     }
 
 
+def _not_analysed(case: Case, exhibit: Exhibit, asked: Asked) -> dict[str, Any]:
+    """Return what is known of a file that was received but that nothing was found out about."""
+    stopped = [
+        {"event": e.event, "what": e.facts.get("what")}
+        for e in case.entries()
+        if e.event in {"refused", "cancelled"} and e.facts.get("exhibit") == exhibit.id
+    ]
+    return {
+        "id": exhibit.id,
+        "integrity": _integrity(case, exhibit),
+        "received": _received(exhibit, asked.name_source),
+        "why": stopped[-1] if stopped else None,
+    }
+
+
 def _integrity(case: Case, exhibit: Exhibit) -> dict[str, Any]:
     """Return hash and size at intake and at the last check."""
     checks: list[tuple[str, dict[str, Any]]] = []
@@ -219,7 +229,7 @@ def _integrity(case: Case, exhibit: Exhibit) -> dict[str, Any]:
             continue
         if entry.facts.get("exhibit") == exhibit.id:
             checks.append((entry.utc, check))
-        elif exhibit.id in check:
+        elif isinstance(check.get(exhibit.id), dict):
             checks.append((entry.utc, check[exhibit.id]))
     at_s, last = checks[-1] if checks else (None, {})
     return {

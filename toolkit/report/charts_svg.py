@@ -122,8 +122,52 @@ def matrix(shown: Matrix) -> str:
     return _svg(height, _("Share of each region over time"), parts)
 
 
-def _svg(height: int, label: str, parts: list[str]) -> str:
-    hint = escape(_("{chart}; the same numbers are in the table below").format(chart=label))
+def aligned(
+    kept: tuple[float, ...],
+    shown: tuple[float, ...],
+    *,
+    sizes: tuple[tuple[int, int], tuple[int, int]],
+    names: tuple[str, str],
+    ident: str,
+) -> str:
+    """Draw what a re-share shows of its source, without either's picture.
+
+    Parameters
+    ----------
+    kept, shown
+        x, y, width, height within the source and within the re-share, in pixels of each.
+    sizes
+        Width and height of source and re-share.
+    names
+        What stands above each.
+    ident
+        Makes the id of the hatching unique within a page.
+    """
+    side, top, gap = 400, 26, 40
+    tallest = 280
+    pattern = f'<pattern id="{ident}" width="8" height="8" patternUnits="userSpaceOnUse" '
+    line = 'patternTransform="rotate(45)"><path class="ink" d="M4 0V8" stroke-width="1"/>'
+    parts, height = [f"<defs>{pattern}{line}</pattern></defs>"], 0.0
+    for number, (box, size, name) in enumerate(zip((kept, shown), sizes, names, strict=True)):
+        scale = min(side / size[0], tallest / size[1])
+        left, width, tall = 20 + number * (side + gap), size[0] * scale, size[1] * scale
+        x, y, w, h = (v * scale for v in box)
+        x0, y0 = left + x, top + y
+        outer = f"M{left} {top}h{width:.1f}v{tall:.1f}h{-width:.1f}z"
+        inner = f"M{x0:.1f} {y0:.1f}h{w:.1f}v{h:.1f}h{-w:.1f}z"
+        parts += [
+            _text(left, top - 9, f"{name}, {size[0]} × {size[1]}", "start"),
+            f'<path d="{outer}{inner}" fill="url(#{ident})" fill-rule="evenodd"/>',
+            f'<path class="ink" d="{outer}" stroke-width="1"/>',
+            f'<path class="ink" d="{inner}" stroke-width="2.5"/>',
+        ]
+        height = max(height, top + tall + 8)
+    return _svg(round(height), _("Source and re-share"), parts, is_chart=False)
+
+
+def _svg(height: int, label: str, parts: list[str], *, is_chart: bool = True) -> str:
+    text = _("{chart}; the same numbers are in the table below").format(chart=label)
+    hint = escape(text if is_chart else label)
     return (
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{hint}">{"".join(parts)}</svg>'
     )

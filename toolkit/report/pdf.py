@@ -138,10 +138,11 @@ def _on_paper(figure: Figure) -> bytes:
 
 
 def _flat(sections: tuple[Section, ...], level: int) -> Iterator[dict[str, Any]]:
-    for section in sections:
+    for number, section in enumerate(sections, 1):
+        title = _breakable(section.title)
         yield {
             "level": level,
-            "title": _breakable(section.title),
+            "title": f"{number}. {title}" if level == 1 else title,  # numbered as on the page
             "blocks": [_block(block) for block in section.blocks],
         }
         yield from _flat(section.parts, level + 1)

@@ -148,7 +148,7 @@ class Shown:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-def build(facts: Mapping[str, Any], shown: Mapping[str, Shown], compared: Sequence[str]) -> Told:
+def build(facts: Mapping[str, Any], shown: Mapping[str, Shown], compared: Sequence[Block]) -> Told:
     """Put the facts of a case into words.
 
     Parameters
@@ -158,7 +158,7 @@ def build(facts: Mapping[str, Any], shown: Mapping[str, Shown], compared: Sequen
     shown
         By exhibit.
     compared
-        Sentences about source and re-share.
+        What is said and drawn of source and re-share.
     """
     h1 = facts["propositions"]["h1"] or default_h1()
     h2 = facts["propositions"]["h2"] or default_h2()
@@ -171,7 +171,7 @@ def build(facts: Mapping[str, Any], shown: Mapping[str, Shown], compared: Sequen
         Section(
             "exhibits",
             _("What was received"),
-            parts=tuple(_exhibit(e) for e in facts["exhibits"]),
+            parts=tuple(_exhibit(e) for e in (*facts["exhibits"], *facts["not_analysed"])),
             points=(1,),
         ),
         Section(
@@ -295,7 +295,8 @@ def _summary(facts: Mapping[str, Any], shown: Mapping[str, Shown]) -> list[str]:
         )
         lines.append(figures.verdict_sentence(report))
         lines += wording.ratio_sentences(report.verdict.log10_lr, report.verdict.lr_bounds)
-    if not facts["exhibits"]:
+    lines += [_not_analysed(e) for e in facts["not_analysed"]]
+    if not facts["exhibits"] and not facts["not_analysed"]:
         lines.append(_("Nothing was taken in yet."))
     lines += [
         _(
@@ -365,7 +366,18 @@ def _exhibit(e: Mapping[str, Any]) -> Section:
     )
     said = kept + " " + _("It was opened for reading only and never written to.")
     title = _("Exhibit {id}").format(id=e["id"])
-    return Section(f"exhibit-{e['id']}", title, (Facts(tuple(pairs)), Text(said)))
+    blocks: list[Block] = [Facts(tuple(pairs)), Text(said)]
+    if "why" in e:
+        blocks.append(Text(_not_analysed(e), "warning"))
+    return Section(f"exhibit-{e['id']}", title, tuple(blocks))
+
+
+def _not_analysed(e: Mapping[str, Any]) -> str:
+    why = e["why"]
+    if why is None or why["event"] == "cancelled":
+        return _("Exhibit {id} was received but not analysed.").format(id=e["id"])
+    text = _("Exhibit {id} was received but could not be analysed: “{why}”.")
+    return text.format(id=e["id"], why=_or_unknown(why["what"]))
 
 
 def _told(key: str, value: str | None) -> str:
@@ -600,6 +612,40 @@ def _reshares(_e: Mapping[str, Any], shown: Shown) -> list[Block]:
     return [Text(_("The same analysis after further re-shares:")), Items(shown.reshares)]
 
 
+def compared(number: int, pair: Mapping[str, Any], line: str, sizes: Any) -> list[Block]:
+    """Return what is known of an exhibit that was laid on its presumed source.
+
+    Parameters
+    ----------
+    number
+        Of the comparison, from 1.
+    pair
+        ``source``, ``reshare`` and ``alignment`` as stored.
+    line
+        The alignment in words.
+    sizes
+        Width and height of both pictures, or None.
+    """
+    source, share, found = pair["source"], pair["reshare"], pair["alignment"]
+    names = _("source {id}").format(id=source), _("re-share {id}").format(id=share)
+    said = f"{names[1]} – {names[0]}: {line}"
+    blocks: list[Block] = [Text(said)]
+    if found["aligned"] and sizes is not None:
+        ident = f"aligned-{source}-{share}-{number}"
+        boxes = [
+            tuple(found[key][side] for side in ("x", "y", "width", "height"))
+            for key in ("kept", "shown")
+        ]
+        svg = charts_svg.aligned(boxes[0], boxes[1], sizes=sizes, names=names, ident=ident)
+        caption = _(
+            "The frame that stays, in both. Hatched on the left: what was cut away of the source; "
+            "on the right: what was added. The faces are left out."
+        )
+        alt = f"{caption} {said}"
+        blocks.append(Figure(f"{ident}.svg", svg.encode(), alt, caption, is_styled=False))
+    return blocks
+
+
 def _method(e: Mapping[str, Any], _shown: Shown) -> list[Block]:
     method = e["method"]
     detector, used, software = method["detector"], method["used"], method["software"]
@@ -688,16 +734,20 @@ def _validation(e: Mapping[str, Any], _shown: Shown) -> list[Block]:
                 ).format(fake=ratio["n_fake"], real=ratio["n_real"], what=ratio["population"])
             )
         )
-    blocks.append(
-        Text(
-            _(
-                "No validation on material like this exhibit (its compression, face size, pose, "
-                "skin tone) is at hand, so no likelihood ratio is derived from these figures, and "
-                "error rates on such material are not known."
-            ),
-            "warning",
+    unlike = (
+        _(
+            "No validation on material like this exhibit (its compression, face size, pose, "
+            "skin tone) is at hand, so error rates on such material are not known, and the "
+            "likelihood ratio holds only as far as the exhibit is like the clips it was fitted on."
+        )
+        if ratio
+        else _(
+            "No validation on material like this exhibit (its compression, face size, pose, "
+            "skin tone) is at hand, so no likelihood ratio is derived from these figures, and "
+            "error rates on such material are not known."
         )
     )
+    blocks.append(Text(unlike, "warning"))
     when_ = found["date"] or unknown()
     blocks.append(Facts(((_("date of validation"), str(when_)),)))
     rows = tuple(
@@ -1028,7 +1078,7 @@ def _many(
     shown: Mapping[str, Shown],
     *,
     points: tuple[int, ...] = (),
-    more: Sequence[str] = (),
+    more: Sequence[Block] = (),
 ) -> Section:
     """Return a section with a part for each exhibit; one exhibit needs no heading of its own."""
     parts = [
@@ -1039,7 +1089,7 @@ def _many(
         )
         for e in facts["exhibits"]
     ]
-    own: tuple[Block, ...] = (Items(tuple(more)),) if more else ()
+    own = tuple(more)
     if len(parts) == 1:
         return Section(ident, title, (*parts[0].blocks, *own), points=points)
     return Section(ident, title, own, tuple(parts), points)

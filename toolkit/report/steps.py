@@ -33,6 +33,8 @@ VIDEO_LONGEST_S = 600.0
 NOTEBOOK_VARIABLE = "JPY_SESSION_NAME"
 """Where Jupyter tells a kernel which notebook it belongs to."""
 
+SIDE_BY_SIDE = "side_by_side.png"
+
 Examine = Callable[..., Any]
 """`analysis.examine`, or what stands in for it in a test."""
 
@@ -548,21 +550,58 @@ def try_reshares(
 
 
 def compare(case: Case, source: str, share: str, *, tick: Tick = no_tick) -> Any:
-    """Lay an exhibit on the one that is presumed to be its source, and keep the outcome."""
+    """Lay an exhibit on the one that is presumed to be its source, and keep the outcome.
+
+    Where they fit, a picture of both side by side is kept too; nothing is covered in it, so it
+    stays in the case.
+    """
     from toolkit.media import alignment
+    from toolkit.media.video import probe
+    from toolkit.report.stills import png
 
     with case.working("compare"):
         first, second = case.exhibit(source), case.exhibit(share)
-        found = alignment.align(
-            case.path(first.working_copy), case.path(second.working_copy), tick=tick
-        )
+        if first.id == second.id:
+            raise UsageError("an exhibit is not its own source", first.id, "Name two exhibits.")
+        places = case.path(first.working_copy), case.path(second.working_copy)
+        found = alignment.align(*places, tick=tick)
+        content: dict[str, Any] = {
+            "source": first.id,
+            "reshare": second.id,
+            "alignment": found.to_dict(),
+            "picture": None,
+        }
+        target = case.free_name(f"derived/{second.id}", "aligned")
         ends = {e.id: case.check(e) for e in (first, second)}
-        name = case.free_name(f"derived/{second.id}", "aligned") + ".json"
-        content = {"source": first.id, "reshare": second.id, "alignment": found.to_dict()}
-        atomic_write(case.path(name), dump(content))
+        with case.step(target) as folder:
+            if found.aligned:
+                pts = probe(places[1], tick=tick).pts
+                frame = len(pts) // 2
+                at_s = float(pts[frame])
+                data = png(alignment.side_by_side(*places, found, at_s=at_s))
+                (folder / SIDE_BY_SIDE).write_bytes(data)
+                sha256 = hashlib.sha256(data).hexdigest()
+                content["picture"] = {
+                    "file": f"{target}/{SIDE_BY_SIDE}",
+                    "sha256": sha256,
+                    "frame": frame,
+                    "pts": at_s,
+                }
+            (folder / "alignment.json").write_text(dump(content), encoding="utf-8")
         facts = {"source": first.id, "reshare": second.id, "check": ends}
-        case.record("compared", facts=facts, files=[name])
+        case.record_folder("compared", target, facts=facts)
     return found
+
+
+def compared(case: Case) -> list[dict[str, Any]]:
+    """Return what was laid on what so far, oldest first, each with the file that says so."""
+    return [
+        {**case.read_json(name), "file": name}
+        for e in case.entries()
+        if e.event == "compared"
+        for name in e.files
+        if name.endswith(".json")
+    ]
 
 
 # -- signing

@@ -6,6 +6,7 @@ command line make too.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
@@ -25,6 +26,8 @@ from toolkit.widgets.status import Status
 from toolkit.widgets.task import Task
 
 if TYPE_CHECKING:
+    from toolkit.evaluation.robustness import Robustness
+    from toolkit.media.alignment import Alignment
     from toolkit.report.case import Exhibit
     from toolkit.report.verify import Findings
 
@@ -32,7 +35,10 @@ _WIDE = {"width": "100%", "max_width": "640px"}
 _STYLE = {"description_width": "13em"}
 _KINDS = ("text", "question", "propositions", "alternative", "opinion", "review", "conflict")
 
+_CHAINS_QUICK = 1  # the combined one, which is quoted first
+
 _ADD = {"intake": 1.0, **STAGE_WEIGHTS, "provenance": 5.0}
+_RESHARE, _COMPARE = {"reshare_test": 1.0}, {"align": 1.0}
 _REPORT = {"cover": 40.0, "redact": 30.0, "redact_check": 10.0, "display": 15.0, "report": 5.0}
 _VERIFY = {"verify": 5.0, **STAGE_WEIGHTS}
 
@@ -80,6 +86,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._folder = self._text(lambda: _("Folder of the case"), _default(folder))
         self._make_case()
         self._make_intake()
+        self._make_copies()
         self._make_note()
         self._make_report()
         self._make_check()
@@ -89,6 +96,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
                 self._language,
                 *self._case_part,
                 *self._intake_part,
+                *self._copies_part,
                 *self._note_part,
                 *self._report_part,
                 *self._check_part,
@@ -156,6 +164,27 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             self._container,
         ]
 
+    def _make_copies(self) -> None:
+        self._chains = self._menu(lambda: _("Further re-shares to try"))
+        self.trying: Task[Robustness] = Task(
+            lambda: _("Does the verdict hold?"), self._try, self._tried, weights=_RESHARE
+        )
+        self._held = ipywidgets.HTML()
+        self._presumed = self._menu(lambda: _("Presumed source of this exhibit"))
+        self.laying: Task[Alignment] = Task(
+            lambda: _("Lay it on its source"), self._lay, self._laid, weights=_COMPARE
+        )
+        self._lies = ipywidgets.HTML()
+        self._copies_part = [
+            self._heading(lambda: _("3. Copies and re-shares")),
+            self._chains,
+            self.trying,
+            self._held,
+            self._presumed,
+            self.laying,
+            self._lies,
+        ]
+
     def _make_note(self) -> None:
         self._kind = self._menu(lambda: _("Kind"))
         self._kind.observe(self._on_kind, "value")
@@ -175,7 +204,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._write = self._button(lambda: _("Write down"), self.write)
         self._written = ipywidgets.HTML()
         self._note_part = [
-            self._heading(lambda: _("3. Annotate")),
+            self._heading(lambda: _("4. Annotate")),
             self._kind,
             self._words,
             self._frames,
@@ -199,7 +228,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         )
         self._where = ipywidgets.HTML()
         self._report_part = [
-            self._heading(lambda: _("4. Report")),
+            self._heading(lambda: _("5. Report")),
             self._reveal,
             self._video,
             self.reporting,
@@ -215,7 +244,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._found = ipywidgets.HTML()
         self._steps = ipywidgets.HTML()
         self._check_part = [
-            self._heading(lambda: _("5. Check")),
+            self._heading(lambda: _("6. Check")),
             self._hashes,
             self._head,
             self.checking,
@@ -325,6 +354,37 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self.exhibit = exhibit
         self._refresh()
 
+    def _try(self, tick: Tick) -> Robustness:
+        from toolkit.evaluation.robustness import CHAINS
+        from toolkit.report import steps
+
+        chains = CHAINS[:_CHAINS_QUICK] if self._chains.value == "first" else CHAINS
+        tried: Robustness = steps.try_reshares(
+            self._opened(), self._looked_at(), chains=chains, tick=tick
+        )
+        return tried
+
+    def _tried(self, _outcome: Robustness) -> None:
+        self._refresh()
+
+    def _lay(self, tick: Tick) -> Alignment:
+        from toolkit.report import steps
+
+        if not self._presumed.value:
+            raise UsageError(_("there is no other exhibit"), "", _("Take its source in first."))
+        found: Alignment = steps.compare(
+            self._opened(), str(self._presumed.value), self._looked_at(), tick=tick
+        )
+        return found
+
+    def _laid(self, _alignment: Alignment) -> None:
+        self._refresh()
+
+    def _looked_at(self) -> str:
+        if self.exhibit is None:
+            raise UsageError(_("nothing was taken in yet"), "", _("Take a file in first."))
+        return self.exhibit.id
+
     def _make(self, tick: Tick) -> Path:
         from toolkit.report import bundle
 
@@ -363,7 +423,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             heading.value = f'<h3 lang="{_i18n.language()}">{escape(name())}</h3>'
         for widget, name in self._labels:
             widget.description = name()
-        for task in (self.adding, self.reporting, self.checking):
+        for task in (self.adding, self.trying, self.laying, self.reporting, self.checking):
             task.say()
         self._refill()
         self._refresh()
@@ -383,8 +443,13 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             "review": _("review by a colleague"),
             "conflict": _("conflict of interest"),
         }
+        chains = [
+            (_("the combined one"), "first"),
+            (_("all of them (takes minutes)"), "all"),
+        ]
         for menu, options in (
             (self._sample, names),
+            (self._chains, chains),
             (self._kind, [(kinds[k], k) for k in _KINDS]),
             (self._alternative, [(sections.alternative_name(a), a) for a in ALTERNATIVES]),
             (self._state, [(sections.state_name(s), s) for s in STATES]),
@@ -434,6 +499,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         exhibits = {e.id: e for e in self._exhibits()}
         self.exhibit = exhibits.get(self._which.value) if self._which.value else None
         chosen = self.exhibit
+        self._show_copies(list(exhibits))
         persons: list[tuple[str, str]] = []
         for e in exhibits.values():
             if e.analyses and self.case is not None:
@@ -465,6 +531,35 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._container.value = (
             f"<details><summary>{escape(heading)}</summary>"
             f"{_list(lines)}{_pairs(container.lines())}</details>"
+        )
+
+    def _show_copies(self, exhibits: list[str]) -> None:
+        """Show how the chosen exhibit fared after re-shares, and on what it was laid."""
+        from toolkit.report import bundle, casefile, steps
+
+        chosen, case = self.exhibit, self.case
+        others = [e for e in exhibits if chosen is None or e != chosen.id]
+        _fill(self._presumed, [(e, e) for e in others])
+        for widget in (self._presumed, self.laying):
+            widget.layout.display = None if others else "none"
+        self._held.value = self._lies.value = ""
+        if chosen is None or case is None:
+            return
+        self._held.value = _list(bundle.reshare_lines(casefile.reshares(case, chosen)))
+        mine = [c for c in steps.compared(case) if c["reshare"] == chosen.id]
+        if mine:
+            last = mine[-1]
+            said = f"{last['source']}: {bundle.alignment_of(last['alignment']).line()}"
+            self._lies.value = _note(said) + self._side_by_side(last["picture"])
+
+    def _side_by_side(self, picture: dict[str, Any] | None) -> str:
+        if picture is None or self.case is None:
+            return ""
+        caption = _("Left the source with what was kept of it, right the re-share, laid over it.")
+        data = base64.b64encode(self.case.read(picture["file"])).decode()
+        return (
+            f'<figure style="margin:0"><img style="max-width:100%" alt="{escape(caption)}" '
+            f'src="data:image/png;base64,{data}"><figcaption>{escape(caption)}</figcaption></figure>'
         )
 
     def _report_words(self) -> str:
