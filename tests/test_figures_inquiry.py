@@ -78,6 +78,12 @@ def test_the_sum_is_the_verdict_and_its_rest_is_recomputed():
     assert "2e-01 is left over" in words.sum_sentence(wrong)  # it does not trust the stored one
     assert "no explanation" in words.sum_sentence(made_up.abstained())
     assert words.matrix_sentence(made_up.abstained()) == ""
+    verdict = result.verdict
+    above = dataclasses.replace(verdict, logit=1.25, threshold=0.5)
+    for told, side in ((above, "above"), (dataclasses.replace(above, threshold=1.5), "below")):
+        said = words.threshold_sentence(dataclasses.replace(result, verdict=told))
+        assert said == f"The sum lies {side} the threshold of {told.threshold:.3f}."
+    assert words.threshold_sentence(made_up.abstained()) == ""
 
 
 def test_a_frames_share_is_its_regions():

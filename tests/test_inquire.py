@@ -10,8 +10,10 @@ import pytest
 from tests.widgets import made_up_inquiry as made_up
 from toolkit import inquire
 from toolkit.errors import Cancelled, DetectorError, UsageError
+from toolkit.explain.trust import TrustFigure
 from toolkit.types import PLAYERS, Verdict
 from toolkit.verdict.aggregate import aggregate
+from toolkit.widgets import inquiry_html
 
 pytestmark = pytest.mark.usefixtures("face_models")
 MOUTH = PLAYERS.index("mouth")
@@ -198,3 +200,24 @@ def test_without_an_explanation_the_largest_logit_is_in_view():
         bare, verdict=Verdict(1.0, 0.0, abstained=True, reason="The face is too small.")
     )
     assert not abstained.verdict.is_fake
+
+
+def test_methods_that_promise_to_add_up_are_held_to_it():
+    from toolkit.explain.pixels import PixelAttribution
+
+    def answer(method, value):
+        empty = np.zeros(10)
+        found = PixelAttribution(method, empty, empty, 1.0, 0.0, value, 1, 0, {})
+        return inquire.MethodAnswer(method, found, None, None, 0.1)
+
+    refused = inquire.MethodAnswer("deep_lift", None, "deep_lift has no rule for ReLU6", None, 0.0)
+    told = inquire.completeness(
+        [answer("gradient_shap", 0.3), answer("grad_cam", None), refused, answer("kernel_shap", 0)]
+    )
+    assert [(f.name, f.reads_well) for f in told] == [
+        ("completeness_gradient_shap", False),
+        ("completeness_kernel_shap", True),
+    ]
+    shown = inquiry_html.trust([TrustFigure("seam", 0.0, True, "One.")], None, told)
+    assert "1 of 1 checks" in shown  # the maps of other methods do not count in it
+    assert "Completeness of GradientShap" in shown

@@ -30,7 +30,7 @@ from toolkit.explain.frames import flip_frames
 from toolkit.explain.intervals import interval_p_value
 from toolkit.explain.intervention import Agreement, Composite, Game, Intervention, agreement
 from toolkit.explain.references import AUTOMATIC, Choice, Kind, Reference, References
-from toolkit.explain.trust import Panel, TrustFigure, panel
+from toolkit.explain.trust import Panel, TrustFigure, completeness_figure, panel
 from toolkit.types import PLAYERS, FaceCrops, Tick, TrackResult, no_tick
 from toolkit.verdict.aggregate import aggregate, frame_logits
 
@@ -192,6 +192,15 @@ class Answers:
     bands: BandShares | None = None
     methods: tuple[MethodAnswer, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+
+
+def completeness(answers: Sequence[MethodAnswer]) -> tuple[TrustFigure, ...]:
+    """Return whether each method that promises to add up does so on this frame.
+
+    These figures are about the maps of the methods, not about the shares of the two witnesses.
+    """
+    found = (answer.found for answer in answers)
+    return tuple(completeness_figure(f) for f in found if f and f.completeness is not None)
 
 
 # -- whom to ask

@@ -40,7 +40,10 @@ def test_a_method_that_knows_beats_the_controls(pair_list, blocks):
     assert row["truth"] == "pixels"
     assert "mouth" in row["changed"]
     assert row["methods"]["ledger"]["lift_random"] == pytest.approx(told["lift_random"])
-    assert "ledger" in explain_tables.table(result)
+    text = explain_tables.table(result)
+    assert text.index("pairs are called forged") < text.index("\ncalled forged ")
+    assert text.count("\nledger ") == 3  # all pairs, called forged, answered by all
+    assert "from drawing 1 scenes: one" in text
 
 
 def test_when_and_transplants(pair_list, blocks, monkeypatch):

@@ -118,6 +118,8 @@ def test_completeness():
     assert trust.completeness_figure(of(-0.01)).reads_well
     assert not trust.completeness_figure(of(0.3)).reads_well
     assert trust.completeness_figure(of(None)).reads_well is None
+    assert "30.0" in trust.completeness_figure(of(-0.3)).sentence
+    assert "_" not in trust.completeness_figure(of(0.3)).sentence  # no program's word for people
 
 
 class Trained(nn.Module):

@@ -102,6 +102,7 @@ def test_the_other_views(panel):
     assert "Logit as regions are replaced" in panel._trust.value
     assert panel._bands.value.count("dz-bar-cell") == 6
     assert panel._methods.value.count("the network itself is not open here") == 11
+    assert "Each method that was asked under Other methods" in panel._trust.value
     panel.compare_references()
     panel.wait(60)
     assert panel._reference.value.count("data-kind=") == 1 + 6  # there is no donor

@@ -15,8 +15,11 @@ def table(result: dict[str, Any]) -> str:
     shown = [(k, m) for k, m in result["methods"].items() if m["pairs"]]
     if shown:
         lines += _where_lines(shown)
-        seen = result["detected"]
+        seen, groups = result["detected"], result["settings"]["groups"]
         lines.append(f"{seen['called_fake']} of {seen['pairs']} pairs are called forged")
+        lines.append(f"(low high): 95 %, from drawing {len(groups)} scenes: {', '.join(groups)}")
+        for part, title in _PARTS.items():
+            lines += ["", *_part_lines(shown, part, title)]
         lines += ["", *_lower_lines(result["lower_face"])]
     if result["temporal"]:
         lines += ["", *_when_lines(result["temporal"])]
@@ -33,17 +36,40 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+_PARTS = {"flagged": "called forged", "common": "answered by all"}
+
+
 def _where_lines(shown: Sequence[tuple[str, dict[str, Any]]]) -> list[str]:
-    head = f"{'method':32} {'pairs':>5} {'mass':>6} {'(low high)':>13} {'hit':>6} {'rank':>6} "
-    lines = [head + f"{'lift':>7} {'(low high)':>15} {'passes':>7} {'s':>6}"]
+    head = (
+        f"{'method':32} {'pairs':>5} {'mass':>6} {'(low high)':>13} {'hit':>6} {'(low high)':>13}"
+    )
+    lines = [head + f" {'rank':>6} {'lift':>7} {'(low high)':>15} {'passes':>7} {'s':>6}"]
     for key, m in sorted(shown, key=lambda item: -item[1]["mass"]):
-        own, lift = m["intervals"]["mass"], m["intervals"]["lift_centre"]
+        lift = m["intervals"]["lift_centre"]
         lines.append(
-            f"{key:32} {m['pairs']:5} {m['mass']:6.3f} {_span(own, ''):>13} {m['hit']:6.3f} "
-            f"{m['rank']:6.3f} {m['lift_centre']:+7.3f} {_span(lift, '+'):>15} "
-            f"{m['passes']:7.0f} {m['seconds']:6.2f}"
+            f"{_mass_and_hit(key, m)} {m['rank']:6.3f} {m['lift_centre']:+7.3f} "
+            f"{_span(lift, '+'):>15} {m['passes']:7.0f} {m['seconds']:6.2f}"
         )
     return lines
+
+
+def _part_lines(shown: Sequence[tuple[str, dict[str, Any]]], part: str, title: str) -> list[str]:
+    """Return mass and hit over some of the pairs: a method that abstains is not the better one."""
+    found = [(key, m[part]) for key, m in shown if m[part]["pairs"]]
+    if not found:
+        return [f"{title}: none"]
+    found.sort(key=lambda item: -item[1]["mass"])
+    return [_mass_and_hit_head(title), *(_mass_and_hit(key, m) for key, m in found)]
+
+
+def _mass_and_hit_head(title: str) -> str:
+    span = "(low high)"
+    return f"{title:32} {'pairs':>5} {'mass':>6} {span:>13} {'hit':>6} {span:>13}"
+
+
+def _mass_and_hit(key: str, m: Mapping[str, Any]) -> str:
+    mass, hit = (_span(m["intervals"][name], "") for name in ("mass", "hit"))
+    return f"{key:32} {m['pairs']:5} {m['mass']:6.3f} {mass:>13} {m['hit']:6.3f} {hit:>13}"
 
 
 def _lower_lines(found: Mapping[str, Any]) -> list[str]:

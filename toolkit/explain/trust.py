@@ -472,16 +472,16 @@ def completeness_figure(found: PixelAttribution) -> TrustFigure:
     """Return the completeness error of a pixel method."""
     name = f"completeness_{found.method}"
     if found.completeness is None:
-        text = N_("{method} does not promise to add up.")
-        return TrustFigure(name, None, None, text, {"method": found.method})
+        text = N_("Its map does not promise to add up.")
+        return TrustFigure(name, None, None, text)
     value = abs(found.completeness)
     good = value <= COMPLETE_MAX
     text = (
-        N_("{method} adds up to within {value:.1%} of the difference it explains.")
+        N_("Its map adds up to within {value:.1%} of the difference it explains.")
         if good
-        else N_("{method} misses {value:.1%} of the difference it should explain.")
+        else N_("Its map misses {value:.1%} of the difference it should explain.")
     )
-    return TrustFigure(name, value, good, text, {"method": found.method, "value": value})
+    return TrustFigure(name, value, good, text, {"value": value})
 
 
 # -- all of it

@@ -60,6 +60,19 @@ def sum_sentence(result: TrackResult) -> str:
     )
 
 
+def threshold_sentence(result: TrackResult) -> str:
+    """Return on which side of the threshold the sum lies; empty when there is no verdict."""
+    verdict = result.verdict
+    if result.explanation is None or verdict.logit is None or verdict.abstained:
+        return ""
+    text = (
+        _("The sum lies above the threshold of {threshold}.")
+        if verdict.is_fake
+        else _("The sum lies below the threshold of {threshold}.")
+    )
+    return text.format(threshold=number(verdict.threshold, 3))
+
+
 def matrix_sentence(result: TrackResult) -> str:
     """Return that the cells of region × time are the same sum, with what is left over."""
     explanation = result.explanation

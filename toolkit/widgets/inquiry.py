@@ -652,7 +652,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     def _fill_answers(self) -> None:
         """Show the answers; runs in the worker thread as well."""
-        from toolkit import figures
+        from toolkit import figures, inquire
         from toolkit.figures.inquiry import region_rows
         from toolkit.widgets import inquiry_html as html
 
@@ -673,9 +673,12 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             title = _("Every kind, as the detector judges it")
             shown += f"<h4>{escape(title)}</h4>" + html.references(self._every_kind[position])
         self._reference.value = shown
-        self._trust.value = html.trust(self._figures.get(key, []), self._panels.get(key))
+        answers = self._method_answers.get(key, [])
+        self._trust.value = html.trust(
+            self._figures.get(key, []), self._panels.get(key), inquire.completeness(answers)
+        )
         self._bands.value = html.bands(self._band_shares.get(key), asked=key in self._band_shares)
-        self._methods.value = html.methods(subject, position, self._method_answers.get(key, []))
+        self._methods.value = html.methods(subject, position, answers)
         self._lookalikes.value = html.lookalikes(subject, position, self._maps.get(position, ()))
         self._checked.value = "".join(map(html.checked, self._found_out))
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def ledger(subject: Subject, position: int) -> str:
     """Return the verdict as a sum, the frame in view as a sum, and the chart in numbers."""
     result = subject.result
-    lines = [said.sum_sentence(result), said.matrix_sentence(result)]
-    lines.append(said.frame_sum_sentence(result, position))
+    total = f"{said.sum_sentence(result)} {said.threshold_sentence(result)}".strip()
+    lines = [total, said.matrix_sentence(result), said.frame_sum_sentence(result, position)]
     text = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
     note = f'<p class="dz-note">{escape(figures.reading_guide())}</p>'
     return text + note + _fold(figures.table(result, "matrix"))
@@ -123,15 +123,15 @@ def references(made: Iterable[Reference]) -> str:
     return f'<div class="dz-pictures">{"".join(cards)}</div>' if cards else ""
 
 
-def trust(figures_: Sequence[TrustFigure], panel: Panel | None) -> str:
-    """Return the trust panel so far; with the whole of it, its curves too."""
+def trust(
+    figures_: Sequence[TrustFigure], panel: Panel | None, methods_: Sequence[TrustFigure] = ()
+) -> str:
+    """Return the trust panel so far; with the whole of it, its curves too.
+
+    `methods_` are figures about Captum's methods that were asked; they do not count in its sum.
+    """
     if not figures_:
         return _paragraph(_("This frame has not been checked yet."))
-    rows = "".join(
-        f'<tr data-figure="{f.name}"><td class="dz-mark">{said.sign(f.reads_well)}</td>'
-        f'<th scope="row">{escape(said.trust_name(f))}</th><td>{escape(f.sentence)}</td></tr>'
-        for f in figures_
-    )
     summary = escape(said.trust_summary(figures_))
     note = escape(
         _(
@@ -139,9 +139,26 @@ def trust(figures_: Sequence[TrustFigure], panel: Panel | None) -> str:
             "trusted. ✓ speaks for it, ✗ against it, – says nothing."
         )
     )
-    text = f'<p><b>{summary}</b></p><p class="dz-note">{note}</p><table>{rows}</table>'
+    text = f'<p><b>{summary}</b></p><p class="dz-note">{note}</p>{_figure_table(figures_)}'
+    known = {f.name for f in figures_}
+    more = [f for f in methods_ if f.name not in known]
+    text += _heading(_("Do the maps of Captum’s methods add up?"))
+    text += (
+        _figure_table(more)
+        if more
+        else _paragraph(_("Each method that was asked under Other methods is listed here."))
+    )
     curves = said.curve_table(panel) if panel else None
     return text + (_fold(curves) if curves else "")
+
+
+def _figure_table(figures_: Sequence[TrustFigure]) -> str:
+    rows = "".join(
+        f'<tr data-figure="{f.name}"><td class="dz-mark">{said.sign(f.reads_well)}</td>'
+        f'<th scope="row">{escape(said.trust_name(f))}</th><td>{escape(f.sentence)}</td></tr>'
+        for f in figures_
+    )
+    return f"<table>{rows}</table>"
 
 
 def bands(found: BandShares | None, *, asked: bool) -> str:
