@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.files import atomic_write
+from toolkit.files import atomic_write, sync_folder
 from toolkit.media import show_name
 from toolkit.report import log
 from toolkit.report.intake import Original, file_sha256
@@ -329,13 +329,16 @@ class Case:
         folder.mkdir(mode=0o700)
         try:
             yield folder
-            for path in folder.rglob("*"):
-                if path.is_file():
+            for path in (folder, *folder.rglob("*")):
+                if path.is_dir():
+                    sync_folder(path)
+                elif path.is_file():
                     with path.open("rb+") as file:
                         os.fsync(file.fileno())
             out = self.path(target)
             out.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.rename(out)
+            sync_folder(out.parent)  # before the log names what is in it
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
