@@ -7,6 +7,7 @@ can be done, and is not written to a video.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,9 +175,11 @@ def _pattern(
 
     pgd = PGD(logits, lambda out, _target: sign * out, lower_bound=0, upper_bound=255)
     x = torch.from_numpy(rgb.transpose(2, 0, 1)[None].copy()).float().to(device)
-    out = pgd.perturb(
-        x, radius=levels, step_size=max(0.5, 2.5 * levels / steps), step_num=steps, target=0
-    )
+    with warnings.catch_warnings():  # said at every step: Captum detaches its own input
+        warnings.filterwarnings("ignore", "Input Tensor .* did not already require", UserWarning)
+        out = pgd.perturb(
+            x, radius=levels, step_size=max(0.5, 2.5 * levels / steps), step_num=steps, target=0
+        )
     levelled = out.detach().cpu().numpy()[0].transpose(1, 2, 0).round()
     low, high = np.maximum(rgb.astype(int) - levels, 0), np.minimum(rgb.astype(int) + levels, 255)
     return np.asarray(np.clip(levelled, low, high), np.uint8)

@@ -421,8 +421,8 @@ class OddsLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             ]
         )
         text = _(
-            "Of {clips} clips, {forged} are forged. The detector calls {called} clips forged: "
-            "{found} of them are forged, {alarms} are genuine."
+            "Of {clips} clips, forged: {forged}. Called forged by the detector: {called}. "
+            "Among these, forged: {found}; genuine: {alarms}."
         ).format(
             clips=f"{_CLIPS_COUNTED:,}".replace(",", "\u202f"),
             forged=counts.forged,
