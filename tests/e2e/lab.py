@@ -38,6 +38,8 @@ _CHROMIUM = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",  # a webcam that shows a test picture
+    "--use-fake-ui-for-media-stream",
 ]
 
 # The toolbar's "idle" comes too early, and then run-all does nothing without a word: ask the

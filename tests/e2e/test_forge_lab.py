@@ -87,3 +87,22 @@ def test_a_long_reading_is_cancelled_and_the_kernel_lives(page):
     page.locator(".dz-forge .dz-cancel").click()
     page.locator(".dz-forge-cancelled").wait_for()
     assert run_in_kernel(page, "print(lab.state, len(lab.gallery))").split() == ["cancelled", "50"]
+
+
+def test_the_webcam_takes_pictures_once_somebody_agreed(page):
+    page.locator(".dz-faces select").select_option(label="Pictures of my own")
+    button = page.locator(".dz-webcam-button")
+    assert button.is_disabled()
+    page.locator(".dz-consent input").check()
+    button.click()
+    page.wait_for_function("() => document.querySelector('.dz-webcam video').videoWidth > 0")
+    page.locator(".dz-forge", has_text="3 pictures are here").wait_for()
+    page.locator(".dz-consent input").uncheck()  # this switches the camera off
+    page.wait_for_function("() => !document.querySelector('.dz-webcam video').srcObject")
+    assert button.is_disabled()
+    kept = run_in_kernel(page, "print({d[:2] for _n, d in lab._pictures}, lab._upload.value)")
+    assert kept.strip() == r"{b'\xff\xd8'} ()"
+    page.locator(".dz-consent input").check()
+    page.locator(".dz-forge .dz-read").click()
+    page.locator(".dz-forge-error").wait_for(timeout=60_000)  # it shows no face
+    page.locator(".dz-forge", has_text="no picture with a face was found").wait_for()

@@ -219,6 +219,17 @@ def test_a_lesson_in_the_notebook(lesson_page, output):
     assert kept.strip() == "1 None"
 
 
+def test_a_letter_on_a_control_is_no_command_of_the_notebook(lesson_page):
+    page = lesson_page
+    cells = page.locator(".jp-Notebook .jp-Cell").count()
+    page.keyboard.press("Escape")
+    page.locator(".dz-exercise-together input[type=radio]").first.focus()
+    for key in ("b", "a", "x", "d", "d"):
+        page.keyboard.press(key)
+    assert page.locator(".jp-Notebook .jp-Cell").count() == cells
+    assert page.locator(".dz-exercise-together").count() == 1
+
+
 def test_the_class_pastes_its_codes(lesson_page, made):
     given = (None, Given(False, 2, True), None, None, None, None)
     code = codes.encode(codes.Result(made.number, 9, given))

@@ -31,6 +31,7 @@ from toolkit.jobs import STAGE_WEIGHTS, Job
 from toolkit.types import Sampling, Tick
 from toolkit.widgets import fragments
 from toolkit.widgets.status import Status, duration
+from toolkit.widgets.webcam import Webcam
 
 STATES = ("idle", "running", "done", "cancelled", "error")
 PICTURES = (5, 50, 200, 500, 1000)
@@ -155,8 +156,9 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             ipywidgets.Checkbox(value=False, indent=False, layout=_WIDE), "dz-consent"
         )
         self._uploaded = ipywidgets.HTML()
-        self._own = ipywidgets.VBox([self._consent, self._upload, self._uploaded])
+        self._own = ipywidgets.VBox([self._consent, self._webcam, self._upload, self._uploaded])
         self._upload.observe(self._on_upload, "value")
+        self._webcam = _classed(Webcam(self._on_webcam), "dz-own-webcam")
         self._target.observe(self._on_target, "value")
         self._faces.observe(lambda _change: self._show_own(), "value")
         self._consent.observe(lambda _change: self._show_own(), "value")
@@ -508,6 +510,7 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 
     def _on_upload(self, change: Any) -> None:
         """Keep the pictures in the kernel alone: a widget's state can be saved with a notebook."""
+        self._webcam.is_allowed = bool(self._consent.value)
         if not change["new"]:
             return
         self._pictures = [(str(f["name"]), bytes(f["content"])) for f in change["new"]]
@@ -517,6 +520,14 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
     def _say_uploaded(self) -> None:
         count = len(self._pictures)
         text = ngettext("{n} picture is here.", "{n} pictures are here.", count).format(n=count)
+    def _on_webcam(self, jpeg: bytes) -> None:
+        """Keep a picture of the webcam with the others, as many as may be uploaded."""
+        if sum(len(data) for _name, data in self._pictures) + len(jpeg) > UPLOAD_MAX:
+            return
+        name = _("webcam {n}").format(n=len(self._pictures) + 1)
+        self._pictures.append((name, jpeg))
+        self._say_uploaded()
+
         self._uploaded.value = f"<p>{escape(text)}</p>" if count else ""
 
     def _on_target(self, change: Any) -> None:
@@ -562,6 +573,7 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         limit = round(UPLOAD_MAX / 1e6)
         self._upload.tooltip = _("Up to {n} MB together. They are kept in memory only.").format(
             n=limit
+        self._webcam.say()
         )
         self._consent.description = _(
             "These are pictures of myself, or of somebody who agreed to this lesson. They stay in "

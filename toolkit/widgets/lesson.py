@@ -37,9 +37,13 @@ class Speaks(Protocol):
 
 
 class Style(anywidget.AnyWidget):
-    """Carries the style sheet of the lessons; shows nothing."""
+    """Carries the style sheet of the lessons; shows nothing.
 
-    _esm = "export default { render({ el }) { el.style.display = 'none'; } }"
+    It also keeps JupyterLab's one-key shortcuts from firing while a control of a lesson has the
+    focus: a letter pressed on a list would delete or change the cell.
+    """
+
+    _esm = Path(__file__).with_name("lesson.js")
     _css = Path(__file__).with_name("lesson.css")
 
 

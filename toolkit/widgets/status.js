@@ -3,7 +3,7 @@
 // keeps JupyterLab's one-key shortcuts (a, b, x, d d ...) from firing while the panel has focus.
 // Plotly's widget draws before it is in the page and so does not know its width; it is told here.
 
-const PANEL = '.dz-workbench, .dz-inquiry'; // the nearest: one may stand in the other
+const PANEL = '.dz-workbench, .dz-inquiry, .dz-forge'; // the nearest: one may stand in another
 
 function guard(event) {
   if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
