@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ipywidgets
@@ -327,10 +326,7 @@ def _smoothed(values: list[float], keep: float = 0.85) -> list[float]:
 class OwnForgeryLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
     """Forge a part of a clip, ask SeamNet, and hold its heat map beside the true mask.
 
-    Parameters
-    ----------
-    runs
-        Folder for the clips; None = ``runs`` in the project's folder.
+    Nothing is kept: the clip is gone once it was judged.
 
     Attributes
     ----------
@@ -338,10 +334,9 @@ class OwnForgeryLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         The last forgery with what the detector said, or None.
     """
 
-    def __init__(self, *, runs: Path | None = None) -> None:
+    def __init__(self) -> None:
         from toolkit.lessons.clips import sources
 
-        self._runs = runs
         self.made: OwnForgery | None = None
         self._clip = ipywidgets.Dropdown(options=[(n, n) for n in sources()])
         self._region = ipywidgets.Dropdown()
