@@ -1,7 +1,8 @@
-"""The classroom app: the workbench as a page without code, served to this computer only."""
+"""The classroom app: workbench and lessons as pages without code, served to this computer only."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -13,20 +14,22 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.e2e.lab import ROOT
+from toolkit.lessons import read_lesson
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 START = """
 import pathlib, sys, start
 start.PYTHON = pathlib.Path(sys.executable)
-sys.exit(start.open_app(["--no-browser"]))
+sys.exit(start.open_app(["--no-browser", *sys.argv[1:]]))
 """
+LESSONS = sorted((ROOT / "notebooks" / "lessons").glob("*.toml"))
 
 
-@pytest.fixture(scope="module")
-def app(executable):
-    """Start the app once; give its address, and see that nothing is left when it is stopped."""
-    command = [sys.executable, "-c", START]
+@contextlib.contextmanager
+def running(*arguments):
+    """Start the app; give its address, and see that nothing is left when it stops."""
+    command = [sys.executable, "-c", START, *arguments]
     env = os.environ | {"DOORZICHT_LANGUAGE": "en"}
     process = subprocess.Popen(
         command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -43,6 +46,12 @@ def app(executable):
     assert code == 0
     with pytest.raises(OSError):
         urllib.request.urlopen(found.group(), timeout=5)
+
+
+@pytest.fixture(scope="module")
+def app(executable):
+    with running() as address:
+        yield address
 
 
 def test_without_the_token_nothing_is_served(app):
@@ -88,4 +97,30 @@ def test_the_workbench_fills_the_page_and_shows_no_code(app, context, output):
     here = (own, own.replace("http", "ws"), "data:", "blob:")
     # Voila's page names a font on the web: our policy stops it before anything is sent
     assert {url for url in asked if not url.startswith(here)} - stopped == set()
+    assert problems == []
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
+def test_a_lesson_is_a_page_without_code(path, context, output):
+    lesson = read_lesson(path.stem)
+    number = str(int(path.stem[:2]))
+    with running("--lesson", number) as address:
+        page, problems = context.new_page(), []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.goto(address, timeout=120_000)
+        page.locator(".dz-lesson-closing").wait_for(timeout=120_000)
+        text = page.locator("body").inner_text()
+        for code in ("import", "lesson.", "Traceback"):
+            assert code not in text
+        assert page.locator(".dz-exercise").count() == len(lesson.exercises)
+        assert page.locator(".dz-lesson-text").count() == len(lesson.text)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.locator(".dz-lesson-language button", has_text="Nederlands").click()
+        page.locator(".dz-lesson-opening h2", has_text=lesson.title.nl).wait_for()
+        page.screenshot(path=output / f"app_lesson_{number}_nl.png", full_page=True)
+        page.locator(".dz-lesson-language button", has_text="English").click()
+        page.locator(".dz-lesson-opening h2", has_text=lesson.title.en).wait_for()
+        page.screenshot(path=output / f"app_lesson_{number}.png", full_page=True)
+        page.close()
     assert problems == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +14,9 @@ from toolkit.evaluation import swaps
 from toolkit.figures import forge as words
 from toolkit.forge import expression, marks, swap
 from toolkit.forge.swap import Performance
+from toolkit.lessons.text import FOLDER
+
+VERDICTS = FOLDER / "swap_verdicts.json"
 
 
 def performance(coefficients):
@@ -152,3 +157,82 @@ def test_the_commands_refuse_what_does_not_fit(tmp_path, capsys, sample):
     assert swaps.main(["detect", "--pairs", "cap12_edit"]) == 2
     assert "lacks a part" in capsys.readouterr().err
     assert swaps.main(["weights", str(tmp_path / "no.mp4"), "--faces", clip]) == 3
+
+
+GRADE = {says: {"mass": 0.5} for says in ("heat", "regions", "control.centre", "control.area")}
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Let `detect` run without clips; note which stretches are made."""
+    made = []
+
+    def judge_ways(target, _gallery, _judge, _tick):
+        made.append((target.path.stem, float(target.pts[0])))
+        for way in (swaps.UNTOUCHED, *swaps.BREAKS):
+            row = {"way": way, "logit": 2.0, "threshold": 1.0, "abstained": False, "reason": None}
+            row["forged"] = way == "no_colour"
+            yield row if way == swaps.UNTOUCHED else row | {"regions": GRADE}
+
+    def read(path, *, start_s, **_more):
+        one = performance(made_up.coefficients(1))
+        return dataclasses.replace(one, path=path, pts=one.pts + start_s)
+
+    video = SimpleNamespace(pts=np.array([0.0, 10.0]))
+    monkeypatch.setattr(swaps, "_judge_ways", judge_ways)
+    monkeypatch.setattr(swaps.expression, "read_clip", lambda *_a, **_k: None)
+    monkeypatch.setattr(swaps.forge, "read_performance", read)
+    monkeypatch.setattr(swaps.media, "probe", lambda *_a, **_k: video)
+    return made
+
+
+def test_a_measurement_that_was_stopped_goes_on(quick, tmp_path, capsys):
+    out, told = tmp_path / "detect.json", tmp_path / "told.json"
+    command = ["detect", "--windows", "2", "--pairs", "a:b,b:a", "--out", str(out)]
+    assert swaps.main(command) == 0
+    assert quick == [("a", 0.0), ("a", 6.0), ("b", 0.0), ("b", 6.0)]
+    whole = json.loads(out.read_text())
+    half = whole | {"clips": [r for r in whole["clips"] if r["target"] == "a"]}
+    out.write_text(json.dumps(half))
+    assert swaps.main([*command, "--summary", str(told)]) == 0
+    assert quick[4:] == [("b", 0.0), ("b", 6.0)]
+    assert json.loads(out.read_text()) == whole
+    capsys.readouterr()
+    summary = json.loads(told.read_text())
+    assert summary["directions"] == [{"target": "a", "faces": "b"}, {"target": "b", "faces": "a"}]
+    assert [w["way"] for w in summary["ways"]] == [swaps.UNTOUCHED, *swaps.BREAKS]
+    assert summary["ways"][0]["inside"] is None
+    assert summary["ways"][1]["inside"]["heat"] == pytest.approx(0.5)
+    out.write_text(json.dumps(whole | {"detector": {"weights_sha256": "other"}}))
+    assert swaps.main(command) == 0
+    assert len(quick) == 10  # another detector's figures are not mixed in
+    out.write_text("no result")
+    assert swaps.main(command) == 2
+
+
+def test_what_lesson_4_shows_is_of_both_directions_with_controls():
+    found = json.loads(VERDICTS.read_text(encoding="utf-8"))
+    assert {(d["target"], d["faces"]) for d in found["directions"]} == set(swaps.DIRECTIONS)
+    assert [w["way"] for w in found["ways"]] == [swaps.UNTOUCHED, *swaps.BREAKS]
+    for one in found["ways"]:
+        assert all(r["clips"] == found["windows"] for r in one["rates"])
+        assert all(r["called_forged"] <= r["judged"] <= r["clips"] for r in one["rates"])
+        controls = {"control.centre", "control.area", "control.random"}
+        assert one["inside"] is None or controls < set(one["inside"])
+
+
+def test_lesson_4_claims_no_more_than_was_measured():
+    """The sentences of its text and of the teacher's notes, against the counts beside them."""
+    found = json.loads(VERDICTS.read_text(encoding="utf-8"))
+    called, judged = (
+        {w["way"]: sum(r[k] for r in w["rates"]) for w in found["ways"]}
+        for k in ("called_forged", "judged")
+    )
+    assert judged["none"] == judged["no_colour"] == 8  # "of eight well-made swaps"
+    assert called["none"] < judged["none"] / 2  # "a well-made swap is mostly missed"
+    for way in ("no_colour", "low_resolution"):  # "finds those every time"
+        assert called[way] == judged[way]
+    assert 0.3 < called["hard_mask"] / judged["hard_mask"] < 0.7  # "about half of the hard edges"
+    assert called["wrong_expression"] < judged["wrong_expression"]  # "need not notice it"
+    inside = next(w["inside"] for w in found["ways"] if w["way"] == "none")
+    assert inside["heat"] > inside["control.centre"] > inside["control.area"]

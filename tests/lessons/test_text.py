@@ -94,6 +94,13 @@ def test_no_percentage_stands_beside_a_word_of_truth(stem):
             assert not FORBIDDEN.search(text), place
 
 
+@pytest.mark.parametrize("stem", stems())
+def test_no_place_holder_is_left(stem):
+    for place, words in pieces(read_lesson(stem)):
+        for text in (words.en, words.nl):
+            assert not re.search(r"[A-Z]{3,}_[A-Z]|TODO|XXX|\{\w+\}", text), place
+
+
 def test_the_scan_bites():
     assert FORBIDDEN.search("it is 94 % fake")
     assert FORBIDDEN.search("nep met 0,94")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 
@@ -11,7 +12,8 @@ import pytest
 from toolkit import _i18n
 from toolkit.errors import UsageError
 from toolkit.forge import marks
-from toolkit.widgets.forge_lab import ForgeLab
+from toolkit.widgets.forge_lab import UPLOAD_MAX, ForgeLab, SwapVerdicts
+from toolkit.widgets.webcam import PICTURE_MAX
 
 STEPS = 8
 
@@ -196,3 +198,71 @@ def test_whoever_waits_for_clips_is_told(sample, tmp_path):
     fresh.wait(60)
     assert told == [fresh.made.path]
     assert repr(fresh) == "ForgeLab(state='done')"
+
+
+def test_the_webcam_needs_consent_and_fills_the_memory_only(sample, tmp_path):
+    sample("cap12_edit")
+    fresh = ForgeLab(runs=tmp_path)
+    fresh._faces.value = fresh._faces.options[-1][1]
+    webcam = fresh._webcam
+
+    def send(data=b"own face", content=None):
+        webcam._handle_custom_msg({"kind": "picture"} if content is None else content, [data])
+
+    send()
+    assert fresh._pictures == []  # nobody agreed yet
+    fresh._consent.value = True
+    assert webcam.is_allowed
+    send(content={"kind": "else"})
+    send(b"")
+    send(b"x" * (PICTURE_MAX + 1))
+    assert fresh._pictures == []
+    for _ in range(3):
+        send()
+    assert [data for _name, data in fresh._pictures] == [b"own face"] * 3
+    assert "3 pictures are here" in fresh._uploaded.value
+    assert b"own face" not in repr(webcam.get_state()).encode()  # a notebook may save the state
+    fresh._consent.value = False
+    send()
+    assert len(fresh._pictures) == 3
+    for _ in range(20):
+        fresh._on_webcam(b"y" * PICTURE_MAX)
+    assert sum(len(data) for _name, data in fresh._pictures) <= UPLOAD_MAX
+    assert list(tmp_path.iterdir()) == []
+
+
+MEASURED = {
+    "detector": {"name": "d", "weights_sha256": "0" * 64, "threshold": 1.0},
+    "windows": 4, "seconds": 4.0,
+    "directions": [{"target": "a", "faces": "b"}, {"target": "b", "faces": "a"}],
+    "ways": [
+        {
+            "way": way, "inside": inside,
+            "rates": [
+                {"target": "a", "clips": 4, "judged": 3, "called_forged": n, "median_logit": 0.1},
+                {"target": "b", "clips": 4, "judged": 4, "called_forged": n, "median_logit": 0.1},
+            ],
+        }
+        for way, n, inside in (
+            ("untouched", 0, None),
+            ("none", 2, {"heat": 0.912, "control.centre": 0.6, "control.area": 0.312}),
+        )
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_what_the_detector_said_is_shown_as_it_was_measured(tmp_path, language):
+    _i18n.set_language(language)
+    path = tmp_path / "verdicts.json"
+    path.write_text(json.dumps(MEASURED), encoding="utf-8")
+    shown = SwapVerdicts(path)._shown.value
+    cells = re.findall(r"<td>([^<]*)</td>", shown)
+    assert [c for c in cells if c.isdigit()] == ["91", "60", "31"]
+    assert cells.count("–") == 3
+    if language == "en":
+        assert "2 of 3 (1 without a verdict)" in cells
+        assert "nothing was spoiled: 4 of 7 called forged" in shown
+        # the weights that were asked are not the ones that are here: the lesson says so
+        assert "other weights" in shown
+    assert not re.search(r"\d\s?%", shown)

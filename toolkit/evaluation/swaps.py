@@ -4,10 +4,11 @@
     python -m toolkit.evaluation.swaps curve    cap12_edit --faces franck --out curve.json
     python -m toolkit.evaluation.swaps follow   synthetic_x.mp4 cap12_edit --faces franck
     python -m toolkit.evaluation.swaps sheet    synthetic_x.mp4 --out sheet.png
-    python -m toolkit.evaluation.swaps detect   --out detect.json
+    python -m toolkit.evaluation.swaps detect   --out detect.json --summary swap_verdicts.json
 
 Every command prints a table and, with ``--out``, writes it as JSON. Targets and faces are samples
-or paths.
+or paths. `detect` takes ten minutes or more; it keeps what it has in ``--out`` and, started again,
+goes on from there. Lesson 4 shows its ``--summary``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import media
+from toolkit.detectors.base import Detector
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.evaluation.explain_scores import Told, by_pixel, by_region, controls, score
 from toolkit.explain import ledger
@@ -47,7 +49,9 @@ FOLLOWED = ("jawOpen", "eyeBlink", "mouthSmile")
 """Expressions whose correlation is reported; left and right are averaged."""
 SHEET = 25
 TEXTURE = 96  # px; side of the canonical face on which flicker is measured
-WINDOW_S, WINDOWS = 4.0, 5
+WINDOW_S, WINDOWS = 4.0, 4
+UNTOUCHED = "untouched"
+"""A stretch that is written again with nothing done to it."""
 DIRECTIONS = (("cap12_edit", "franck"), ("franck", "cap12_edit"))
 
 Float = NDArray[np.float64]
@@ -309,12 +313,22 @@ def detect(
     directions: Sequence[tuple[str, str]] = DIRECTIONS,
     windows: int = WINDOWS,
     detector: str = "seamnet",
+    known: Mapping[str, Any] | None = None,
+    keep: Callable[[dict[str, Any]], None] = lambda _found: None,
     tick: Tick = no_tick,
 ) -> dict[str, Any]:
     """Ask a detector about swaps, about swaps with a broken step, and about the untouched clips.
 
     Each target clip is cut into `windows` stretches of `WINDOW_S` seconds. A stretch is written
     once untouched and once per entry of `BREAKS`, all with the same label and coding, and analysed.
+
+    Parameters
+    ----------
+    known
+        What an earlier call returned: stretches that it holds are not made again, if the weights
+        and the number of stretches are the same.
+    keep
+        Called with the result so far after each stretch.
 
     Returns
     -------
@@ -323,50 +337,10 @@ def detect(
         how many that got a verdict. `regions`: for swaps, how much of the evidence lies in the true
         mask, beside controls that know nothing.
     """
-    from toolkit.analysis import examine
     from toolkit.detectors import registry
 
     judge = registry.load(detector)
-    rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(prefix="doorzicht-") as folder:
-        for target, faces in directions:
-            clip, source = sample_or_path(target), sample_or_path(faces)
-            gallery = expression.read_clip(source, tick=tick)
-            video = media.probe(clip)
-            length = float(video.pts[-1] - video.pts[0])
-            starts = np.linspace(0, length - WINDOW_S, windows)
-            for number, start in enumerate(starts.tolist()):
-                performance = forge.read_performance(
-                    clip, start_s=start, end_s=start + WINDOW_S, tick=tick
-                )
-                for way in ("untouched", *BREAKS):
-                    out = Path(folder, f"{marks.PREFIX}{way}.mp4")
-                    if way == "untouched":
-                        write_untouched(performance, out)
-                    else:
-                        recipe = forge.broken(Recipe(), way)
-                        forge.swap(performance, gallery, out, recipe=recipe, tick=tick)
-                    seen = examine(out, detector=judge, sampling=Sampling(frames=32), tick=tick)
-                    report = seen.report
-                    row: dict[str, Any] = {
-                        "target": target,
-                        "faces": faces,
-                        "window": number,
-                        "start_s": start,
-                        "way": way,
-                        "logit": report.verdict.logit,
-                        "threshold": report.verdict.threshold,
-                        "abstained": report.verdict.abstained,
-                        "reason": report.verdict.reason_code,
-                        "forged": report.verdict.is_fake,
-                    }
-                    spoken = next(
-                        (r for r in report.tracks if r.track.person == report.speaks), None
-                    )
-                    if way != "untouched" and spoken is not None:
-                        row["regions"] = grade(out, spoken, seen.crops[spoken.track.person])
-                    rows.append(row)
-    return {
+    frame: dict[str, Any] = {
         "schema": SCHEMA,
         "kind": "detect",
         "detector": {
@@ -374,9 +348,93 @@ def detect(
             "weights_sha256": judge.card.weights_sha256,
             "threshold": judge.card.threshold,
         },
-        "clips": rows,
-        "rates": rates(rows),
-        "regions": mean_grades(rows),
+        "windows": windows,
+        "seconds": WINDOW_S,
+    }
+    rows: list[dict[str, Any]] = []
+    if known is not None and all(known.get(k) == v for k, v in frame.items()):
+        rows = list(known["clips"])
+
+    def found() -> dict[str, Any]:
+        return frame | {"clips": rows, "rates": rates(rows), "regions": mean_grades(rows)}
+
+    for target, faces in directions:
+        done = {r["window"] for r in rows if (r["target"], r["faces"]) == (target, faces)}
+        missing = [number for number in range(windows) if number not in done]
+        if not missing:
+            continue
+        clip = sample_or_path(target)
+        gallery = expression.read_clip(sample_or_path(faces), tick=tick)
+        video = media.probe(clip)
+        length = float(video.pts[-1] - video.pts[0])
+        starts = np.linspace(0, length - WINDOW_S, windows).tolist()
+        for number in missing:
+            performance = forge.read_performance(
+                clip, start_s=starts[number], end_s=starts[number] + WINDOW_S, tick=tick
+            )
+            about = {"target": target, "faces": faces, "window": number, "start_s": starts[number]}
+            rows += [about | row for row in _judge_ways(performance, gallery, judge, tick)]
+            keep(found())
+    return found()
+
+
+def _judge_ways(
+    performance: Performance, gallery: Gallery, judge: Detector, tick: Tick
+) -> Iterator[dict[str, Any]]:
+    """Make one stretch in every way, and yield what the detector says of each."""
+    from toolkit.analysis import examine
+
+    with tempfile.TemporaryDirectory(prefix="doorzicht-") as folder:
+        for way in (UNTOUCHED, *BREAKS):
+            out = Path(folder, f"{marks.PREFIX}{way}.mp4")
+            if way == UNTOUCHED:
+                write_untouched(performance, out)
+            else:
+                forge.swap(performance, gallery, out, recipe=forge.broken(Recipe(), way), tick=tick)
+            seen = examine(out, detector=judge, sampling=Sampling(frames=32), tick=tick)
+            report = seen.report
+            row: dict[str, Any] = {
+                "way": way,
+                "logit": report.verdict.logit,
+                "threshold": report.verdict.threshold,
+                "abstained": report.verdict.abstained,
+                "reason": report.verdict.reason_code,
+                "forged": report.verdict.is_fake,
+            }
+            spoken = next((r for r in report.tracks if r.track.person == report.speaks), None)
+            if way != UNTOUCHED and spoken is not None:
+                row["regions"] = grade(out, spoken, seen.crops[spoken.track.person])
+            yield row
+
+
+def summary(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `detect` found without its single clips: what lesson 4 shows.
+
+    `ways`: per way of making its `rates`, one per direction, and `inside`: the part of the evidence
+    inside the true mask, of the heat map, of the region shares and of the controls (None for an
+    untouched clip).
+    """
+    ways = []
+    for way in dict.fromkeys(row["way"] for row in found["rates"]):
+        graded = [r for r in found["regions"] if (r["way"], r["clips"]) == (way, "all")]
+        ways.append(
+            {
+                "way": way,
+                "rates": [
+                    {k: v for k, v in row.items() if k != "way"}
+                    for row in found["rates"]
+                    if row["way"] == way
+                ],
+                "inside": {row["says"]: round(row["mass"], 4) for row in graded} or None,
+            }
+        )
+    pairs = dict.fromkeys((row["target"], row["faces"]) for row in found["clips"])
+    return {
+        "schema": SCHEMA,
+        "kind": "verdicts",
+        **{k: found[k] for k in ("detector", "windows", "seconds")},
+        "directions": [{"target": target, "faces": faces} for target, faces in pairs],
+        "ways": ways,
     }
 
 
@@ -535,11 +593,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             pairs = ",".join(":".join(pair) for pair in DIRECTIONS)
             sub.add_argument("--pairs", default=pairs, help="TARGET:FACES,...")
             sub.add_argument("--detector", default="seamnet")
+            sub.add_argument("--summary", type=Path, metavar="FILE", help="what lesson 4 shows")
     options = parser.parse_args(argv)
     try:
         result = ways[options.command](options)
         if options.out is not None and options.command != "sheet":
-            atomic_write(options.out, json.dumps(result, indent=1, allow_nan=False) + "\n")
+            atomic_write(options.out, _as_json(result))
     except UsageError as error:
         print(f"swaps: {error}", file=sys.stderr)
         return 2
@@ -602,10 +661,34 @@ def _run_detect(options: argparse.Namespace) -> dict[str, Any]:
     directions = [(pair[0], pair[1]) for pair in pairs if len(pair) == 2]
     if len(directions) < len(pairs):
         raise UsageError("a pair lacks a part", options.pairs, "Give TARGET:FACES,TARGET:FACES.")
-    found = detect(directions=directions, windows=options.windows, detector=options.detector)
+    out, known = options.out, None
+    if out is not None and out.is_file():
+        try:
+            known = json.loads(out.read_text(encoding="utf-8"))
+        except ValueError as error:
+            value = media.show_name(out)
+            raise UsageError("this file is no result", value, "Name another one.") from error
+
+    def keep(found: dict[str, Any]) -> None:
+        if out is not None:
+            atomic_write(out, _as_json(found))
+
+    found = detect(
+        directions=directions,
+        windows=options.windows,
+        detector=options.detector,
+        known=known,
+        keep=keep,
+    )
     print(text_table(found["rates"]))
     print(text_table(found["regions"]))
+    if options.summary is not None:
+        atomic_write(options.summary, _as_json(summary(found)))
     return found
+
+
+def _as_json(found: dict[str, Any]) -> str:
+    return json.dumps(found, indent=1, allow_nan=False) + "\n"
 
 
 if __name__ == "__main__":

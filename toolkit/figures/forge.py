@@ -217,6 +217,78 @@ def outlined(rgb: NDArray[np.uint8], mask: NDArray[np.floating]) -> NDArray[np.u
     return out
 
 
+# -- what a detector said of swaps
+
+
+def verdicts_table(found: Mapping[str, Any]) -> Table:
+    """Return what a detector said of swaps made in each way, in counts of clips.
+
+    Parameters
+    ----------
+    found
+        From `evaluation.swaps.summary`.
+    """
+    heads = (
+        _("spoiled"),
+        *(
+            _("{faces} on {target}: called forged").format(**direction)
+            for direction in found["directions"]
+        ),
+        _("evidence inside the true mask, of 100"),
+        _("a spot in the middle would have"),
+        _("spread evenly"),
+    )
+    rows = []
+    for one in found["ways"]:
+        counts = {rate["target"]: rate for rate in one["rates"]}
+        cells = [_counted(counts.get(d["target"])) for d in found["directions"]]
+        inside = one["inside"] or {}
+        parts = [inside.get(says) for says in ("heat", "control.centre", "control.area")]
+        cells += ["–" if part is None else str(round(100 * part)) for part in parts]
+        rows.append((break_title(one["way"]), *cells))
+    return Table(_("What the detector said of swaps made beforehand"), heads, tuple(rows))
+
+
+def _counted(rate: Mapping[str, Any] | None) -> str:
+    if rate is None:
+        return "–"
+    text = _("{n} of {of}").format(n=rate["called_forged"], of=rate["judged"])
+    if silent := rate["clips"] - rate["judged"]:
+        text += " " + _("({n} without a verdict)").format(n=silent)
+    return text
+
+
+def verdicts_sentences(found: Mapping[str, Any], *, weights_sha256: str | None) -> list[str]:
+    """Return how the swaps were made, what came of the well-made ones, and what that is worth.
+
+    Parameters
+    ----------
+    found
+        From `evaluation.swaps.summary`.
+    weights_sha256
+        Of the detector that is here now: figures of another one are said to be.
+    """
+    lines = [
+        _(
+            "Each clip was cut into {windows} stretches of {seconds} seconds, and each stretch was "
+            "made in every way. These are few clips of few people: with others the counts differ."
+        ).format(windows=found["windows"], seconds=number(found["seconds"], 0))
+    ]
+    for way, text in (
+        ("untouched", _("Stretches in which nothing was changed: {n} of {of} called forged.")),
+        ("none", _("Swaps in which nothing was spoiled: {n} of {of} called forged.")),
+    ):
+        rates = [r for one in found["ways"] if one["way"] == way for r in one["rates"]]
+        if rates:
+            counts = (sum(r[k] for r in rates) for k in ("called_forged", "judged"))
+            lines.append(text.format(**dict(zip(("n", "of"), counts, strict=True))))
+    if weights_sha256 != found["detector"]["weights_sha256"]:
+        lines.append(
+            _("The detector that is here now has other weights than the one that was asked.")
+        )
+    return lines
+
+
 # -- the curve
 
 

@@ -43,6 +43,9 @@ UPLOAD_MAX = 8_000_000
 MEASURED = models.ROOT / "notebooks" / "lessons" / "match_curve.json"
 """The curve up to 4,000 pictures, measured once; the lab's own goes as far as its gallery."""
 
+VERDICTS = models.ROOT / "notebooks" / "lessons" / "swap_verdicts.json"
+"""What the detector said of swaps like these: `python -m toolkit.evaluation.swaps detect`."""
+
 _READING = {"hash": 1.0, "probe": 1.0, "gallery": 60.0, "read": 20.0}
 _MAKING = {"hash": 1.0, "probe": 1.0, "swap": 60.0}
 _OWN = ""  # value of the menu for pictures of one's own; samples have names
@@ -155,10 +158,10 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._consent = _classed(
             ipywidgets.Checkbox(value=False, indent=False, layout=_WIDE), "dz-consent"
         )
+        self._webcam = _classed(Webcam(self._on_webcam), "dz-own-webcam")
         self._uploaded = ipywidgets.HTML()
         self._own = ipywidgets.VBox([self._consent, self._webcam, self._upload, self._uploaded])
         self._upload.observe(self._on_upload, "value")
-        self._webcam = _classed(Webcam(self._on_webcam), "dz-own-webcam")
         self._target.observe(self._on_target, "value")
         self._faces.observe(lambda _change: self._show_own(), "value")
         self._consent.observe(lambda _change: self._show_own(), "value")
@@ -507,19 +510,16 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._own.layout.display = None if is_own else "none"
         self._count.layout.display = "none" if is_own else None
         self._upload.disabled = not self._consent.value
+        self._webcam.is_allowed = bool(self._consent.value)
 
     def _on_upload(self, change: Any) -> None:
         """Keep the pictures in the kernel alone: a widget's state can be saved with a notebook."""
-        self._webcam.is_allowed = bool(self._consent.value)
         if not change["new"]:
             return
         self._pictures = [(str(f["name"]), bytes(f["content"])) for f in change["new"]]
         self._upload.value = ()
         self._say_uploaded()
 
-    def _say_uploaded(self) -> None:
-        count = len(self._pictures)
-        text = ngettext("{n} picture is here.", "{n} pictures are here.", count).format(n=count)
     def _on_webcam(self, jpeg: bytes) -> None:
         """Keep a picture of the webcam with the others, as many as may be uploaded."""
         if sum(len(data) for _name, data in self._pictures) + len(jpeg) > UPLOAD_MAX:
@@ -528,6 +528,9 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._pictures.append((name, jpeg))
         self._say_uploaded()
 
+    def _say_uploaded(self) -> None:
+        count = len(self._pictures)
+        text = ngettext("{n} picture is here.", "{n} pictures are here.", count).format(n=count)
         self._uploaded.value = f"<p>{escape(text)}</p>" if count else ""
 
     def _on_target(self, change: Any) -> None:
@@ -570,10 +573,10 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._faces.description = _("Person: this face is put on")
         self._count.description = _("Number of pictures")
         self._upload.description = _("Pictures of the face (JPEG, PNG)")
+        self._webcam.say()
         limit = round(UPLOAD_MAX / 1e6)
         self._upload.tooltip = _("Up to {n} MB together. They are kept in memory only.").format(
             n=limit
-        self._webcam.say()
         )
         self._consent.description = _(
             "These are pictures of myself, or of somebody who agreed to this lesson. They stay in "
@@ -655,6 +658,50 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         else:
             left = duration(self._seconds_left)
             self._status.text = _("Now {stage} … about {left} left").format(stage=stage, left=left)
+
+
+class SwapVerdicts(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
+    """What the detector said of swaps that were made beforehand: sentences and a table.
+
+    Parameters
+    ----------
+    path
+        The measurement; None = the one that comes with the lesson.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        text = (path or VERDICTS).read_text(encoding="utf-8")
+        self._found: dict[str, Any] = json.loads(text)
+        self._shown = ipywidgets.HTML()
+        super().__init__([self._shown])
+        for name in ("dz-lesson", "dz-verdicts"):
+            self.add_class(name)
+        self.say()
+
+    def __repr__(self) -> str:
+        return "SwapVerdicts()"
+
+    def say(self) -> None:
+        """Say everything in the language in use."""
+        from toolkit.widgets import forge_pieces
+
+        lines = words.verdicts_sentences(self._found, weights_sha256=_weights_here())
+        items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+        shown = words.verdicts_table(self._found)
+        table = (
+            f'<div tabindex="0" role="region" aria-label="{escape(shown.caption)}" '
+            f'style="overflow-x:auto">{forge_pieces.table(shown)}</div>'
+        )
+        self._shown.value = f'<div lang="{_i18n.language()}"><ul>{items}</ul>{table}</div>'
+
+
+def _weights_here() -> str | None:
+    """Return the hash of the bundled detector's weights, or None without them."""
+    path = models.ROOT / "models" / "seamnet.json"
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["sha256"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def _classed(widget: Any, name: str) -> Any:
