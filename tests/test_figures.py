@@ -106,6 +106,17 @@ def test_no_region_is_named_without_a_verdict_forged():
     assert figures.top_region(made_up.abstained()) is None
 
 
+def test_the_strongest_key_frames_are_chosen_and_shown_in_order_of_time(result):
+    logits = result.evidence.logits.copy()
+    logits[[5, 20, 40, 60]] = [9.0, 1.0, 8.0, 10.0]
+    blank = np.zeros((4, 4, 3), np.uint8)
+    frames = tuple(KeyFrame(at, blank, None) for at in (5, 20, 40, 60))
+    chosen = replace(result, evidence=replace(result.evidence, logits=logits), key_frames=frames)
+    assert [f.position for f in figures.strongest(chosen)] == [5, 40, 60]
+    assert [f.position for f in figures.strongest(chosen, count=1)] == [60]
+    assert figures.strongest(replace(result, key_frames=())) == ()
+
+
 def test_no_region_is_named_when_none_speaks_for_forged(result):
     e = result.explanation
     against = replace(result, explanation=replace(e, shares=-np.abs(e.shares)))

@@ -82,7 +82,10 @@ def test_the_clip_is_received_and_judged(page):
     assert judged.locator("h4").all_inner_texts() == ["Who", "When", "Where in the face"]
     assert not FORBIDDEN.search(text)
     assert judged.locator("img").evaluate_all("all => all.every(i => i.naturalWidth > 0)")
-    assert judged.locator("img").count() >= 1
+    captions = " ".join(judged.locator("figcaption").all_inner_texts())
+    assert captions
+    if "calls this video forged" in text:  # then the frames that made it do so are shown
+        assert "above the threshold" in captions
 
 
 def test_what_the_class_counts_is_checked_against_the_case(page):

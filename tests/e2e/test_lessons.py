@@ -219,6 +219,18 @@ def test_a_lesson_in_the_notebook(lesson_page, output):
     assert kept.strip() == "1 None"
 
 
+def test_a_choice_does_not_lie_on_its_words(lesson_page):
+    overlaps = lesson_page.locator(".dz-exercise-together .widget-radio-box label").evaluate_all(
+        """labels => labels.filter(label => {
+          const words = document.createRange();
+          words.selectNodeContents([...label.childNodes].find(n => n.textContent.trim()));
+          const dot = label.querySelector('input').getBoundingClientRect();
+          return words.getBoundingClientRect().left < dot.right;
+        }).map(label => label.textContent)"""
+    )
+    assert overlaps == []
+
+
 def test_a_letter_on_a_control_is_no_command_of_the_notebook(lesson_page):
     page = lesson_page
     cells = page.locator(".jp-Notebook .jp-Cell").count()

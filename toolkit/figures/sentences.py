@@ -12,7 +12,7 @@ import numpy as np
 from toolkit._i18n import _, language, ngettext
 from toolkit.figures.known import localised
 from toolkit.media import show_name
-from toolkit.types import PLAYERS, Explanation, Interval, Report, TrackResult
+from toolkit.types import PLAYERS, Explanation, Interval, KeyFrame, Report, TrackResult
 
 _SAID_ELSEWHERE = {"abstained", "several_persons"}
 _CUTS_NAMED = 8
@@ -202,12 +202,22 @@ def interval_sentence(interval: Interval) -> str:
 
 def frame_sentence(result: TrackResult, position: int) -> str:
     """Return a key frame's caption: its time and its evidence against the threshold."""
-    spans = result.evidence.spans
-    row = int(np.flatnonzero((spans[:, 0] <= position) & (position <= spans[:, 1]))[0])
     return _("{time}: evidence {where}").format(
         time=clock(float(result.track.pts[position])),
-        where=_against(float(result.evidence.logits[row]), result.verdict.threshold),
+        where=_against(_logit_at(result, position), result.verdict.threshold),
     )
+
+
+def strongest(result: TrackResult, *, count: int = 3) -> tuple[KeyFrame, ...]:
+    """Return the key frames with the most evidence, in order of time."""
+    frames = sorted(result.key_frames, key=lambda f: -_logit_at(result, f.position))[:count]
+    return tuple(sorted(frames, key=lambda f: f.position))
+
+
+def _logit_at(result: TrackResult, position: int) -> float:
+    spans = result.evidence.spans
+    row = int(np.flatnonzero((spans[:, 0] <= position) & (position <= spans[:, 1]))[0])
+    return float(result.evidence.logits[row])
 
 
 def not_judged(report: Report) -> list[str]:

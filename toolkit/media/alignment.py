@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import media
-from toolkit._i18n import _
+from toolkit._i18n import _, language
 from toolkit.errors import UsageError
 from toolkit.types import Tick, Video, no_tick
 
@@ -111,7 +111,7 @@ class Alignment:
             "Aligned: the re-share begins {offset} s into the source and shows the rectangle from"
             " ({x}, {y}), {width} × {height} pixels; {lost} % of the picture's area was cut away."
         ).format(
-            offset=f"{self.offset_s or 0.0:.2f}",
+            offset=f"{self.offset_s or 0.0:.2f}".replace(".", "," if language() == "nl" else "."),
             x=round(box.x),
             y=round(box.y),
             width=round(box.width),

@@ -93,7 +93,7 @@ def _beside(examination: Examination, result: TrackResult, clip: Path) -> str:
 
     crops = examination.crops[result.track.person]
     cells = []
-    for key in result.key_frames[:3]:
+    for key in figures.strongest(result):
         whole = marks.read_mask(clip, int(result.track.indices[key.position]))
         size = (crops.rgb.shape[1],) * 2
         how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

@@ -275,7 +275,7 @@ class Dossier:
         body += f"<p>{escape(figures.region_sentence(speaking))}</p>"
         shown = [
             (figures.overlay(frame), figures.frame_sentence(speaking, frame.position))
-            for frame in speaking.key_frames[:3]
+            for frame in figures.strongest(speaking)
         ]
         return verdict + body + pictures(shown)
 
