@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -86,3 +88,13 @@ def test_the_outline_is_drawn_and_the_rest_kept():
     assert out.min() < 60  # the black line around, smoothed
     np.testing.assert_array_equal(out[45:55, 45:55], 120)
     np.testing.assert_array_equal(words.outlined(rgb, np.zeros((100, 100))), rgb)
+
+
+@pytest.mark.parametrize(
+    ("label", "dutch"), [("0:49.0", "0:49,0"), ("me.1.jpg", "me.1.jpg"), ("12:05.5", "12:05,5")]
+)
+def test_a_time_is_written_as_the_reader_writes_it(label, dutch):
+    face = dataclasses.replace(made_up.gallery(made_up.coefficients(1)).faces[0], label=label)
+    assert words.match_caption(face, 0.5).startswith(label)
+    _i18n.set_language("nl")
+    assert words.match_caption(face, 0.5).startswith(dutch)

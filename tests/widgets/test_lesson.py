@@ -142,3 +142,12 @@ def test_a_shown_widget_speaks_too(make):
     shown = lesson.show(Shown())
     lesson.speak("nl")
     assert shown.said == 1
+
+
+@pytest.mark.usefixtures("make")
+def test_answers_lie_where_everything_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("DOORZICHT_RUNS", str(tmp_path / "elsewhere"))
+    lesson = Lesson("demo")
+    lesson.keep("x", 1)
+    assert lesson.answers.path == tmp_path / "elsewhere" / "lessons" / "demo.json"
+    assert lesson.answers.path.is_file()

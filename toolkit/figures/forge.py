@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +124,13 @@ def gallery_sentence(gallery: Gallery) -> str:
 
 def match_caption(face: Face, distance: float) -> str:
     """Return where a match comes from, and its distance."""
-    return _("{label}: distance {distance}").format(label=face.label, distance=number(distance))
+    return _("{label}: distance {distance}").format(label=_place(face), distance=number(distance))
+
+
+def _place(face: Face) -> str:
+    """Return where a face comes from: a time as it is written here, a file name as it is."""
+    is_time = re.fullmatch(r"\d+:\d\d\.\d", face.label) is not None
+    return face.label.replace(".", ",") if is_time and language() == "nl" else face.label
 
 
 def match_table(gallery: Gallery, matches: Matches) -> Table:
@@ -132,7 +139,7 @@ def match_table(gallery: Gallery, matches: Matches) -> Table:
     for k, index in enumerate(matches.indices.tolist()):
         parts = (matches.distances[k], matches.expression[k], matches.pose[k])
         cells = (number(float(p)) for p in parts)
-        rows.append((str(k + 1), gallery.faces[index].label, *cells))
+        rows.append((str(k + 1), _place(gallery.faces[index]), *cells))
     heads = (_("place"), _("picture"), _("distance"), _("of expression"), _("of head pose"))
     return Table(_("The best matches"), heads, tuple(rows))
 

@@ -20,7 +20,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit import media, models, samples
+from toolkit import media, samples
+from toolkit.cache import runs_folder
 from toolkit.errors import UsageError, VideoError
 from toolkit.files import atomic_write
 from toolkit.lessons import clips
@@ -184,7 +185,7 @@ def _text(data: bytes) -> str:
 
 def folder(runs: Path | None = None) -> Path:
     """Return where quizzes are kept."""
-    return (runs or models.ROOT / "runs") / "quiz"
+    return (runs or runs_folder()) / "quiz"
 
 
 def save(quiz: Quiz, runs: Path | None = None) -> Path:

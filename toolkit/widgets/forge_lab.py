@@ -20,6 +20,7 @@ import traitlets
 
 from toolkit import _i18n, figures, media, models, samples
 from toolkit._i18n import _, ngettext
+from toolkit.cache import runs_folder
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.faces.crops import face_width
 from toolkit.figures import forge as words
@@ -64,7 +65,7 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
     Parameters
     ----------
     runs
-        Folder for clips; None = ``runs`` in the project's folder. They go into ``forge`` there.
+        Folder for clips; None = `toolkit.cache.runs_folder`. They go into ``forge`` there.
     switch
         Whether to show a language switch; a lesson has its own.
     on_made
@@ -89,7 +90,7 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         switch: bool = True,
         on_made: Callable[[Path], None] | None = None,
     ) -> None:
-        self._runs = runs or models.ROOT / "runs"
+        self._runs = runs or runs_folder()
         self._on_made = on_made
         self._job: Job[Any] | None = None
         self._then: Callable[[Any], None] = lambda _result: None

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import numpy as np
 
-from toolkit import _i18n, figures, models
+from toolkit import _i18n, figures
 from toolkit._i18n import _, ngettext
+from toolkit.cache import runs_folder
 from toolkit.lessons.story import Story
 from toolkit.media import show_name
 from toolkit.types import Report, Sampling, Tick
@@ -76,7 +77,7 @@ class Dossier:
     Parameters
     ----------
     runs
-        Folder; None = ``runs`` in the project's folder.
+        Folder; None = `toolkit.cache.runs_folder`.
 
     Attributes
     ----------
@@ -85,7 +86,7 @@ class Dossier:
     """
 
     def __init__(self, *, runs: Path | None = None) -> None:
-        self._root = (runs or models.ROOT / "runs") / "lessons" / "the_case"
+        self._root = (runs or runs_folder()) / "lessons" / "the_case"
         self.story: Story | None = None
         self.case: Case | None = None
         self._found: Any = None

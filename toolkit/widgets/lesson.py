@@ -16,8 +16,9 @@ from typing import Any, Protocol, TypeVar
 import anywidget
 import ipywidgets
 
-from toolkit import _i18n, models
+from toolkit import _i18n
 from toolkit._i18n import _
+from toolkit.cache import runs_folder
 from toolkit.lessons import marking, read_lesson
 from toolkit.lessons.answers import Answers
 from toolkit.lessons.marking import Answer
@@ -55,7 +56,7 @@ class Lesson:
     stem
         Name of the notebook without its suffix, such as ``"05_how_deepfakes_are_found"``.
     runs
-        Folder for answers; None = ``runs`` in the project's folder.
+        Folder for answers; None = `toolkit.cache.runs_folder`.
 
     Raises
     ------
@@ -65,7 +66,7 @@ class Lesson:
 
     def __init__(self, stem: str, *, runs: Path | None = None) -> None:
         self.content: LessonText = read_lesson(stem)
-        self.runs = runs or models.ROOT / "runs"
+        self.runs = runs or runs_folder()
         self.answers = Answers(self.runs / "lessons" / f"{stem}.json")
         self._lock = threading.RLock()  # widget messages may come on any thread
         self._speakers: list[Callable[[], None]] = []
