@@ -27,7 +27,7 @@ from toolkit.explain.bands import BandShares, band_shares
 from toolkit.explain.donors import read_donors
 from toolkit.explain.folded import folded
 from toolkit.explain.frames import flip_frames
-from toolkit.explain.intervals import interval_p_value
+from toolkit.explain.intervals import interval_level, interval_p_value
 from toolkit.explain.intervention import Agreement, Composite, Game, Intervention, agreement
 from toolkit.explain.references import AUTOMATIC, Choice, Kind, Reference, References
 from toolkit.explain.trust import Panel, TrustFigure, completeness_figure, panel
@@ -305,7 +305,10 @@ class Subject:
             spans, pts = result.evidence.spans, result.track.pts
             times = (pts[spans[:, 0]] + pts[spans[:, 1]]) / 2
             shots = result.track.shots[spans[:, 0]]
-            chance = interval_p_value(self.logits, times, shots, self.threshold, seed=self.seed)
+            level = interval_level(
+                self.logits, aggregate(self.logits, result.aggregate), self.threshold
+            )
+            chance = interval_p_value(self.logits, times, shots, level, seed=self.seed)
         return Change(frames, sets, chance)
 
     # -- references and games

@@ -60,6 +60,9 @@ def test_when_and_transplants(pair_list, blocks, monkeypatch):
     assert row["temporal"]["found"][0][0] == pytest.approx(1.0, abs=0.15)
     pasted = result["transplanted"]
     assert pasted["detected"]["called_forged"] == 1
+    when = pasted["temporal"]
+    assert when["iou"]["n"] == 1
+    assert when["iou"]["mean"] == when["iou_all"]["mean"] > when["control.random"]["mean"]
     assert pasted["control"] == pasted["control"] | {"clips": 1, "called_forged": 0}
     assert pasted["methods"]["ledger"]["region_hit"]["mean"] == 1
     assert result["methods"]["ledger"]["pairs"] == 0

@@ -112,6 +112,11 @@ def _transplant_lines(found: Mapping[str, Any]) -> list[str]:
             f"{key:32} {m['region_hit']['n']:5} {_number(m['region_hit']['mean']):>10} "
             f"{_number(m['mass']['mean'])} {_number(m['lift_area']['mean']):>9}"
         )
+    times = found["temporal"]
+    lines.append(
+        f"temporal IoU{_number(times['iou']['mean'])} {_span(times['iou']['interval'], '')}; "
+        + ", ".join(f"{key}{_number(times[key]['mean'])}" for key in CONTROLS)
+    )
     seen, control = found["detected"], found["control"]
     lines.append(
         f"{seen['called_forged']} of {seen['clips']} transplants are called forged, "

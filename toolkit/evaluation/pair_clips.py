@@ -238,12 +238,14 @@ def transplant_summary(rows: Sequence[Row], keys: Sequence[str], *, seed: int) -
         `detected` and `control`: how many transplants, and originals pasted into themselves, are
         called forged. `methods` {key: {region_hit, mass, lift_area}} over the transplants that are
         called forged, `all` the same over all of them, each {n, mean, interval over scenes}.
+        `temporal` is what `temporal_summary` says of a fraction, over the transplants.
     """
     judged = [r for r in rows if "called_fake" in r]
     real = [r for r in judged if not r["control"]]
     called = [r for r in real if r["called_fake"]]
     return {
         "detected": detection(real),
+        "temporal": _times(real, seed),
         "control": detection([r for r in judged if r["control"]]),
         "methods": {
             key: _regions(called, key, seed) | {"all": _regions(real, key, seed)}

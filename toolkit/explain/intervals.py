@@ -1,7 +1,7 @@
 """When: the stretches of time whose frames speak for forgery.
 
 Each moment stands for the time around it, up to halfway to its neighbours. What it adds is that
-time times how far its logit lies above the threshold, so unevenly read moments count evenly.
+time times how far its logit lies above a level, so unevenly read moments count evenly.
 All maximal scoring runs are found in one pass: Ruzzo and Tompa (1999), A linear time algorithm
 for finding all maximal scoring subsequences, ISMB 1999, PMID 10786306.
 """
@@ -127,14 +127,49 @@ def maximal_runs(scores: Sequence[float]) -> list[Run]:
     return [Run(first, last, high - low) for first, last, low, high in runs]
 
 
+def interval_level(logits: Float, logit: float, threshold: float) -> float:
+    """Return the logit from which a moment counts as part of a forged stretch of this track.
+
+    The threshold answers *whether*, and few genuine moments of any clip reach it. *When* is asked
+    of a track that is called forged already: there, sums over time find the stretch best when
+    their zero lies between its forged and its genuine moments (with scores that are
+    log-likelihood ratios: Karlin and Altschul 1990, doi:10.1073/pnas.87.6.2264). So it is halfway
+    from the median moment below the threshold to the track's logit, and never above the threshold.
+
+    Parameters
+    ----------
+    logits : (M,) float64
+        Frame logits.
+    logit
+        The track's.
+    threshold
+        At or above it the track is called forged.
+
+    Examples
+    --------
+    >>> interval_level(np.array([-1.0, -1.0, 1.0, 3.0]), 2.0, 1.5)
+    0.5
+    """
+    below = logits[logits < threshold]
+    if logit < threshold or not len(below):
+        return threshold
+    return min(threshold, (float(np.median(below)) + logit) / 2)
+
+
 def find_intervals(
-    logits: Float, pts: Float, shots: NDArray[np.int64], threshold: float
+    logits: Float,
+    pts: Float,
+    shots: NDArray[np.int64],
+    threshold: float,
+    *,
+    level: float | None = None,
 ) -> tuple[Interval, ...]:
     """Find the stretches of time that speak for forgery, strongest first.
 
-    A moment scores its seconds times ``logit - threshold``. Runs never cross a change of
-    `shots` or a gap of more than `GAP_STEPS` typical steps. Left out are runs below `MIN_SHARE`
-    and lone moments among many (`LONE_MOMENTS`).
+    A moment scores its seconds times ``logit - level``, and stretches are the maximal scoring
+    runs. Runs never cross a change of `shots` or a gap of more than `GAP_STEPS` typical steps.
+    Left out are runs with less than `MIN_SHARE` of the evidence above the threshold, and lone
+    moments among many (`LONE_MOMENTS`).
 
     Parameters
     ----------
@@ -144,12 +179,15 @@ def find_intervals(
         Shot of each moment.
     threshold
         Logit at which the detector says 'forged'.
+    level
+        From `interval_level`; None = the threshold.
 
     Returns
     -------
     tuple of Interval
         From halfway before the first moment of the run to halfway after its last. `share` is
-        the run's score over the sum of all positive scores, so shares sum to at most 1.
+        the run's part of the evidence above the threshold, seconds times logits, so shares sum
+        to at most 1.
 
     Raises
     ------
@@ -157,8 +195,8 @@ def find_intervals(
         If lengths differ, or `pts` is empty or does not increase.
     """
     cells = divide_time(pts, shots)
-    scores = _scores(cells, logits, threshold)
-    positive = float(np.maximum(scores, 0).sum())
+    scores = _scores(cells, logits, threshold if level is None else level)
+    above = np.maximum(_scores(cells, logits, threshold), 0)
     runs: list[Run] = []
     for stretch in np.unique(cells.stretch):
         index = np.flatnonzero(cells.stretch == stretch)
@@ -167,13 +205,14 @@ def find_intervals(
             for run in maximal_runs(scores[index].tolist())
         ]
     found = []
-    for run in sorted(runs, key=lambda run: -run.score):
-        share = min(1.0, run.score / positive)  # rounding must not pass 1
+    for run in runs:
+        own = float(above[run.first : run.last + 1].sum())
+        share = min(1.0, own / (float(above.sum()) or 1.0))  # rounding must not pass 1
         lone = run.first == run.last and len(pts) > LONE_MOMENTS and share < LONE_SHARE
         if share >= MIN_SHARE and not lone:
             start_s, end_s = float(cells.start_s[run.first]), float(cells.end_s[run.last])
             found.append(Interval(start_s, end_s, share))
-    return tuple(found)
+    return tuple(sorted(found, key=lambda interval: -interval.share))
 
 
 def interval_p_value(
@@ -198,7 +237,7 @@ def interval_p_value(
     logits, pts : (M,) float64
     shots : (M,) int64
     threshold
-        As for `find_intervals`.
+        The level of `find_intervals`.
     block_s
         Length of a block in seconds; shorter only at the end of a stretch, which it never crosses.
     draws

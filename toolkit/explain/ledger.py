@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from toolkit.errors import ShapeError
 from toolkit.explain import regions
 from toolkit.explain.frames import frame_shares
-from toolkit.explain.intervals import find_intervals
+from toolkit.explain.intervals import find_intervals, interval_level
 from toolkit.types import PLAYERS, Aggregate, Evidence, Explanation
 from toolkit.verdict.aggregate import aggregate, drift, frame_logits, patch_logits
 
@@ -93,6 +93,7 @@ def explain(
             covers = _span_cover(evidence, players)
             within = regions.patch_shares(evidence.patches, covers, evidence.head)
     phi = frame_shares(x, reference, rule)
+    logit = aggregate(x, rule)
     shares = np.zeros((len(x), len(PLAYERS)))
     if within is not None:
         total = within.sum(axis=1)
@@ -107,9 +108,13 @@ def explain(
         shares=shares,
         unsplit=phi - shares.sum(axis=1),
         intervals=find_intervals(
-            x, (track_pts[first] + track_pts[last]) / 2, shots[first], threshold
+            x,
+            (track_pts[first] + track_pts[last]) / 2,
+            shots[first],
+            threshold,
+            level=interval_level(x, logit, threshold),
         ),
-        residual=math.fsum([aggregate(x, rule), -reference, *(-phi).tolist()]),
+        residual=math.fsum([logit, -reference, *(-phi).tolist()]),
     )
 
 
