@@ -109,7 +109,8 @@ def test_interrupt_stops_at_once_and_leaves_nothing(sample, tmp_path):
     # not SIGINT: whoever runs the tests in the background may have it ignored
     process.send_signal(signal.SIGTERM)
     _, complaint = process.communicate(timeout=20)
-    assert process.returncode == 130, complaint
+    # Python may end itself by SIGINT after an import that was interrupted: a shell sees 130 in both
+    assert process.returncode in (130, -signal.SIGINT), complaint
     assert not (tmp_path / "out").exists()
 
 

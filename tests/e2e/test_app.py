@@ -27,10 +27,10 @@ LESSONS = sorted((ROOT / "notebooks" / "lessons").glob("*.toml"))
 
 
 @contextlib.contextmanager
-def running(*arguments):
+def running(runs, *arguments):
     """Start the app; give its address, and see that nothing is left when it stops."""
     command = [sys.executable, "-c", START, *arguments]
-    env = os.environ | {"DOORZICHT_LANGUAGE": "en"}
+    env = os.environ | {"DOORZICHT_LANGUAGE": "en", "DOORZICHT_RUNS": str(runs)}
     process = subprocess.Popen(
         command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -49,8 +49,8 @@ def running(*arguments):
 
 
 @pytest.fixture(scope="module")
-def app(executable):
-    with running() as address:
+def app(executable, tmp_path_factory):
+    with running(tmp_path_factory.mktemp("runs")) as address:
         yield address
 
 
@@ -101,10 +101,10 @@ def test_the_workbench_fills_the_page_and_shows_no_code(app, context, output):
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
-def test_a_lesson_is_a_page_without_code(path, context, output):
+def test_a_lesson_is_a_page_without_code(path, context, output, tmp_path):
     lesson = read_lesson(path.stem)
     number = str(int(path.stem[:2]))
-    with running("--lesson", number) as address:
+    with running(tmp_path, "--lesson", number) as address:
         page, problems = context.new_page(), []
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.set_viewport_size({"width": 1280, "height": 900})

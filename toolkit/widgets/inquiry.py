@@ -7,6 +7,7 @@ before the user asks; what was answered is kept for as long as the same person i
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
@@ -22,6 +23,7 @@ from toolkit.jobs import Job
 from toolkit.types import PLAYERS, Tick
 from toolkit.widgets import fragments
 from toolkit.widgets.status import Status, duration
+from toolkit.widgets.turns import in_turn
 
 if TYPE_CHECKING:
     from toolkit.analysis import Examination
@@ -99,6 +101,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         on_move: Callable[[str, int, str], None] | None = None,
         seed: int = 0,
     ) -> None:
+        self.turns = threading.RLock()
         self._detector, self._donors, self._seed = detector, donors, seed
         self._on_move = on_move or (lambda _person, _position, _region: None)
         self._job: Job[Any] | None = None
@@ -279,6 +282,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     # -- what the host may do
 
+    @in_turn
     def show(
         self, examination: Examination | None, *, person: str = "", position: int | None = None
     ) -> None:
@@ -303,6 +307,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._is_shown = True
         self._draw_chart()
 
+    @in_turn
     def say(self) -> None:
         """Say everything again in the language in use."""
         self._line.lang = _i18n.language()
@@ -516,6 +521,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         if not self._cancel.disabled:  # else it says that it is stopping
             self._say_state()
 
+    @in_turn
     def _on_end(self, job: Job[Any]) -> None:
         if job is not self._job:  # somebody else is shown by now
             return
@@ -626,6 +632,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         for view, pane in self._panes.items():
             pane.layout.display = None if view == self.views.value else "none"
 
+    @in_turn
     def _fill(self) -> None:
         """Show all that is known of the person and the frame in view."""
         from toolkit import figures
@@ -650,6 +657,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._fill_composite()
         self._say_buttons()
 
+    @in_turn
     def _fill_answers(self) -> None:
         """Show the answers; runs in the worker thread as well."""
         from toolkit import figures, inquire

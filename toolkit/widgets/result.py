@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from toolkit.widgets.compare import Compare, Run
 from toolkit.widgets.keyframes import KeyFrames
 from toolkit.widgets.notes import Notes
 from toolkit.widgets.player import Player, RegionAsked
+from toolkit.widgets.turns import in_turn
 
 if TYPE_CHECKING:
     from toolkit.analysis import Examination
@@ -57,6 +59,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self._inquiry: Inquiry | None = None
         self.examination: Examination | None = None
         self.copy: DisplayCopy | None = None
+        self.turns = threading.RLock()
         self.person: str | None = None
         self._why_no_player: BaseException | None = None
         self.verdict = _classed(ipywidgets.HTML(), "dz-verdict")
@@ -126,18 +129,21 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
 
     # -- what is shown; safe in a worker thread: nothing here makes a widget
 
+    @in_turn
     def hide(self) -> None:
         """Show nothing."""
         self.examination = self.copy = self._why_no_player = None
         self.verdict.value = ""
         self.layout.display = "none"
 
+    @in_turn
     def fail(self, error: BaseException) -> None:
         """Show a problem instead of a result."""
         self.hide()
         self.verdict.value = fragments.problem(error)
         self._show_only(self.verdict)
 
+    @in_turn
     def show(self, examination: Examination) -> None:
         """Show an examination, at first without the player."""
         self.examination, self.copy, self._why_no_player = examination, None, None
@@ -147,6 +153,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self._show_only(self.verdict, self.views)
         self._show_view()
 
+    @in_turn
     def play(self, copy: DisplayCopy, *, frame: int = -1, person: str = "") -> None:
         """Show the player with a copy of the video."""
         from toolkit.player import Scene
@@ -166,12 +173,14 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self._fill()
         self._show_view()
 
+    @in_turn
     def no_play(self, error: BaseException) -> None:
         """Show the charts without the player, and why there is none."""
         self._why_no_player = error
         self._fill()
         self._show_view()
 
+    @in_turn
     def choose(self, *, person: str = "", view: str = "") -> None:
         """Look at a person and a view, as far as they are there."""
         if person in dict(self.persons.options).values():
@@ -179,6 +188,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         if view in dict(self.views.options).values():
             self.views.value = view
 
+    @in_turn
     def say(self) -> None:
         """Say everything again in the language in use."""
         self._notes.say()
@@ -324,6 +334,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
             from toolkit.widgets.inquiry import Inquiry
 
             self._inquiry = Inquiry(on_move=self._on_inquiry)
+            self._inquiry.turns = self.turns  # one lock: two could wait for each other
             self.ask.children = (self._inquiry,)
         self._tell_inquiry()
         self._inquiry.shown()

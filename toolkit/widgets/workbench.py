@@ -93,8 +93,8 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self.add_class("dz-workbench")
         self.add_class("dz-state-idle")
         self.observe(self._mirror_state, "state")
-        self._restore(position)
         self._say_everything()
+        self._restore(position)  # goes on in another thread
         self._is_restoring = False
 
     def __repr__(self) -> str:
