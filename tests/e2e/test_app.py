@@ -23,7 +23,8 @@ import pathlib, sys, start
 start.PYTHON = pathlib.Path(sys.executable)
 sys.exit(start.open_app(["--no-browser", *sys.argv[1:]]))
 """
-LESSONS = sorted((ROOT / "notebooks" / "lessons").glob("*.toml"))
+# those whose panels differ most: the forge lab, the quiz, the case; all five run in test_notebooks
+LESSONS = [next((ROOT / "notebooks" / "lessons").glob(f"{n:02d}_*.toml")) for n in (4, 6, 8)]
 
 
 @contextlib.contextmanager
