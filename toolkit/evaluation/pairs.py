@@ -22,8 +22,7 @@ from toolkit.detectors.base import InputSpec
 from toolkit.errors import UsageError
 from toolkit.evaluation.kept import digest
 from toolkit.faces.crops import CropCollector, cut, face_square
-from toolkit.faces.detect import FaceDetector
-from toolkit.faces.mesh import FaceMesh
+from toolkit.faces.mesh import LargestFace
 from toolkit.faces.regions import OVAL
 from toolkit.types import PLAYERS, FaceCrops, Tick, Video, no_tick
 
@@ -135,25 +134,13 @@ class Truth:
     by_pixel: bool
 
 
-class _Finder:
-    """Finds and meshes the largest face of a frame."""
-
-    def __init__(self) -> None:
-        self._detector, self._mesh = FaceDetector(), FaceMesh()
-
-    def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-        found = max(self._detector(rgb), key=lambda f: f.box[2] * f.box[3], default=None)
-        result = self._mesh(rgb, found) if found is not None else None
-        return None if result is None else result.points
-
-
 def faces_of(
     path: Path, spec: InputSpec, *, frames: int = GALLERY_FRAMES, tick: Tick = no_tick
 ) -> FaceCrops:
     """Return the largest face of some frames of a clip, spread evenly."""
     video = media.probe(path, tick=tick)
     wanted = np.unique(np.linspace(0, len(video.pts) - 1, frames).round().astype(np.int64))
-    finder, collector = _Finder(), CropCollector(size=spec.size, margin=spec.margin)
+    finder, collector = LargestFace(), CropCollector(size=spec.size, margin=spec.margin)
     for frame in media.read(video, wanted, tick=tick):
         mesh = finder(frame.rgb)
         if mesh is not None:
@@ -188,7 +175,7 @@ def find_truth(
     edge = min(NEIGHBOURS, (common - 1) // 2)
     centres = np.unique(np.linspace(edge, common - 1 - edge, frames).round().astype(np.int64))
     around = np.unique(centres[:, None] + np.arange(-edge, edge + 1))
-    finder, collector = _Finder(), CropCollector(size=spec.size, margin=spec.margin)
+    finder, collector = LargestFace(), CropCollector(size=spec.size, margin=spec.margin)
     changes: dict[int, NDArray[np.float32]] = {}
     fakes: dict[int, NDArray[np.uint8]] = {}
     maps, masks, inside, outside = [], [], [], []

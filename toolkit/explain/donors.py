@@ -17,8 +17,7 @@ from toolkit.detectors.base import InputSpec
 from toolkit.errors import VideoError
 from toolkit.explain.intervention import staged, take
 from toolkit.faces.crops import CropCollector
-from toolkit.faces.detect import FaceDetector
-from toolkit.faces.mesh import FaceMesh
+from toolkit.faces.mesh import LargestFace
 from toolkit.types import FaceCrops, Tick, no_tick
 from toolkit.verdict.abstention import Limits
 
@@ -86,13 +85,11 @@ def _faces(
         if video.sha256 == without:
             return
         wanted = np.unique(np.linspace(0, len(video.pts) - 1, frames).round().astype(np.int64))
-        finder, mesh = FaceDetector(), FaceMesh()
-        collector = CropCollector(size=spec.size, margin=spec.margin)
+        finder, collector = LargestFace(), CropCollector(size=spec.size, margin=spec.margin)
         for frame in media.read(video, wanted, tick=tick):
-            face = max(finder(frame.rgb), key=lambda f: f.box[2] * f.box[3], default=None)
-            found = mesh(frame.rgb, face) if face is not None else None
-            if found is not None:
-                collector.add(frame.rgb, found.points)
+            mesh = finder(frame.rgb)
+            if mesh is not None:
+                collector.add(frame.rgb, mesh)
     except VideoError:
         return
     crops = collector.crops()

@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from toolkit import media
 from toolkit.errors import ShapeError, UsageError
 from toolkit.faces.crops import face_width
-from toolkit.faces.detect import FaceDetector
-from toolkit.faces.mesh import Expression, FaceMesh, head_pose
+from toolkit.faces.mesh import Expression, LargestFace, head_pose
 from toolkit.types import Tick, no_tick
 
 Float = NDArray[np.float64]
@@ -123,15 +122,12 @@ class FaceReader:
     """Reads the largest face of a picture: mesh, expression, pose. One per thread."""
 
     def __init__(self) -> None:
-        self._detector, self._mesh, self._expression = FaceDetector(), FaceMesh(), Expression()
+        self._find, self._expression = LargestFace(), Expression()
 
     def __call__(self, rgb: Picture) -> Reading | None:
         """Return the largest face of an (H, W, 3) RGB picture, or None."""
-        found = max(self._detector(rgb), key=lambda f: f.box[2] * f.box[3], default=None)
-        result = self._mesh(rgb, found) if found is not None else None
-        if result is None:
-            return None
-        return Reading(result.points, self._expression(result.points), head_pose(result.points))
+        mesh = self._find(rgb)
+        return None if mesh is None else Reading(mesh, self._expression(mesh), head_pose(mesh))
 
 
 @dataclass(frozen=True, eq=False)

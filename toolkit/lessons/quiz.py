@@ -425,13 +425,7 @@ def ask(plan: Plan, judge: SeamNetDetector, *, tick: Tick = no_tick) -> Question
     VideoError, UsageError
         If the clip cannot be made, or shows no face.
     """
-    from toolkit.analysis import examine
-
-    with tempfile.TemporaryDirectory(prefix="doorzicht-") as where:
-        path = Path(where, "clip.mp4")
-        clips.make(plan, path, tick=tick)
-        examination = examine(path, detector=judge, sampling=Sampling(frames=FRAMES), tick=tick)
-        return _asked(plan, path.read_bytes(), examination)
+    return _asked(plan, *_examined(plan, judge, tick))
 
 
 def crops_of(plan: Plan, judge: SeamNetDetector, *, tick: Tick = no_tick) -> FaceCrops:
@@ -442,15 +436,20 @@ def crops_of(plan: Plan, judge: SeamNetDetector, *, tick: Tick = no_tick) -> Fac
     VideoError, UsageError
         If the clip cannot be made, or shows no face.
     """
+    _clip, found = _examined(plan, judge, tick)
+    if not found.crops:
+        raise UsageError("this clip shows no face", plan.sample, "Take another stretch.")
+    return next(iter(found.crops.values()))
+
+
+def _examined(plan: Plan, judge: SeamNetDetector, tick: Tick) -> tuple[bytes, Examination]:
     from toolkit.analysis import examine
 
     with tempfile.TemporaryDirectory(prefix="doorzicht-") as where:
         path = Path(where, "clip.mp4")
         clips.make(plan, path, tick=tick)
         found = examine(path, detector=judge, sampling=Sampling(frames=FRAMES), tick=tick)
-    if not found.crops:
-        raise UsageError("this clip shows no face", plan.sample, "Take another stretch.")
-    return next(iter(found.crops.values()))
+        return path.read_bytes(), found
 
 
 def _asked(plan: Plan, clip: bytes, examination: Examination) -> Question:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from toolkit import _i18n, figures
 from toolkit._i18n import _
 from toolkit.files import atomic_write
 from toolkit.lessons.quiz import CLEAR_GAP, Question, Quiz
+from toolkit.report.parts import speaking
 from toolkit.types import PLAYERS
 
 _HERE = Path(__file__).parent
@@ -183,18 +182,8 @@ def scramble(value: object, number: int) -> str:
 
 
 def _in(code: str) -> dict[str, str]:
-    with _speaking(code):
+    with speaking(code):
         return strings()
-
-
-@contextmanager
-def _speaking(code: str) -> Iterator[None]:
-    before = _i18n.language()
-    _i18n.set_language(code)
-    try:
-        yield
-    finally:
-        _i18n.set_language(before)
 
 
 def _reasons() -> dict[str, str]:

@@ -20,6 +20,7 @@ from toolkit.files import atomic_write
 from toolkit.media import show_name
 from toolkit.types import Sampling
 from toolkit.widgets import fragments
+from toolkit.widgets.styling import classed
 
 DETECTORS = ("seamnet", "meso4", "mesoinception4")
 FRAMES = (16, 40, 80, 160)
@@ -63,19 +64,19 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     def __init__(self, uploads: Path, on_change: Callable[[], None]) -> None:
         self._uploads, self._on_change = uploads, on_change
-        self.sample = _classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-sample")
-        self.path = _classed(ipywidgets.Text(layout=_WIDE, style=_STYLE), "dz-path")
+        self.sample = classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-sample")
+        self.path = classed(ipywidgets.Text(layout=_WIDE, style=_STYLE), "dz-path")
         self.path.observe(self._on_path, "value")
-        self.upload = _classed(
+        self.upload = classed(
             ipywidgets.FileUpload(accept="video/*", layout={"width": "auto"}), "dz-upload"
         )
         self.upload.observe(self._on_upload, "value")
-        self._uploaded = _classed(ipywidgets.HTML(), "dz-uploaded")
-        self.detector = _classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-detector")
-        self.frames = _classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-frames")
-        self._how = _classed(ipywidgets.HTML(), "dz-how")
-        self._weights = _classed(ipywidgets.Text(layout=_WIDE, style=_STYLE), "dz-weights")
-        self._add = _classed(ipywidgets.Button(layout={"width": "auto"}), "dz-add")
+        self._uploaded = classed(ipywidgets.HTML(), "dz-uploaded")
+        self.detector = classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-detector")
+        self.frames = classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-frames")
+        self._how = classed(ipywidgets.HTML(), "dz-how")
+        self._weights = classed(ipywidgets.Text(layout=_WIDE, style=_STYLE), "dz-weights")
+        self._add = classed(ipywidgets.Button(layout={"width": "auto"}), "dz-add")
         self._add.on_click(lambda _button: self.add_weights())
         self._missing = ipywidgets.VBox([self._how, self._weights, self._add])
         self._problem: ToolkitError | OSError | None = None
@@ -259,8 +260,3 @@ def _store(given: Any, folder: Path) -> Path:
     where = folder / f"{stem}-{secrets.token_hex(3)}{suffix}"
     atomic_write(where, content)
     return where
-
-
-def _classed(widget: Any, name: str) -> Any:
-    widget.add_class(name)
-    return widget

@@ -18,6 +18,7 @@ from toolkit.types import Tick
 from toolkit.widgets import fragments
 from toolkit.widgets.chooser import detector_title
 from toolkit.widgets.gallery import analysed
+from toolkit.widgets.styling import classed
 
 if TYPE_CHECKING:
     from toolkit.analysis import Examination
@@ -68,14 +69,14 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._person: str | None = None
         self._comparison: Comparison | None = None
         self._hint = ipywidgets.HTML()
-        self.other = _classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-other")
+        self.other = classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-other")
         self.other.observe(lambda _change: self._show_fields(), "value")
-        self.first = _classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-first")
-        self.second = _classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-second")
-        self.later = _classed(
+        self.first = classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-first")
+        self.second = classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-second")
+        self.later = classed(
             ipywidgets.FloatText(step=0.04, layout={"width": "20em"}, style=_STYLE), "dz-later"
         )
-        self.go = _classed(
+        self.go = classed(
             ipywidgets.Button(layout={"width": "auto"}, button_style="primary"), "dz-go"
         )
         self.go.on_click(lambda _button: self.start())
@@ -262,8 +263,3 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         if pair.frame is not None:
             self._comparison.frame = pair.frame
         self._stage.children = (self._comparison,)
-
-
-def _classed(widget: Any, name: str) -> Any:
-    widget.add_class(name)
-    return widget

@@ -32,6 +32,7 @@ from toolkit.jobs import STAGE_WEIGHTS, Job
 from toolkit.types import Sampling, Tick
 from toolkit.widgets import fragments
 from toolkit.widgets.status import Status, duration
+from toolkit.widgets.styling import classed
 from toolkit.widgets.webcam import Webcam
 
 STATES = ("idle", "running", "done", "cancelled", "error")
@@ -114,11 +115,11 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         )
         self._switch.observe(self._on_language, "value")
         self._switch.layout.display = None if switch else "none"
-        self._status = _classed(LabStatus(), "dz-status")
+        self._status = classed(LabStatus(), "dz-status")
         self._problem = ipywidgets.HTML()
         super().__init__(
             [
-                _classed(self._switch, "dz-language"),
+                classed(self._switch, "dz-language"),
                 self._choice,
                 ipywidgets.HBox(
                     [self._read, self._cancel, self._bar], layout={"flex_flow": "row wrap"}
@@ -142,24 +143,24 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 
     def _make_choice(self) -> None:
         self._choose_heading = ipywidgets.HTML()
-        self._target = _classed(_menu(), "dz-target")
-        self._start = _classed(
+        self._target = classed(_menu(), "dz-target")
+        self._start = classed(
             ipywidgets.FloatSlider(
                 min=0, max=60, step=0.5, continuous_update=False, layout=_WIDE, style=_STYLE
             ),
             "dz-start",
         )
-        self._seconds = _classed(_menu(), "dz-seconds")
-        self._faces = _classed(_menu(), "dz-faces")
-        self._count = _classed(_menu(), "dz-count")
-        self._upload = _classed(
+        self._seconds = classed(_menu(), "dz-seconds")
+        self._faces = classed(_menu(), "dz-faces")
+        self._count = classed(_menu(), "dz-count")
+        self._upload = classed(
             ipywidgets.FileUpload(accept="image/*", multiple=True, layout={"width": "auto"}),
             "dz-upload",
         )
-        self._consent = _classed(
+        self._consent = classed(
             ipywidgets.Checkbox(value=False, indent=False, layout=_WIDE), "dz-consent"
         )
-        self._webcam = _classed(Webcam(self._on_webcam), "dz-own-webcam")
+        self._webcam = classed(Webcam(self._on_webcam), "dz-own-webcam")
         self._uploaded = ipywidgets.HTML()
         self._own = ipywidgets.VBox([self._consent, self._webcam, self._upload, self._uploaded])
         self._upload.observe(self._on_upload, "value")
@@ -177,9 +178,9 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
                 self._own,
             ]
         )
-        self._read = _classed(ipywidgets.Button(button_style="primary"), "dz-read")
+        self._read = classed(ipywidgets.Button(button_style="primary"), "dz-read")
         self._read.on_click(lambda _button: self.read())
-        self._cancel = _classed(ipywidgets.Button(disabled=True), "dz-cancel")
+        self._cancel = classed(ipywidgets.Button(disabled=True), "dz-cancel")
         self._cancel.on_click(lambda _button: self.cancel())
         self._bar = ipywidgets.FloatProgress(
             max=1, layout={"width": "260px", "visibility": "hidden"}
@@ -187,15 +188,15 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 
     def _make_moment(self) -> None:
         self._moment_heading, self._steps_heading = ipywidgets.HTML(), ipywidgets.HTML()
-        self._moment = _classed(
+        self._moment = classed(
             ipywidgets.IntSlider(min=0, max=1, continuous_update=False, layout=_WIDE, style=_STYLE),
             "dz-moment",
         )
-        self._matches = _classed(ipywidgets.HTML(), "dz-search")
-        self._curve_button = _classed(ipywidgets.Button(), "dz-curve-button")
+        self._matches = classed(ipywidgets.HTML(), "dz-search")
+        self._curve_button = classed(ipywidgets.Button(), "dz-curve-button")
         self._curve_button.on_click(lambda _button: self.show_curve())
-        self._curve = _classed(ipywidgets.VBox(), "dz-curve")
-        self._break = _classed(_menu(), "dz-break")
+        self._curve = classed(ipywidgets.VBox(), "dz-curve")
+        self._break = classed(_menu(), "dz-break")
         self._colour, self._blend, self._mouth = _menu(), _menu(), _menu()
         percent = {"min": 0, "max": 100, "continuous_update": False}
         looks = {"layout": _WIDE, "style": _STYLE}
@@ -217,7 +218,7 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         )
         for control in (self._moment, *self._settings):
             control.observe(self._on_moment, "value")
-        self._steps = _classed(ipywidgets.HTML(), "dz-steps")
+        self._steps = classed(ipywidgets.HTML(), "dz-steps")
         self._moment_box = ipywidgets.VBox(
             [
                 self._moment_heading,
@@ -234,14 +235,14 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 
     def _make_clip(self) -> None:
         self._clip_heading = ipywidgets.HTML()
-        self._make = _classed(ipywidgets.Button(button_style="primary"), "dz-make")
+        self._make = classed(ipywidgets.Button(button_style="primary"), "dz-make")
         self._make.on_click(lambda _button: self.make())
-        self._made = _classed(ipywidgets.HTML(), "dz-made")
-        self._judge = _classed(
+        self._made = classed(ipywidgets.HTML(), "dz-made")
+        self._judge = classed(
             ipywidgets.Button(button_style="primary", layout={"display": "none"}), "dz-judge"
         )
         self._judge.on_click(lambda _button: self.judge())
-        self._judged = _classed(ipywidgets.HTML(), "dz-judged")
+        self._judged = classed(ipywidgets.HTML(), "dz-judged")
         self._clip_box = ipywidgets.VBox(
             [self._clip_heading, self._make, self._made, self._judge, self._judged],
             layout={"display": "none"},
@@ -703,11 +704,6 @@ def _weights_here() -> str | None:
         return str(json.loads(path.read_text(encoding="utf-8"))["sha256"])
     except (OSError, ValueError, KeyError):
         return None
-
-
-def _classed(widget: Any, name: str) -> Any:
-    widget.add_class(name)
-    return widget
 
 
 def _menu() -> Any:

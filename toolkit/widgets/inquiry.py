@@ -23,6 +23,7 @@ from toolkit.jobs import Job
 from toolkit.types import PLAYERS, Tick
 from toolkit.widgets import fragments
 from toolkit.widgets.status import Status, duration
+from toolkit.widgets.styling import classed
 from toolkit.widgets.turns import in_turn
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
     # -- what it is made of
 
     def _make_head(self, *, switch: bool) -> None:
-        self._language = _classed(
+        self._language = classed(
             ipywidgets.ToggleButtons(
                 options=[("English", "en"), ("Nederlands", "nl")],
                 value=_i18n.language(),
@@ -150,12 +151,12 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             "dz-language",
         )
         self._language.observe(self._on_language, "value")
-        self._persons = _classed(
+        self._persons = classed(
             ipywidgets.ToggleButtons(options=[], style={"button_width": "auto"}),
             "dz-inquiry-persons",
         )
         self._persons.observe(self._on_person, "value")
-        self._moment = _classed(
+        self._moment = classed(
             ipywidgets.SelectionSlider(
                 options=[("–", 0)],
                 continuous_update=False,
@@ -166,24 +167,24 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         )
         self._moment.observe(self._on_moment, "value")
         self._head = ipywidgets.VBox([self._language, self._persons, self._moment])
-        self._charts = _classed(ipywidgets.VBox(), "dz-inquiry-chart")
-        self._sum = _classed(ipywidgets.HTML(), "dz-sum")
+        self._charts = classed(ipywidgets.VBox(), "dz-inquiry-chart")
+        self._sum = classed(ipywidgets.HTML(), "dz-sum")
         self._ledger = ipywidgets.VBox([self._charts, self._sum])
-        self._cancel = _classed(ipywidgets.Button(disabled=True), "dz-inquiry-cancel")
+        self._cancel = classed(ipywidgets.Button(disabled=True), "dz-inquiry-cancel")
         self._cancel.on_click(lambda _button: self.cancel())
-        self._bar = _classed(
+        self._bar = classed(
             ipywidgets.FloatProgress(max=1, layout={"width": "220px"}), "dz-inquiry-progress"
         )
         self._run = ipywidgets.HBox(
             [self._bar, self._cancel], layout={"flex_flow": "row wrap", "visibility": "hidden"}
         )
-        self._line = _classed(Line(), "dz-inquiry-line")
-        self._problem = _classed(ipywidgets.HTML(), "dz-inquiry-problem")
+        self._line = classed(Line(), "dz-inquiry-line")
+        self._problem = classed(ipywidgets.HTML(), "dz-inquiry-problem")
 
     def _make_views(self) -> None:
         from toolkit.widgets.regionboard import RegionBoard
 
-        self.views = _classed(
+        self.views = classed(
             ipywidgets.ToggleButtons(
                 options=[(v, v) for v in VIEWS], style={"button_width": "auto"}
             ),
@@ -191,15 +192,15 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         )
         self.views.observe(lambda _change: self._show_view(), "value")
         self._buttons: dict[str, Any] = {}
-        self._changes = _classed(ipywidgets.HTML(), "dz-changes")
-        self._witnesses = _classed(ipywidgets.HTML(), "dz-witnesses")
+        self._changes = classed(ipywidgets.HTML(), "dz-changes")
+        self._witnesses = classed(ipywidgets.HTML(), "dz-witnesses")
         self._board = RegionBoard()
         self._board.observe(self._on_tick, "ticked")
         self._board.observe(self._on_board, "current")
-        self._picture = _classed(ipywidgets.HTML(), "dz-composite")
-        self._checked = _classed(ipywidgets.HTML(), "dz-checked")
-        self._key_frames = _classed(ipywidgets.HTML(), "dz-key-table")
-        self._kind = _classed(
+        self._picture = classed(ipywidgets.HTML(), "dz-composite")
+        self._checked = classed(ipywidgets.HTML(), "dz-checked")
+        self._key_frames = classed(ipywidgets.HTML(), "dz-key-table")
+        self._kind = classed(
             ipywidgets.Dropdown(
                 options=[(AUTO, AUTO)],
                 layout={"width": "min(100%, 520px)"},
@@ -208,7 +209,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             "dz-kind",
         )
         self._kind.observe(self._on_kind, "value")
-        self._folder = _classed(
+        self._folder = classed(
             ipywidgets.Text(
                 continuous_update=False,
                 layout={"width": "min(100%, 520px)"},
@@ -217,13 +218,13 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             "dz-donors",
         )
         self._folder.observe(self._on_folder, "value")
-        self._reference = _classed(ipywidgets.HTML(), "dz-reference")
-        self._trust = _classed(ipywidgets.HTML(), "dz-trust")
-        self._bands = _classed(ipywidgets.HTML(), "dz-bands")
-        self._methods = _classed(ipywidgets.HTML(), "dz-methods")
-        self._lookalikes = _classed(ipywidgets.HTML(), "dz-lookalikes")
+        self._reference = classed(ipywidgets.HTML(), "dz-reference")
+        self._trust = classed(ipywidgets.HTML(), "dz-trust")
+        self._bands = classed(ipywidgets.HTML(), "dz-bands")
+        self._methods = classed(ipywidgets.HTML(), "dz-methods")
+        self._lookalikes = classed(ipywidgets.HTML(), "dz-lookalikes")
         row = {"flex_flow": "row wrap"}
-        beside = _classed(ipywidgets.Box([self._board, self._picture]), "dz-try")
+        beside = classed(ipywidgets.Box([self._board, self._picture]), "dz-try")
         buttons = [self._button("witnesses"), self._button("exact")]
         after = [self._button("untick"), self._button("check")]
         self._panes = {
@@ -268,7 +269,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             pane.add_class(f"dz-pane-{view}")
 
     def _button(self, name: str) -> Any:
-        button = _classed(ipywidgets.Button(layout={"width": "auto"}), f"dz-ask-{name}")
+        button = classed(ipywidgets.Button(layout={"width": "auto"}), f"dz-ask-{name}")
         work: dict[str, Callable[[], None]] = {
             "untick": lambda: setattr(self._board, "ticked", []),
             "check": self.check,
@@ -846,8 +847,3 @@ def _stage_name(stage: str) -> str:
         "check": _("replacing in every frame"),
         "lookalikes": _("checking maps with random weights"),
     }.get(stage, stage)
-
-
-def _classed(widget: Any, name: str) -> Any:
-    widget.add_class(name)
-    return widget

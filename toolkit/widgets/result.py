@@ -17,6 +17,7 @@ from toolkit.widgets.compare import Compare, Run
 from toolkit.widgets.keyframes import KeyFrames
 from toolkit.widgets.notes import Notes
 from toolkit.widgets.player import Player, RegionAsked
+from toolkit.widgets.styling import classed
 from toolkit.widgets.turns import in_turn
 
 if TYPE_CHECKING:
@@ -62,32 +63,32 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self.turns = threading.RLock()
         self.person: str | None = None
         self._why_no_player: BaseException | None = None
-        self.verdict = _classed(ipywidgets.HTML(), "dz-verdict")
-        self.truth = _classed(ipywidgets.HTML(), "dz-truth")
-        self.persons = _classed(
+        self.verdict = classed(ipywidgets.HTML(), "dz-verdict")
+        self.truth = classed(ipywidgets.HTML(), "dz-truth")
+        self.persons = classed(
             ipywidgets.ToggleButtons(options=[], style={"button_width": "auto"}), "dz-persons"
         )
         self.persons.observe(self._on_person, "value")
         self.player = Player()
         self.player.observe(self._on_player, ["person", "position", "region"])
         self.player.on_region(self._on_region)
-        self.no_player = _classed(ipywidgets.HTML(), "dz-no-player")
-        self.views = _classed(
+        self.no_player = classed(ipywidgets.HTML(), "dz-no-player")
+        self.views = classed(
             ipywidgets.ToggleButtons(
                 options=[(v, v) for v in VIEWS], style={"button_width": "auto"}
             ),
             "dz-views",
         )
         self.views.observe(self._on_view, "value")
-        self.words = _classed(ipywidgets.HTML(), "dz-person")
+        self.words = classed(ipywidgets.HTML(), "dz-person")
         self.guide = ipywidgets.HTML()
         self.strip = KeyFrames(self._on_key_frame)
-        self.not_judged = _classed(ipywidgets.HTML(), "dz-notices")
-        self.limits = _classed(ipywidgets.HTML(), "dz-limits")
-        self.ask = _classed(ipywidgets.VBox(), "dz-ask")
+        self.not_judged = classed(ipywidgets.HTML(), "dz-notices")
+        self.limits = classed(ipywidgets.HTML(), "dz-limits")
+        self.ask = classed(ipywidgets.VBox(), "dz-ask")
         self.compare = Compare(cache, run)
-        self.charts = _classed(ipywidgets.VBox(), "dz-charts")
-        self.numbers = _classed(ipywidgets.HTML(), "dz-numbers")
+        self.charts = classed(ipywidgets.VBox(), "dz-charts")
+        self.numbers = classed(ipywidgets.HTML(), "dz-numbers")
         self._panes = {
             "why": ipywidgets.VBox(
                 [
@@ -383,8 +384,3 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self._chart.data = ()
         self._chart.add_traces(figure.data)
         self._chart.layout = figure.layout
-
-
-def _classed(widget: Any, name: str) -> Any:
-    widget.add_class(name)
-    return widget

@@ -29,6 +29,7 @@ from toolkit.widgets.notes import Notes
 from toolkit.widgets.result import Result
 from toolkit.widgets.state import Memory, Position
 from toolkit.widgets.status import Status, duration
+from toolkit.widgets.styling import classed
 
 if TYPE_CHECKING:
     from toolkit.analysis import Examination, Partial
@@ -81,7 +82,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         super().__init__(
             [
                 self._top,
-                _classed(ipywidgets.Box([self._choose, self._gallery]), "dz-start"),
+                classed(ipywidgets.Box([self._choose, self._gallery]), "dz-start"),
                 self._run,
                 self._status,
                 self._remark,
@@ -114,7 +115,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
     # -- what it is made of
 
     def _make_controls(self) -> None:
-        self._language = _classed(
+        self._language = classed(
             ipywidgets.ToggleButtons(
                 options=[("English", "en"), ("Nederlands", "nl")],
                 value=_i18n.language(),
@@ -130,25 +131,25 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         )
         self._choose = Chooser(self._runs / "uploads", self._remember)
         self._gallery = Gallery(self._cache, self.reopen)
-        self._analyse = _classed(ipywidgets.Button(button_style="primary"), "dz-analyse")
+        self._analyse = classed(ipywidgets.Button(button_style="primary"), "dz-analyse")
         self._analyse.on_click(lambda _button: self.start())
-        self._cancel = _classed(ipywidgets.Button(disabled=True), "dz-cancel")
+        self._cancel = classed(ipywidgets.Button(disabled=True), "dz-cancel")
         self._cancel.on_click(lambda _button: self.cancel())
-        self._bar = _classed(
+        self._bar = classed(
             ipywidgets.FloatProgress(max=1, layout={"width": "260px", "display": "none"}),
             "dz-progress",
         )
         self._run = ipywidgets.HBox(
             [self._analyse, self._cancel, self._bar], layout={"flex_flow": "row wrap"}
         )
-        self._status = _classed(Status(), "dz-status")
-        self._remark = _classed(ipywidgets.HTML(layout={"display": "none"}), "dz-remark")
-        self._live = _classed(ipywidgets.HTML(layout={"display": "none"}), "dz-live")
+        self._status = classed(Status(), "dz-status")
+        self._remark = classed(ipywidgets.HTML(layout={"display": "none"}), "dz-remark")
+        self._live = classed(ipywidgets.HTML(layout={"display": "none"}), "dz-live")
         self._notes = Notes(self._memory)
         self._result = Result(self._cache, self._run_aside, self._notes, on_move=self._remember)
-        self._save = _classed(ipywidgets.Button(layout={"width": "auto"}), "dz-save")
+        self._save = classed(ipywidgets.Button(layout={"width": "auto"}), "dz-save")
         self._save.on_click(lambda _button: self.save())
-        self._saved = _classed(ipywidgets.HTML(), "dz-saved")
+        self._saved = classed(ipywidgets.HTML(), "dz-saved")
         self._save_row = ipywidgets.HBox(
             [self._save, self._saved], layout={"flex_flow": "row wrap", "display": "none"}
         )
@@ -405,11 +406,6 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         _i18n.set_language(change["new"])
         self._say_everything()
         self._remember()
-
-
-def _classed(widget: Any, name: str) -> Any:
-    widget.add_class(name)
-    return widget
 
 
 def _examine(video: Path, **options: Any) -> Examination:
