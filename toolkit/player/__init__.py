@@ -8,7 +8,7 @@ from pathlib import Path
 
 from toolkit.player.scene import Scene
 
-__all__ = ["PARTS", "Scene", "source", "style"]
+__all__ = ["PARTS", "STAND_IN", "Scene", "source", "style"]
 
 PARTS = (
     "numbers",
@@ -25,6 +25,24 @@ PARTS = (
 """The parts of the module, in the order in which they are joined."""
 
 _HERE = Path(__file__).parent
+
+
+STAND_IN = """
+function standIn(values) {
+  const listeners = {};
+  return {
+    get: (key) => values[key],
+    set: (key, value) => {
+      if (values[key] === value) return;
+      values[key] = value;
+      for (const listener of listeners[`change:${key}`] ?? []) listener();
+    },
+    on: (event, listener) => (listeners[event] ??= []).push(listener),
+    off() {}, save_changes() {}, send() {},
+  };
+}
+"""
+"""What takes the place of the widget's model in a page without a kernel."""
 
 
 def source() -> str:

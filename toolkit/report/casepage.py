@@ -45,18 +45,7 @@ for (const el of document.querySelectorAll('[data-scene]')) {
   const bytes = (kind) => Uint8Array.from(atob(read(kind)), (c) => c.charCodeAt(0));
   const values = JSON.parse(read('state'));
   values.scenes = [{ facts: values.scenes[0], data: bytes('data'), video: bytes('video') }];
-  const listeners = {};
-  const model = {
-    get: (key) => values[key],
-    set: (key, value) => {
-      if (values[key] === value) return;
-      values[key] = value;
-      for (const listener of listeners[`change:${key}`] ?? []) listener();
-    },
-    on: (event, listener) => (listeners[event] ??= []).push(listener),
-    off() {}, save_changes() {}, send() {},
-  };
-  render({ model, el });
+  render({ model: standIn(values), el });
 }
 """
 
@@ -82,7 +71,7 @@ def page(told: Told, scenes: Mapping[str, Scene]) -> str:
     ]
     if not scenes:
         return parts.document(told.title, "\n".join(body), style=parts.STYLE + _STYLE)
-    script = player.source() + _START
+    script = player.source() + player.STAND_IN + _START
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"{parts.POLICY}; script-src 'sha256-{digest}'; media-src blob:"
     blocks = [_data(name, scene) for name, scene in scenes.items()]

@@ -47,26 +47,14 @@ dl.facts dt { color: var(--soft); } dl.facts dd { margin: 0; }
 @media (max-width: 30rem) { body { padding: .5rem; } dl.facts { grid-template-columns: 1fr; } }
 """
 
-# The stand-in for the widget's model: get, set and change events. It follows the player's source
-# in one script, so that one hash covers both.
+# It follows the player's source in one script, so that one hash covers both.
 _START = """
 const read = (id) => document.getElementById(id).textContent;
 const bytes = (id) => Uint8Array.from(atob(read(id)), (c) => c.charCodeAt(0));
 const values = JSON.parse(read('state'));
 values.scenes = values.scenes.map((facts, i) =>
   ({ facts, data: bytes(`data-${i}`), video: bytes(`video-${i}`) }));
-const listeners = {};
-const model = {
-  get: (key) => values[key],
-  set: (key, value) => {
-    if (values[key] === value) return;
-    values[key] = value;
-    for (const listener of listeners[`change:${key}`] ?? []) listener();
-  },
-  on: (event, listener) => (listeners[event] ??= []).push(listener),
-  off() {}, save_changes() {}, send() {},
-};
-render({ model, el: document.getElementById('player') });
+render({ model: standIn(values), el: document.getElementById('player') });
 """
 
 _PAGE = Template(
@@ -126,7 +114,7 @@ def write(
 def page(*scenes: Scene) -> str:
     """Return the document for one scene, or for two side by side, in the language in use."""
     first = scenes[0].report
-    script = player.source() + _START
+    script = player.source() + player.STAND_IN + _START
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return _PAGE.substitute(
         lang=_i18n.language(),
