@@ -114,6 +114,27 @@ def test_interrupt_stops_at_once_and_leaves_nothing(sample, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_library_that_swallows_the_interrupt_is_part_of_the_stop(
+    number, tmp_path, monkeypatch, capsys
+):
+    def swallow(_options):
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            raise ImportError("initialization failed") from None
+
+    before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(cli, "_analyse", swallow)
+    try:
+        assert cli.main(["analyse", "x.mp4", "--out", str(tmp_path / "o")]) == 130
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
+    assert capsys.readouterr().err == "cancelled\n"
+
+
 def test_no_network_is_touched(sample, tmp_path, monkeypatch):
     def refuse(*arguments):
         raise AssertionError("a socket was connected")

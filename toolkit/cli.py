@@ -52,24 +52,47 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help(sys.stderr)
         return EXIT_USAGE
-    # SIGTERM should clean up like Ctrl+C does: child processes and partial files go
-    signal.signal(signal.SIGTERM, _interrupt)
+    stop = _Stop()
     try:
         return int(options.run(options) or 0)
     except (Cancelled, KeyboardInterrupt):
-        print("cancelled", file=sys.stderr)
-        return EXIT_CANCELLED
+        return _cancelled()
     except ToolkitError as error:
         word, code = next((w, c) for kind, w, c in _EXITS if isinstance(error, kind))
         print(f"{word}: {error}", file=sys.stderr)
         return code
     except OSError as error:  # a full disk, a folder that may not be written
+        if stop.asked:
+            return _cancelled()
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except Exception:
+        if stop.asked:
+            return _cancelled()
+        raise
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+class _Stop:
+    """Makes SIGTERM clean up as Ctrl+C does, and remembers that either was asked for.
+
+    A library whose import is interrupted may swallow the interrupt and complain of something
+    else; what is raised after a stop was asked for is part of the stop.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        signal.signal(signal.SIGTERM, self._interrupt)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._interrupt)
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked = True
+        raise KeyboardInterrupt
+
+
+def _cancelled() -> int:
+    print("cancelled", file=sys.stderr)
+    return EXIT_CANCELLED
 
 
 def _finished(unit: Units) -> str:
