@@ -246,9 +246,10 @@ def test_the_panel_is_as_it_was_after_a_kernel_restart(done, output):
     run_all(done)
     wait_for(done, "done")
     done.locator(".dz-player[data-frame='33']:visible").wait_for()
-    text = done.locator(".dz-notes-text textarea")
-    assert text.input_value() == NOTES
+    notes = "text => document.querySelector('.dz-notes-text textarea')?.value === text"
+    done.wait_for_function(notes, arg=NOTES)
     assert "calls this video forged" in say(done, "verdict")
+    done.locator(".dz-clip[aria-current]").wait_for()
     assert done.locator(".dz-clip[aria-current]").count() == 1
     picture(done, output, "reopened")
 
