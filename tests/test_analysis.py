@@ -293,14 +293,31 @@ def test_another_question_is_not_answered_with_the_old_result(green_mouth, tmp_p
     assert written(first) != written(second)
 
 
-def test_other_code_or_libraries_find_nothing(green_mouth, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("changed", "done_again", "found"),
+    [
+        (["read_by", "made_by"], {"scan", "faces", "detect"}, set()),
+        (["made_by"], {"detect"}, {"scan", "faces"}),  # other weights read no clip again
+    ],
+)
+def test_other_code_or_libraries_find_nothing(
+    green_mouth, tmp_path, monkeypatch, changed, done_again, found
+):
     cache = Cache(tmp_path)
     ask = {"detector": GreenDetector(), "sampling": FEW, "cache": cache}
     analysis.examine(green_mouth, **ask)
-    monkeypatch.setattr(recall, "made_by", lambda: "other code")
+    for name in changed:
+        monkeypatch.setattr(recall, name, lambda: "other code")
     stages = Stages()
     analysis.examine(green_mouth, **ask, tick=stages)
-    assert {"scan", "faces", "detect"} <= stages.worked
+    assert done_again <= stages.worked
+    assert not found & stages.worked
+
+
+def test_what_is_read_does_not_depend_on_weights_but_the_report_does():
+    read, made = recall.read_by(), recall.made_by()
+    assert read != made
+    assert read == recall._hash_of(recall._READING, ())
 
 
 def test_the_same_content_under_another_name_is_the_same_clip(green_mouth, tmp_path):

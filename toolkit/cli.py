@@ -150,6 +150,17 @@ def _parser() -> argparse.ArgumentParser:
         help="result along another chain, for curves in the page; may be repeated",
     )
     sub.add_argument(
+        "--robustness",
+        action="store_true",
+        help="also along ten re-share chains, one JSON file for each, with curves in the page",
+    )
+    sub.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="keep what was read of each clip (faces!) here, for other weights or to go on later",
+    )
+    sub.add_argument(
         "--card",
         type=Path,
         metavar="JSON",
@@ -288,26 +299,42 @@ def _analyse(options: argparse.Namespace) -> int:
 
 
 def _benchmark(options: argparse.Namespace) -> int:
+    from toolkit.cache import Cache
     from toolkit.evaluation import card, page, verdicts
     from toolkit.training import train
 
     others = [page.read(path) for path in options.compare]
+    if options.robustness and (options.reshare or others):
+        raise UsageError("--robustness goes along its own chains", "", "Leave the others out.")
+    clips = verdicts.read_list(options.clips)
+    keep = Cache(options.cache, limit_bytes=verdicts.CACHE_BYTES) if options.cache else None
+    chains = ["", *verdicts.ROBUSTNESS] if options.robustness else [options.reshare]
+    results = []
     with TerminalLine() as progress:
-        result = verdicts.benchmark(
-            verdicts.read_list(options.clips),
-            detectors=[n for n in options.detectors.split(",") if n],
-            chain=options.reshare,
-            imagenet=train.new_network,
-            device=options.device,
-            sampling=Sampling(frames=options.frames),
-            seed=options.seed,
-            tick=progress,
-        )
-    _write_json(options.out, result)
-    page.write(result, options.out.with_suffix(".html"), others=others)
-    print(verdicts.table(result))
+        for chain in chains:
+            result = verdicts.benchmark(
+                clips,
+                detectors=[n for n in options.detectors.split(",") if n],
+                chain=chain,
+                imagenet=train.new_network,
+                device=options.device,
+                sampling=Sampling(frames=options.frames),
+                seed=options.seed,
+                cache=keep,
+                tick=progress,
+            )
+            results.append(result)
+            name = f"-{chain.replace(',', '-')}" if options.robustness and chain else ""
+            _write_json(options.out.with_name(f"{options.out.stem}{name}.json"), result)
+            if options.robustness:
+                progress.write(f"{len(results)} of {len(chains)}: {chain or 'as it is'}")
+    first, *further = results
+    page.write(first, options.out.with_suffix(".html"), others=[*others, *further])
+    print(verdicts.table(first))
+    if further:
+        print(verdicts.chains_table(results))
     if options.card:
-        found = card.record(options.card, result)
+        found = card.record(options.card, first)
         print(f"held back: {found.called_forged} of {found.genuine} genuine clips called forged")
     return 0
 

@@ -2,8 +2,9 @@
 
 Three layers, each under the key of everything it depends on: the scan for persons, the faces cut to
 a detector's input, and the report. A second detector finds the scan done; a second run of the same
-question finds all of it done. The code that computes is itself part of every key, so an entry made
-by other code, or other versions of the libraries underneath, is never found.
+question finds all of it done. The code that computes a layer is itself part of its key, so an entry
+made by other code, or other versions of the libraries underneath, is never found; weights and their
+cards count for the report only.
 """
 
 from __future__ import annotations
@@ -41,7 +42,12 @@ LIBRARIES = ("ai-edge-litert", "av", "numpy", "opencv-python-headless", "timm", 
 """Other versions of these may give other numbers."""
 
 _PACKAGE = Path(__file__).parent
-_ROAD = ("types", "runtime", "models", "media", "faces", "detectors", "verdict", "explain")
+_READING = ("types", "runtime", "models", "media", "faces")
+"""Rooms that decide what is read from a clip: its scan and its face crops."""
+
+_ROAD = (*_READING, "detectors", "verdict", "explain")
+"""Rooms that decide a report; the cards of the weights count as well."""
+
 _CHUNK = 1 << 20
 
 
@@ -80,13 +86,22 @@ class _Copy:
     file: NDArray[np.uint8]
 
 
-@functools.cache
 def made_by() -> str:
-    """Return a hash of the code, settings and library versions that results depend on."""
+    """Return a hash of the code, settings and library versions that a report depends on."""
+    cards = sorted(models.ROOT.glob("models/*.json"))  # of weights, with thresholds; calibrations
+    return _hash_of(_ROAD, (_PACKAGE / "analysis.py", *cards))
+
+
+def read_by() -> str:
+    """Return a hash of what scans and face crops depend on: other weights find them again."""
+    return _hash_of(_READING, ())
+
+
+@functools.cache
+def _hash_of(rooms: tuple[str, ...], more: tuple[Path, ...]) -> str:
     total = hashlib.sha256()
-    files = [_PACKAGE / "analysis.py", *models.ROOT.glob("models/*.toml")]
-    files += models.ROOT.glob("models/*.json")  # cards and calibrations
-    for room in _ROAD:
+    files = [*more, *models.ROOT.glob("models/*.toml")]
+    for room in rooms:
         files += [_PACKAGE / f"{room}.py", *(_PACKAGE / room).rglob("*.py")]
     for path in sorted(f for f in files if f.is_file()):
         total.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
@@ -155,7 +170,7 @@ class Recall:
         self._cache = cache
         has_identity = (models.CACHE / models.find("face_identity").file).is_file()
         self._scan = {
-            "made_by": made_by(),
+            "read_by": read_by(),
             "sha256": sha256,
             "per_second": sampling.scan_per_second,
             "limit": sampling.scan_limit,
@@ -164,7 +179,7 @@ class Recall:
         self._faces = {**self._scan, "sampling": sampling.to_dict()}
         who = identity(detector)
         asked = {"detector": who, "device": device, "seed": seed, "explain": explain}
-        self._report = {**self._faces, **asked} if who else None
+        self._report = {**self._faces, **asked, "made_by": made_by()} if who else None
 
     @property
     def report_name(self) -> str | None:
@@ -238,7 +253,7 @@ def display_copy(cache: Cache, video: Video, *, tick: Tick = no_tick) -> Display
     Cancelled
         If `tick` raises it; its stage is ``"display"``.
     """
-    key = {"made_by": made_by(), "sha256": video.sha256, "rotation": video.rotation}
+    key = {"read_by": read_by(), "sha256": video.sha256, "rotation": video.rotation}
     kept: _Copy | None = _open(cache.get("copy", key), _Copy)
     if kept is None:
         media.check_unchanged(video)

@@ -129,6 +129,33 @@ def test_the_command_puts_the_page_beside_the_json(sample, tmp_path, capsys):
     assert cli.main([*command, "--reshare", "zoom3"]) == 2
 
 
+def test_robustness_goes_along_its_chains_and_other_weights_read_nothing_again(
+    sample, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(verdicts, "ROBUSTNESS", ("crop10", "crf40"))
+    listed = tmp_path / "clips.csv"
+    listed.write_text(f"path,label,method,dataset,scene\n{sample('cap13_edit2')},real,,a,b\n")
+    out, kept = tmp_path / "result.json", tmp_path / "kept"
+    command = ["benchmark", str(listed), "--out", str(out), "--frames", "16", "--robustness"]
+    command += ["--cache", str(kept), "--device", "cpu"]
+    assert cli.main(command) == 0
+    table = capsys.readouterr().out
+    results = [page.read(tmp_path / f"result{n}.json") for n in ("", "-crop10", "-crf40")]
+    assert [r["settings"]["reshare"] for r in results] == ["", "crop10", "crf40"]
+    assert all(chain in table for chain in ("as it is", "crop10", "crf40"))
+    assert "as it is" in out.with_suffix(".html").read_text()
+
+    def read_again(*_args, **_options):
+        raise AssertionError("a clip was read again")
+
+    monkeypatch.setattr("toolkit.faces.tracks.FaceReader.scan", read_again)
+    monkeypatch.setattr("toolkit.faces.tracks.FaceReader.read_faces", read_again)
+    assert cli.main([*command, "--detectors", "seamnet,control.blur"]) == 0
+    again = page.read(out)["clips"]
+    assert again[0]["logit"] == results[0]["clips"][0]["logit"]
+    assert cli.main([*command, "--reshare", "crf40"]) == 2
+
+
 def test_what_is_no_result_is_refused(tmp_path):
     path = tmp_path / "x.json"
     for content in ("{}", "no json", json.dumps(result() | {"schema": "other/1"})):

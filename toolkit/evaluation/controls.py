@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from toolkit import runtime
-from toolkit.detectors.base import Card, Detector, InputSpec
+from toolkit.detectors.base import Card, InputSpec
 from toolkit.detectors.seamnet import MARGIN, SIZE, SeamNet, placed
 from toolkit.errors import UsageError
 from toolkit.types import Evidence, FaceCrops, Tick, no_tick
@@ -48,41 +48,14 @@ class Features:
         return np.asarray(total / len(rgb))
 
 
-class Onlooker:
-    """A detector that passes everything on, and measures the crops of the first person it meets.
+class Nobody:
+    """Stands in for a detector where only controls run: it wants the usual crops and says zero."""
 
-    Parameters
-    ----------
-    inner
-        The detector to look over the shoulder of; None to look on alone.
-    features
-        What measures the pictures, when `control.imagenet` is wanted.
-    """
-
-    def __init__(self, inner: Detector | None, features: Features | None) -> None:
-        self._inner, self._features = inner, features
-        self.card = inner.card if inner else Card("control", "no detector", "", 0.0, "", ())
-        self.spec = inner.spec if inner else InputSpec(SIZE, MARGIN)
-        self.forget()
-
-    def forget(self) -> None:
-        """Start with another clip."""
-        self.sharpness: float | None = None
-        self.features: NDArray[np.float64] | None = None
-
-    @property
-    def device(self) -> str:
-        """Where the inner detector computes."""
-        return str(getattr(self._inner, "device", "cpu"))
+    card = Card("control", "no detector", "", 0.0, "", ())
+    spec = InputSpec(SIZE, MARGIN)
 
     def evidence(self, crops: FaceCrops, *, tick: Tick = no_tick) -> Evidence:
-        """Return the inner detector's evidence, or zeros."""
-        if self.sharpness is None and len(crops.rgb):
-            self.sharpness = float(np.median(crops.sharpness))
-            if self._features:
-                self.features = self._features(crops.rgb)
-        if self._inner:
-            return self._inner.evidence(crops, tick=tick)
+        """Return zeros."""
         moments = np.arange(len(crops.rgb), dtype=np.int64)
         return Evidence(np.zeros(len(moments), np.float32), np.stack([moments, moments], axis=1))
 

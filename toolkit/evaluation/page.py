@@ -104,7 +104,9 @@ def render(result: dict[str, Any], *, others: Sequence[dict[str, Any]] = ()) -> 
         ),
     ]
     if others:
-        parts += ["<h2>Along re-share chains</h2>", _chains([*others, result])]
+        # as it is comes first, so that the curves start from there
+        ordered = sorted([*others, result], key=lambda r: bool(r["settings"]["reshare"]))
+        parts += ["<h2>Along re-share chains</h2>", _chains(ordered)]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'

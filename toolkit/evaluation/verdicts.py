@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from toolkit.analysis import analyse
+from toolkit.analysis import Examination, examine
+from toolkit.cache import Cache
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
 from toolkit.errors import Cancelled, ToolkitError, UsageError
@@ -38,6 +40,23 @@ HEADER = (
     f"  {'source':32} {'label':5} {'clips':>5} {'abst':>5} {'called fake':>12} "
     f"{'forced':>7} {'median':>7} {'AUC':>18} {'EER':>5}"
 )
+
+ROBUSTNESS = (
+    "crop10",
+    "crop25",
+    "crop40",
+    "scale720",
+    "scale480",
+    "scale360",
+    "crf28",
+    "crf33",
+    "crf40",
+    "crf33,crf33",
+)
+"""What happens to a clip that is shared on, one thing at a time; the last one is shared twice."""
+
+CACHE_BYTES = 32 << 30
+"""Room for what was read of the clips of a list along all chains."""
 
 Row = dict[str, Any]
 
@@ -114,6 +133,7 @@ def benchmark(
     device: str = "auto",
     sampling: Sampling | None = None,
     seed: int = 0,
+    cache: Cache | None = None,
     tick: Tick = no_tick,
 ) -> dict[str, Any]:
     """Analyse every clip with every detector and summarise.
@@ -128,8 +148,9 @@ def benchmark(
         A re-share chain that every clip goes along first, such as ``"scale480,crf33"``.
     imagenet
         Makes the network of `control.imagenet`.
-    device, sampling, seed, tick
-        As for `analysis.analyse`.
+    device, sampling, seed, cache, tick
+        As for `analysis.analyse`. With a cache, a second detector need not read a clip again, nor
+        need the same benchmark after it was interrupted; seconds then say what was left to do.
 
     Returns
     -------
@@ -154,16 +175,15 @@ def benchmark(
     features = None
     if imagenet and controls.IMAGENET in control_names:
         features = controls.Features(imagenet, device=device)
-    onlooker = controls.Onlooker(next(iter(judges.values()), None), features)
 
-    run = _Run(judges, onlooker, control_names, steps, sampling, seed)
+    run = _Run(judges, features, control_names, steps, sampling, seed, cache)
     total = len(clips) * max(1, len(judges))
     rows: dict[str, list[Row]] = {n: [] for n in names}
     vectors = []
     for clip in clips:
         for name, row in run.rows(clip, lambda done: tick("benchmark", done, total)):
             rows[name].append(row)
-        vectors.append(onlooker.features)
+        vectors.append(run.vector)
     if features:
         found = controls.held_out_logits(
             vectors,
@@ -194,52 +214,61 @@ class _Run:
     """What all clips of one benchmark share; `done` counts analyses."""
 
     judges: dict[str, Detector]
-    onlooker: controls.Onlooker
+    features: controls.Features | None
     control_names: Sequence[str]
     steps: Sequence[Step]
     sampling: Sampling | None
     seed: int
+    cache: Cache | None
     done: int = 0
+    vector: NDArray[np.float64] | None = None  # of the last clip, for `control.imagenet`
 
     def __post_init__(self) -> None:
         self.maps = {n: calibration.find(n, j.card.weights_sha256) for n, j in self.judges.items()}
 
     def rows(self, clip: Clip, tick: Callable[[int], None]) -> Iterator[tuple[str, Row]]:
         """Yield a row per detector, then one per control."""
-        self.onlooker.forget()
-        first: Report | None = None
+        first: Examination | None = None
         refusal: str | None = None
         with _reshared(clip.path, self.steps) as (path, problem):
-            # the first detector is looked at over the shoulder; without one, the onlooker is alone
             for position, name in enumerate(self.judges or [""]):
                 tick(self.done)
-                judge = self.judges[name] if position else self.onlooker
+                judge = self.judges.get(name) or controls.Nobody()
                 start = time.perf_counter()
-                report, refusal = self._analyse(path, judge) if path else (None, problem)
+                seen, refusal = self._examine(path, judge) if path else (None, problem)
                 self.done += 1
-                first = report if position == 0 else first
+                first = seen if position == 0 else first
                 if name:
                     seconds = time.perf_counter() - start
+                    report = seen.report if seen else None
                     yield name, self._row(clip, name, report, refusal, seconds)
+        crops = next((c for c in first.crops.values() if len(c.rgb)), None) if first else None
+        self.vector = self.features(crops.rgb) if self.features and crops else None
+        video = first.report.video if first else None
         values = {
-            controls.SIZE_CONTROL: first.video.bytes / first.video.duration_s if first else None,
-            controls.BLUR: None if (s := self.onlooker.sharpness) is None else -s,
+            controls.SIZE_CONTROL: video.bytes / video.duration_s if video else None,
+            controls.BLUR: -float(np.median(crops.sharpness)) if crops else None,
             controls.IMAGENET: None,  # known when all clips have been seen
         }
         reason = refusal or "There is no face to measure."
         for name in self.control_names:
             yield name, _plain_row(clip, name, values[name], reason)
 
-    def _analyse(self, path: Path, judge: Detector) -> tuple[Report | None, str | None]:
+    def _examine(self, path: Path, judge: Detector) -> tuple[Examination | None, str | None]:
         try:
-            report = analyse(
-                path, detector=judge, sampling=self.sampling, explain=False, seed=self.seed
+            seen = examine(
+                path,
+                detector=judge,
+                sampling=self.sampling,
+                explain=False,
+                seed=self.seed,
+                cache=self.cache,
             )
         except Cancelled:
             raise
         except ToolkitError as error:
             return None, str(error)
-        return report, None
+        return seen, None
 
     def _row(
         self, clip: Clip, name: str, report: Report | None, refusal: str | None, seconds: float
@@ -568,6 +597,33 @@ def table(result: dict[str, Any]) -> str:
                 f"  Cllr {ratios['cllr']:.3f}, at best {ratios['cllr_min']:.3f}, on "
                 f"{ratios['fakes']} forged and {ratios['reals']} genuine clips not fitted on"
             )
+    return "\n".join(lines)
+
+
+def chains_table(results: Sequence[dict[str, Any]]) -> str:
+    """Return how each detector fares along each result's chain, as lines for a terminal."""
+    lines = []
+    for name, last in results[-1]["summary"].items():
+        if name in controls.NAMES:
+            continue
+        sources = [k for k, v in last["per_source"].items() if v["mean_auc"] is not None]
+        for source in sources or [""]:
+            lines.append(f"{name}: mean AUC over the methods of {source}" if source else name)
+            lines.append(
+                f"  {'chain':16} {'mean AUC':>18} {'FPR':>5} {'TPR':>5} {'abstained':>9} "
+                f"{'forced FPR':>10} {'forced TPR':>10} {'Cllr':>6}"
+            )
+            for result in results:
+                s = result["summary"][name]
+                r = s["per_source"].get(source, {})
+                area = f"{number(r.get('mean_auc'))} {between(r.get('mean_auc_interval'))}"
+                cost = (s["likelihood_ratios"] or {}).get("cllr")
+                lines.append(
+                    f"  {result['settings']['reshare'] or 'as it is':16} {area.strip():>18} "
+                    f"{number(s['fpr']):>5} {number(s['tpr']):>5} {number(s['abstained']):>9} "
+                    f"{number(s['forced_fpr']):>10} {number(s['forced_tpr']):>10} "
+                    f"{number(cost):>6}"
+                )
     return "\n".join(lines)
 
 
