@@ -380,9 +380,6 @@ def test(extra: list[str]) -> int:
     for check in checks:
         say(f"$ {' '.join(check)}")
         failed = run("-m", *check) or failed
-    # the browser's tests wait a lot, so the others run beside them; a later -n 0 takes turns
-    beside = ["-n", "2", "--dist", "loadgroup"]
-    extra = [*beside, *extra]
     say(f"$ {' '.join(['pytest', *extra])}")
     colour = ["--color=yes"] if sys.stdout.isatty() else []
     closing = ""

@@ -18,17 +18,6 @@ from toolkit.errors import ModelError
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run beside each other, keep a module's together, and all browser tests.
-
-    A module's costly fixtures are then made once, and one server and one browser serve all.
-    """
-    for item in items:
-        browser = item.get_closest_marker("e2e") is not None
-        group = "browser" if browser else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _own_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep tests, and the kernels they start, away from what the user's own panel remembers."""
