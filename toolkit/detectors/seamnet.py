@@ -169,6 +169,13 @@ class SeamNetDetector:
             raise ModelError(
                 "the card of the weights cannot be read", path.name, models.SETUP
             ) from error
+        missing = [k for k in ("sha256", "threshold", "canary_logit") if k not in facts]
+        if missing:
+            raise ModelError(
+                "the card of the weights is not complete",
+                f"{path.name} lacks {', '.join(missing)}",
+                models.SETUP,
+            )
         return facts
 
     @property
