@@ -27,7 +27,7 @@ from toolkit.forge.selfblend import PARTS
 from toolkit.forge.transplant import Aligned, align, itself, splice, transplant
 from toolkit.types import Tick
 
-FRACTIONS = (0.1, 0.25, 0.5, 1.0)
+FRACTIONS = (0.1, 0.3, 0.5, 1.0)
 """How much of a splice is forged."""
 
 SPLICE_SECONDS = 8.0  # of the common stretch that are kept, from its start
