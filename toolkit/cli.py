@@ -57,18 +57,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(options.run(options) or 0)
     except (Cancelled, KeyboardInterrupt):
         return _cancelled()
-    except ToolkitError as error:
-        word, code = next((w, c) for kind, w, c in _EXITS if isinstance(error, kind))
-        print(f"{word}: {error}", file=sys.stderr)
-        return code
-    except OSError as error:  # a full disk, a folder that may not be written
+    except Exception as error:
         if stop.asked:
             return _cancelled()
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except Exception:
-        if stop.asked:
-            return _cancelled()
+        if isinstance(error, ToolkitError):
+            word, code = next((w, c) for kind, w, c in _EXITS if isinstance(error, kind))
+            print(f"{word}: {error}", file=sys.stderr)
+            return code
+        if isinstance(error, OSError):  # a full disk, a folder that may not be written
+            print(f"error: {error}", file=sys.stderr)
+            return 1
         raise
 
 

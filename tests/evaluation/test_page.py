@@ -150,6 +150,7 @@ def test_robustness_goes_along_its_chains_and_other_weights_read_nothing_again(
 
     monkeypatch.setattr("toolkit.faces.tracks.FaceReader.scan", read_again)
     monkeypatch.setattr("toolkit.faces.tracks.FaceReader.read_faces", read_again)
+    monkeypatch.setattr("toolkit.recall.made_by", lambda: "other weights")
     assert cli.main([*command, "--detectors", "seamnet,control.blur"]) == 0
     again = page.read(out)["clips"]
     assert again[0]["logit"] == results[0]["clips"][0]["logit"]
