@@ -152,7 +152,7 @@ def browser(executable: str, *, width: int = 1280, height: int = 2400) -> Iterat
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable, args=_CHROMIUM)
         context = chromium.new_context(viewport={"width": width, "height": height})
-        context.set_default_timeout(60_000)  # other tests share the computer
+        context.set_default_timeout(30_000)
         yield context
         chromium.close()
 
