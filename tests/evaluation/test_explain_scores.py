@@ -46,15 +46,31 @@ def test_controls_score_their_priors_and_repeat():
     players = np.arange(10, dtype=np.uint8).repeat(10)[:, None].repeat(100, 1)
     mask = np.zeros((100, 100), bool)
     mask[:20] = True
-    made = controls(100, players, seed=1)
+    rgb = np.zeros((100, 100, 3), np.uint8)
+    made = controls(rgb, players, seed=1)
     scores = [score(t, mask, []) for t in made["control.random"]]
     assert np.mean([s["mass"] for s in scores]) == pytest.approx(0.2, abs=0.03)
     assert score(made["control.area"][0], mask, [])["rank"] == pytest.approx(0.2)
     centre = score(made["control.centre"][0], mask, [])
     assert centre["mass"] == pytest.approx(centre_prior(100)[mask].sum())
     assert centre["mass"] < 0.15
-    again = controls(100, players, seed=1)
+    again = controls(rgb, players, seed=1)
     assert (again["control.random"][3].heat == made["control.random"][3].heat).all()
+
+
+def test_the_contrast_control_points_at_the_edge_nearest_to_the_centre():
+    rgb = np.full((100, 100, 3), 40, np.uint8)
+    rgb[:, 70:] = 200  # upright edges at 70 and, as steep, at 90
+    rgb[:, 90:] = 40
+    told = controls(rgb, np.zeros((100, 100), np.uint8), seed=0)["control.contrast"][0]
+    columns = np.flatnonzero(told.points.any(axis=0))
+    assert set(columns.tolist()) <= {69, 70}
+    near, far = np.zeros((100, 100), bool), np.zeros((100, 100), bool)
+    near[:, 64:76], far[:, :50] = True, True
+    assert score(told, near, [])["mass"] > 0.6  # the rest lies at the farther edge
+    assert score(told, far, [])["mass"] == pytest.approx(0, abs=1e-9)
+    flat = controls(np.full((50, 50, 3), 9, np.uint8), np.zeros((50, 50), np.uint8), seed=0)
+    assert score(flat["control.contrast"][0], np.ones((50, 50), bool), [])["hit"] == 0
 
 
 def test_a_region_vector_is_spread_over_its_pixels():

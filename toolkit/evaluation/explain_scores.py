@@ -1,7 +1,9 @@
 """How well an explanation finds what is known to be forged: where, and when.
 
-Every score stands beside controls that know nothing of the picture: a Gaussian in the centre,
-random maps, plain area; and for time a run in the middle, random runs and the whole clip.
+Every score stands beside controls that know nothing of the detector: a Gaussian in the centre,
+random maps, plain area; the same Gaussian times the contrast of the picture; and for time a run in
+the middle, random runs and the whole clip. Contrast is there because the truth leans on it: where a
+picture is flat, a forgery changes no pixel by much, so whoever points at eyes and mouth scores.
 """
 
 from __future__ import annotations
@@ -19,7 +21,11 @@ from toolkit.types import PLAYERS
 
 RANDOM_MAPS = 20
 RANDOM_RUNS = 200
-CONTROLS = ("control.centre", "control.random", "control.area")
+BLIND = ("control.centre", "control.random", "control.area")
+"""Controls that do not even see the picture; in time there are no others."""
+
+CONTROLS = (*BLIND, "control.contrast")
+CONTRAST_BLUR = 2.0  # px of the crop: no single noisy pixel decides
 SCORES = ("mass", "hit", "rank", "region_hit")
 LOWER_FACE = ("mouth", "chin_jaw")
 """Players that lip-sync and expression transfer change most."""
@@ -68,8 +74,18 @@ def by_pixel(heat: Float, players: NDArray[np.uint8], passes: int, seconds: floa
     return Told(heat, np.asarray(up, np.float64), heat == heat.max(), passes, seconds)
 
 
-def controls(size: int, players: NDArray[np.uint8], *, seed: int) -> dict[str, list[Told]]:
-    """Return what those say that know nothing of the picture."""
+def contrast(rgb: NDArray[np.uint8]) -> Float:
+    """Return the gradient magnitude of a crop (S, S, 3), blurred before: (S, S), grey levels."""
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float64)
+    grey = cv2.GaussianBlur(grey, (0, 0), CONTRAST_BLUR)
+    return np.asarray(np.hypot(*(cv2.Sobel(grey, cv2.CV_64F, dx, 1 - dx) for dx in (0, 1))))
+
+
+def controls(
+    rgb: NDArray[np.uint8], players: NDArray[np.uint8], *, seed: int
+) -> dict[str, list[Told]]:
+    """Return what those say of a crop (S, S, 3) that know nothing of the detector."""
+    size = len(rgb)
     rng = np.random.default_rng(seed)
     cells = [rng.random((14, 14)) for _ in range(RANDOM_MAPS)]
     grown = [cv2.resize(c, (size, size), interpolation=cv2.INTER_NEAREST) for c in cells]
@@ -77,6 +93,7 @@ def controls(size: int, players: NDArray[np.uint8], *, seed: int) -> dict[str, l
         "control.centre": [centre_prior(size)],
         "control.random": grown,
         "control.area": [np.full((size, size), 1.0)],
+        "control.contrast": [contrast(rgb) * centre_prior(size)],
     }
     return {k: [by_pixel(np.asarray(h), players, 0, 0.0) for h in v] for k, v in heats.items()}
 

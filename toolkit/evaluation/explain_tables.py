@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from toolkit.evaluation.explain_scores import CONTROLS
+from toolkit.evaluation.explain_scores import BLIND
 from toolkit.evaluation.planted_grid import KINDS, STRENGTHS
 
 
 def table(result: dict[str, Any]) -> str:
-    """Return the result as text, best mass first; ``(low high)`` are intervals over scenes."""
+    """Return the result as text, best mass first.
+
+    ``(low high)`` are intervals over scenes; ``lift`` is the mass less that of the centre prior,
+    ``contrast`` less that of the picture's own contrast about the centre.
+    """
     lines = []
     shown = [(k, m) for k, m in result["methods"].items() if m["pairs"]]
     if shown:
@@ -43,12 +47,14 @@ def _where_lines(shown: Sequence[tuple[str, dict[str, Any]]]) -> list[str]:
     head = (
         f"{'method':32} {'pairs':>5} {'mass':>6} {'(low high)':>13} {'hit':>6} {'(low high)':>13}"
     )
-    lines = [head + f" {'rank':>6} {'lift':>7} {'(low high)':>15} {'passes':>7} {'s':>6}"]
+    head += f" {'rank':>6} {'lift':>7} {'(low high)':>15} {'contrast':>8} {'passes':>7} {'s':>6}"
+    lines = [head]
     for key, m in sorted(shown, key=lambda item: -item[1]["mass"]):
         lift = m["intervals"]["lift_centre"]
         lines.append(
             f"{_mass_and_hit(key, m)} {m['rank']:6.3f} {m['lift_centre']:+7.3f} "
-            f"{_span(lift, '+'):>15} {m['passes']:7.0f} {m['seconds']:6.2f}"
+            f"{_span(lift, '+'):>15} {m['lift_contrast']:+8.3f} "
+            f"{m['passes']:7.0f} {m['seconds']:6.2f}"
         )
     return lines
 
@@ -95,7 +101,7 @@ def _when_lines(found: Mapping[str, Any]) -> list[str]:
         )
     ]
     for name, m in (*found["fractions"].items(), ("in part", found["partial"])):
-        values = [m["iou_all"], *(m[key] for key in CONTROLS)]
+        values = [m["iou_all"], *(m[key] for key in BLIND)]
         called = f"{m['called_forged']} of {m['clips']}"
         span = _span(m["iou"]["interval"], "")
         shown = " ".join(_number(v["mean"]) for v in values)
@@ -115,7 +121,7 @@ def _transplant_lines(found: Mapping[str, Any]) -> list[str]:
     times = found["temporal"]
     lines.append(
         f"temporal IoU{_number(times['iou']['mean'])} {_span(times['iou']['interval'], '')}; "
-        + ", ".join(f"{key}{_number(times[key]['mean'])}" for key in CONTROLS)
+        + ", ".join(f"{key}{_number(times[key]['mean'])}" for key in BLIND)
     )
     seen, control = found["detected"], found["control"]
     lines.append(

@@ -18,13 +18,14 @@ over scenes, None with a single scene:
 
 ``methods``
     {key: {`pairs`, `mass`, `hit`, `rank`, `region_hit`, `lift_centre`, `lift_random`, `lift_area`,
-    `hit_lift_centre`, `temporal_iou`, `passes`, `seconds`, `intervals` {of each of these: [low,
-    high]}, `flagged`, `common`}}. Keys: ``ledger`` (by construction), ``intervention``,
-    ``captum.<name>``, ``control.centre``, ``control.random``, ``control.area``. Means over the
+    `lift_contrast`, `hit_lift_centre`, `hit_lift_contrast`, `temporal_iou`, `passes`, `seconds`,
+    `intervals` {of each of these: [low, high]}, `flagged`, `common`}}. Keys: ``ledger`` (by
+    construction), ``intervention``, ``captum.<name>``, and the controls of `explain_scores`:
+    ``control.centre``, ``control.random``, ``control.area``, ``control.contrast``. Means over the
     pairs that the method answered; `flagged` has the same over pairs called forged, `common` over
     pairs that all methods answered. `passes` and `seconds` are per face, as if the method ran
     alone. `temporal_iou` is over splices forged in part that are called forged, and null for
-    methods that do not speak of time. Lifts are of the mass, but for `hit_lift_centre`.
+    methods that do not speak of time. Lifts are of the mass, but for those named after the hit.
 ``detected``
     {`pairs`, `called_fake`}: how many forgeries the detector sees on the frames of the pairs.
 ``leads``, ``lower_face``
@@ -64,6 +65,7 @@ from toolkit.detectors.base import Detector
 from toolkit.errors import UsageError
 from toolkit.evaluation import pair_clips, planted_grid, xai_protocol
 from toolkit.evaluation.explain_scores import (
+    BLIND,
     CONTROLS,
     LOWER_FACE,
     SCORES,
@@ -103,7 +105,8 @@ FACES = 3  # explained per pair: those with the highest logits
 PARTS = ("where", "when", "transplants", "attack")
 USUAL_PARTS = PARTS[:3]
 PLANTED_METHODS = ("ledger", "intervention")
-LIFTS = ("lift_centre", "lift_random", "lift_area")
+LIFTS = ("lift_centre", "lift_random", "lift_area", "lift_contrast")
+HIT_LIFTS = ("hit_lift_centre", "hit_lift_contrast")
 
 
 class _Bench:
@@ -147,6 +150,7 @@ class _Bench:
         self.explained = self.verdicts | {
             "faces": faces,
             "methods": list(self.keys),
+            "controls": list(CONTROLS),
             "gallery": [digest(p) for p in gallery],
         }
         self._gallery_paths = gallery
@@ -388,7 +392,7 @@ def _score_pair(
         kinds.append(answers.reference)
         players, mask = truth.crops.players[position], truth.masks[position]
         several = {k: [t] for k, t in answers.told.items()}
-        several |= controls(len(mask), players, seed=seed)
+        several |= controls(truth.crops.rgb[position], players, seed=seed)
         for key, told in several.items():
             scores = [score(t, mask, truth.regions) for t in told]
             mean = {s: float(np.mean([row[s] for row in scores])) for s in SCORES}
@@ -439,7 +443,8 @@ def _per_method(
         for lift in LIFTS:
             known = out[f"control.{lift.removeprefix('lift_')}"]
             scores[lift] = scores["mass"] - known["mass"]
-        scores["hit_lift_centre"] = scores["hit"] - out["control.centre"]["hit"]
+            if f"hit_{lift}" in HIT_LIFTS:
+                scores[f"hit_{lift}"] = scores["hit"] - known["hit"]
     return out
 
 
@@ -484,7 +489,7 @@ def _summarise(
 def _summary(rows: Sequence[Row], key: str, seed: int) -> dict[str, Any]:
     """Return means over pairs with intervals over scenes; lifts are paired within each pair."""
     own = [r for r in rows if key in r["methods"]]
-    names = [*SCORES, *LIFTS, "hit_lift_centre"]
+    names = [*SCORES, *LIFTS, *HIT_LIFTS]
     if not own:
         return {"pairs": 0, **dict.fromkeys([*names, "passes", "seconds"]), "intervals": {}}
     columns = {n: np.array([r["methods"][key][n] for r in own]) for n in names}
@@ -500,7 +505,7 @@ def _summary(rows: Sequence[Row], key: str, seed: int) -> dict[str, Any]:
 def _timed(summary: dict[str, Any], key: str, temporal: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the summary of a method with how well it says when; only some say it."""
     found = {"mean": None, "interval": None}
-    if temporal is not None and (key == "ledger" or key in CONTROLS):
+    if temporal is not None and (key == "ledger" or key in BLIND):
         found = temporal["partial"]["iou" if key == "ledger" else key]
     intervals = {**summary["intervals"], "temporal_iou": found["interval"]}
     return {**summary, "temporal_iou": found["mean"], "intervals": intervals}

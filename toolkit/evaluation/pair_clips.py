@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.detectors.base import Detector
-from toolkit.evaluation.explain_scores import CONTROLS, mean_of
+from toolkit.evaluation.explain_scores import BLIND, CONTROLS, mean_of
 from toolkit.evaluation.kept import Row, Unit
 from toolkit.evaluation.known_clips import Gallery, grade
 from toolkit.evaluation.pairs import Pair
@@ -223,7 +223,7 @@ def _times(rows: Sequence[Row], seed: int) -> dict[str, Any]:
     out["iou"] = mean_of([r["temporal"]["iou"] for r in called], scenes, seed=seed)
     everyone = [r["temporal"]["iou"] if r["called_fake"] else 0.0 for r in timed]
     out["iou_all"] = mean_of(everyone, [r["scene"] for r in timed], seed=seed)
-    for key in CONTROLS:
+    for key in BLIND:
         values = [r["temporal"]["controls"][key] for r in called]
         out[key] = mean_of(values, scenes, seed=seed)
     return out

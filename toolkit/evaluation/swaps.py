@@ -497,7 +497,7 @@ def grade(clip: Path, result: TrackResult, crops: FaceCrops) -> dict[str, dict[s
             for r in range(len(PLAYERS))
             if (players == r).any() and mask[players == r].mean() > 0.5
         ]
-        told: dict[str, list[Told]] = dict(controls(size, players, seed=position))
+        told: dict[str, list[Told]] = dict(controls(crops.rgb[position], players, seed=position))
         cells = ledger.heat(result.evidence, position)
         if cells is not None:
             heat = cv2.resize(

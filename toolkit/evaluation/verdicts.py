@@ -26,8 +26,8 @@ from toolkit.errors import Cancelled, ToolkitError, UsageError
 from toolkit.evaluation import controls, scores
 from toolkit.evaluation.scores import RESAMPLES, Score, Separation
 from toolkit.media.reshare import Step, parse, reshare
-from toolkit.types import Report, Sampling, Tick, no_tick
-from toolkit.verdict import calibration
+from toolkit.types import Report, Sampling, Tick, TrackResult, no_tick
+from toolkit.verdict import abstention, calibration
 
 if TYPE_CHECKING:
     from toolkit.detectors.seamnet import SeamNet
@@ -240,8 +240,7 @@ class _Run:
                 first = seen if position == 0 else first
                 if name:
                     seconds = time.perf_counter() - start
-                    report = seen.report if seen else None
-                    yield name, self._row(clip, name, report, refusal, seconds)
+                    yield name, self._row(clip, name, seen, refusal, seconds)
         crops = next((c for c in first.crops.values() if len(c.rgb)), None) if first else None
         self.vector = self.features(crops.rgb) if self.features and crops else None
         video = first.report.video if first else None
@@ -271,15 +270,12 @@ class _Run:
         return seen, None
 
     def _row(
-        self, clip: Clip, name: str, report: Report | None, refusal: str | None, seconds: float
+        self, clip: Clip, name: str, seen: Examination | None, refusal: str | None, seconds: float
     ) -> Row:
+        report = seen.report if seen else None
         verdict = report.verdict if report else None
-        logit = verdict.logit if verdict else None
-        if report and logit is None:
-            logit = max(
-                (r.verdict.logit for r in report.tracks if r.verdict.logit is not None),
-                default=None,
-            )
+        speaks = _speaks(report) if report else None
+        logit = speaks.verdict.logit if speaks else None
         found = self.maps[name]
         row = _plain_row(clip, name, logit, verdict.reason if verdict else refusal)
         return row | {
@@ -288,7 +284,19 @@ class _Run:
             "log10_lr": found.log10_lr(logit) if found and logit is not None else None,
             "faces": len(report.tracks) if report else 0,
             "seconds": round(seconds, 3),
+            "conditions": abstention.measures(speaks.track, seen.crops[speaks.track.person])
+            if seen and speaks
+            else None,
         }
+
+
+def _speaks(report: Report) -> TrackResult | None:
+    """Return whose logit counts: the person the verdict is of, else the highest logit there is."""
+    for result in report.tracks:
+        if result.track.person == report.speaks:
+            return result
+    scored = [r for r in report.tracks if r.verdict.logit is not None]
+    return max(scored, key=lambda r: r.verdict.logit or 0.0, default=None)
 
 
 def _plain_row(clip: Clip, name: str, logit: float | None, reason: str | None) -> Row:
@@ -302,6 +310,7 @@ def _plain_row(clip: Clip, name: str, logit: float | None, reason: str | None) -
         "reason": reason if logit is None else None,
         "faces": None,
         "seconds": None,
+        "conditions": None,
     }
 
 

@@ -126,6 +126,18 @@ _RULES = (
 )
 """In this order; the first that applies is the reason."""
 
+ABOVE = {rule.code: rule.above for rule in _RULES}
+"""The reasons that a measure gives, and whether it does so above its limit rather than below."""
+
+
+def measures(
+    track: FaceTrack, crops: FaceCrops, limits: Limits | None = None
+) -> dict[str, float | None]:
+    """Return what is held against the limits, by reason code; None where it is not a number."""
+    limits = limits or Limits()
+    found = {rule.code: float(rule.measure(track, crops, limits)) for rule in _RULES}
+    return {code: value if math.isfinite(value) else None for code, value in found.items()}
+
 
 def judge(
     logit: float | None,
