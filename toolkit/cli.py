@@ -457,6 +457,11 @@ def _speed(options: argparse.Namespace) -> int:
         stages = ", ".join(f"{k} {v:.2f}" for k, v in row["stages"].items())
         print(f"{row['total_s']:.2f} s, {row['peak_mb']:.0f} MB ({stages})")
     print(f"median {result['median_total_s']:.2f} s, peak {result['peak_mb']:.0f} MB")
+    crop = result["crop_ms"]
+    print(
+        f"network: {crop['analysis']:.1f} ms per face crop, {crop['explanation']:.1f} ms while "
+        f"explaining, {crop['batch']} at a time"
+    )
     if options.out:
         _write_json(options.out, result)
     return 0

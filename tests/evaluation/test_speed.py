@@ -14,6 +14,10 @@ def test_measures_time_and_memory(sample):
     assert 0 < sum(row["stages"].values()) < row["total_s"]
     assert 100 < row["peak_mb"] < 4000
     assert result["median_total_s"] == row["total_s"]
+    crop = result["crop_ms"]
+    assert crop["batch"] == 8
+    assert crop["analysis"] > 0
+    assert crop["explanation"] > 0
 
 
 def test_a_failed_analysis_is_told(tmp_path):

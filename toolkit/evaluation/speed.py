@@ -11,11 +11,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 
+from toolkit import runtime
+from toolkit.detectors import registry
+from toolkit.detectors.seamnet import BATCH
 from toolkit.errors import ToolkitError
 
 PROBE_EVERY_S = 0.02
+CROP_RUNS = 20
 
 
 class Peak:
@@ -58,8 +63,8 @@ def measure(clip: Path, *, runs: int = 3, device: str = "auto") -> dict[str, Any
     Returns
     -------
     dict
-        `runs` with `total_s`, `stages` (seconds) and `peak_mb` each; and `median_total_s`,
-        `peak_mb` over all.
+        `runs` with `total_s`, `stages` (seconds) and `peak_mb` each; `median_total_s`, `peak_mb`
+        over all; and `crop_ms` of `per_crop`.
 
     Raises
     ------
@@ -90,4 +95,43 @@ def measure(clip: Path, *, runs: int = 3, device: str = "auto") -> dict[str, Any
         "runs": rows,
         "median_total_s": totals[len(totals) // 2],
         "peak_mb": max(r["peak_mb"] for r in rows),
+        "crop_ms": per_crop(device=device),
     }
+
+
+def per_crop(*, device: str = "auto", runs: int = CROP_RUNS) -> dict[str, Any]:
+    """Time the bundled network on face crops, in batches of the size that an analysis uses.
+
+    Returns
+    -------
+    dict
+        `batch`, and the median milliseconds per crop: `analysis` of the network as it is loaded,
+        `explanation` with its batch normalisations folded away (`explain.folded`).
+    """
+    import torch
+
+    from toolkit.explain.folded import folded
+
+    runtime.limit_threads()
+    judge: Any = registry.load("seamnet", device=device)
+    batch = BATCH[judge.device]
+    size = judge.spec.size
+    noise = np.random.default_rng(0).integers(0, 256, (batch, 3, size, size)).astype(np.float32)
+    x = torch.from_numpy(noise).to(judge.device, memory_format=torch.channels_last)
+    return {
+        "batch": batch,
+        "analysis": _milliseconds(judge.net, x, runs),
+        "explanation": _milliseconds(folded(judge).net, x, runs),  # type: ignore[attr-defined]
+    }
+
+
+def _milliseconds(net: Any, x: Any, runs: int) -> float:
+    import torch
+
+    seconds = []
+    with torch.inference_mode():
+        for _ in range(runs + 1):  # the first one warms up
+            start = time.perf_counter()
+            net(x)[0].cpu()  # to the processor: waits until a GPU is done
+            seconds.append(time.perf_counter() - start)
+    return float(1000 * np.median(seconds[1:]) / len(x))
