@@ -298,7 +298,7 @@ def _analyse(options: argparse.Namespace) -> int:
 
 def _benchmark(options: argparse.Namespace) -> int:
     from toolkit.cache import Cache
-    from toolkit.evaluation import card, page, verdicts
+    from toolkit.evaluation import card, coverage, page, verdicts
     from toolkit.training import train
 
     others = [page.read(path) for path in options.compare]
@@ -327,10 +327,17 @@ def _benchmark(options: argparse.Namespace) -> int:
             if options.robustness:
                 progress.write(f"{len(results)} of {len(chains)}: {chain or 'as it is'}")
     first, *further = results
+    everything = [first, *others, *further]
+    judges = [n for n, s in first["summary"].items() if s["threshold"] is not None]
+    first["coverage"] = {n: coverage.curves(everything, n) for n in judges}
+    _write_json(options.out, first)
     page.write(first, options.out.with_suffix(".html"), others=[*others, *further])
     print(verdicts.table(first))
     if further:
         print(verdicts.chains_table(results))
+    for name in judges:
+        print(f"{name}: errors of the clips that a limit leaves, forced decisions")
+        print(coverage.table(first["coverage"][name]))
     if options.card:
         found = card.record(options.card, first)
         print(f"held back: {found.called_forged} of {found.genuine} genuine clips called forged")

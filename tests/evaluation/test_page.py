@@ -143,7 +143,16 @@ def test_robustness_goes_along_its_chains_and_other_weights_read_nothing_again(
     results = [page.read(tmp_path / f"result{n}.json") for n in ("", "-crop10", "-crf40")]
     assert [r["settings"]["reshare"] for r in results] == ["", "crop10", "crf40"]
     assert all(chain in table for chain in ("as it is", "crop10", "crf40"))
-    assert "as it is" in out.with_suffix(".html").read_text()
+    shown = out.with_suffix(".html").read_text()
+    assert Balanced(shown).open == []
+    assert "as it is" in shown
+    assert "What abstaining would buy" in shown
+    assert "abstain on" in table
+    rule = results[0]["coverage"]["seamnet"]["low_quality"]
+    assert rule["curve"][0]["real"] == 3  # the clip as it is, and along each chain
+    measured = [r["clips"][0]["conditions"]["low_quality"] for r in results]
+    assert min(measured) == rule["curve"][0]["limit"]
+    assert measured[2] < measured[0]  # strong coding blurs
 
     def read_again(*_args, **_options):
         raise AssertionError("a clip was read again")

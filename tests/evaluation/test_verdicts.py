@@ -219,8 +219,9 @@ def test_small_run(clips):
     planted, absent, genuine = result["clips"][:3]
     assert planted["extra"] == "kept"
     assert planted["faces"] == genuine["faces"] == 1
+    assert planted["conditions"]["face_too_small"] > 64
     assert absent["abstained"]
-    assert absent["logit"] is None
+    assert (absent["logit"], absent["conditions"]) == (None, None)
     assert "absent.mp4" in absent["reason"]
     source = result["summary"]["seamnet"]["per_source"]["samples"]
     assert source["real"]["clips"] == 2

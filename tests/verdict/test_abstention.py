@@ -8,6 +8,7 @@ import pytest
 
 from toolkit.errors import UsageError
 from toolkit.types import FaceCrops, FaceTrack, Verdict
+from toolkit.verdict import abstention
 from toolkit.verdict.abstention import Limits, clip_verdict, judge
 
 ORDER = ["too_few_frames", "face_too_small", "weak_mesh", "pose", "cut_off", "low_quality"]
@@ -136,3 +137,13 @@ def test_a_clip_without_a_face():
     assert (verdict.reason_code, verdict.threshold, verdict.logit) == ("no_face", 0.25, None)
     assert verdict.reason == "There is no face in the 31 frames looked at."
     assert "1 frame looked" in clip_verdict([], 0.0, frames_read=1)[0].reason
+
+
+def test_what_is_measured_is_what_is_held_against_the_limits():
+    made = make()
+    found = abstention.measures(**made)
+    assert set(found) == set(abstention.ABOVE)
+    for code, above in abstention.ABOVE.items():
+        limit = abstention.limit_of(code)
+        assert found[code] <= limit if above else found[code] >= limit
+    assert abstention.limit_of("low_quality", Limits(sharpness=7)) == 7

@@ -14,6 +14,7 @@ from typing import Any
 
 from toolkit.errors import UsageError
 from toolkit.evaluation import controls
+from toolkit.evaluation.coverage import COVERAGE_MIN
 from toolkit.evaluation.verdicts import MARGINAL, SCHEMA, between, number
 from toolkit.files import atomic_write
 
@@ -107,6 +108,18 @@ def render(result: dict[str, Any], *, others: Sequence[dict[str, Any]] = ()) -> 
         # as it is comes first, so that the curves start from there
         ordered = sorted([*others, result], key=lambda r: bool(r["settings"]["reshare"]))
         parts += ["<h2>Along re-share chains</h2>", _chains(ordered)]
+    limits = {n: c for n, c in result.get("coverage", {}).items() if c}
+    if limits:
+        parts += [
+            "<h2>What abstaining would buy</h2>",
+            _note(
+                "Error is the mean of false alarms and misses of forced decisions on the clips "
+                "that a limit leaves, along all chains above. A chosen limit has the lowest error "
+                f"on half of the scenes, leaving at least {100 * COVERAGE_MIN:.0f} % of their "
+                "clips; what it does on the other half, elsewhere, is what counts."
+            ),
+            *(f"<h3>{escape(n)}</h3>" + _limits(c) for n, c in limits.items()),
+        ]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
@@ -322,25 +335,66 @@ def _chains(results: Sequence[dict[str, Any]]) -> str:
                 r = s["per_source"].get(source, {})
                 area = _with(r.get("mean_auc"), r.get("mean_auc_interval"))
                 rows.append([name, label, source, area, *common])
-        curves: dict[str, list[float | None]] = {
+        figures: dict[str, list[float | None]] = {
             f"mean AUC, {source}": [
                 s["per_source"].get(source, {}).get("mean_auc") if s else None for s in here
             ]
             for source in sources
         }
         for key, title in (("fpr", "FPR"), ("tpr", "TPR"), ("abstained", "abstained")):
-            curves[title] = [s[key] if s else None for s in here]
-        charts.append(f"<h3>{escape(name)}</h3>" + _curves(labels, curves))
+            figures[title] = [s[key] if s else None for s in here]
+        at = [i / max(1, len(labels) - 1) for i in range(len(labels))]
+        curves = {
+            title: [(x, v) for x, v in zip(at, values, strict=True) if v is not None]
+            for title, values in figures.items()
+        }
+        chart = _curves(list(zip(at, labels, strict=True)), curves, "Figures along the chains")
+        charts.append(f"<h3>{escape(name)}</h3>" + chart)
     return "".join(charts) + _table(head, rows)
 
 
-def _curves(labels: Sequence[str], curves: dict[str, list[float | None]]) -> str:
-    """Draw shares 0..1 as curves over the chains; dashes and a name at the end tell them apart."""
+def _limits(found: dict[str, dict[str, Any]]) -> str:
+    """Draw error over coverage for each rule of abstention, and tabulate the limits."""
+    curves = {
+        code.replace("_", " "): [
+            (p["coverage"], p["error"]) for p in rule["curve"] if p["error"] is not None
+        ]
+        for code, rule in found.items()
+    }
+    ticks = [(v, f"{v:.2f}") for v in (0, 0.25, 0.5, 0.75, 1)]
+    chart = _curves(ticks, curves, "Error over the part of the clips that is left")
+    head = ["abstain on", "in use", "leaves", "FPR", "TPR", "error"]
+    head += ["chosen", "leaves", "error", "elsewhere: error", "without it"]
+    rows = []
+    for code, rule in found.items():
+        now, chosen = rule["shipped"], rule["chosen"]
+        here, there, without = (
+            (chosen["here"], chosen["elsewhere"], chosen["without"]) if chosen else ({}, {}, {})
+        )
+        rows.append(
+            [
+                f"{code.replace('_', ' ')} {'above' if rule['above'] else 'below'}",
+                number(now["limit"], ".3g"),
+                *(number(now[k]) for k in ("coverage", "fpr", "tpr", "error")),
+                number(chosen["limit"], ".3g") if chosen else "none helps",
+                number(here.get("coverage")),
+                *(number(p.get("error")) for p in (here, there, without)),
+            ]
+        )
+    return chart + _table(head, rows)
+
+
+def _curves(
+    ticks: Sequence[tuple[float, str]],
+    curves: dict[str, list[tuple[float, float]]],
+    label: str,
+) -> str:
+    """Draw curves of (x, y), both 0..1; dashes and a name at the end tell them apart."""
     left, right, top, height = 240, 230, 10, 220
     dashes = ("", "8 4", "2 3", "12 3 2 3", "1 5")
 
-    def x(i: int) -> float:
-        return left + (WIDTH - left - right) * (i / max(1, len(labels) - 1))
+    def x(v: float) -> float:
+        return left + (WIDTH - left - right) * v
 
     def y(v: float) -> float:
         return top + (1 - v) * height
@@ -351,15 +405,15 @@ def _curves(labels: Sequence[str], curves: dict[str, list[float | None]]) -> str
             _line(left, y(v), WIDTH - right, y(v), "axis"),
             _text(left - 6, y(v) + 4, f"{v:.2f}", "end"),
         ]
-    for i, label in enumerate(labels):
+    for at, word in ticks:
         # chains have long names: slanted, they do not run into each other
         parts.append(
-            f'<g transform="translate({x(i):.1f} {top + height + 16}) rotate(-20)">'
-            f"{_text(0, 0, label, 'end')}</g>"
+            f'<g transform="translate({x(at):.1f} {top + height + 16}) rotate(-20)">'
+            f"{_text(0, 0, word, 'end')}</g>"
         )
     names: list[tuple[float, str]] = []
     for n, (title, values) in enumerate(curves.items()):
-        known = [(x(i), y(v)) for i, v in enumerate(values) if v is not None]
+        known = sorted((x(a), y(b)) for a, b in values)
         if not known:
             continue
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in known)
@@ -371,7 +425,7 @@ def _curves(labels: Sequence[str], curves: dict[str, list[float | None]]) -> str
     for at, title in sorted(names):
         last = max(at + 4, last + 14)  # names of curves that end together stand below each other
         parts.append(_text(WIDTH - right + 10, last, title, "start"))
-    return _svg(top + height + 100, "Figures along the chains; the table has the numbers", parts)
+    return _svg(top + height + 100, f"{label}; the table has the numbers", parts)
 
 
 def _scale(low: float, high: float) -> Callable[[float], float]:

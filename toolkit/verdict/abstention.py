@@ -130,6 +130,11 @@ ABOVE = {rule.code: rule.above for rule in _RULES}
 """The reasons that a measure gives, and whether it does so above its limit rather than below."""
 
 
+def limit_of(code: str, limits: Limits | None = None) -> float:
+    """Return the limit of the rule with a reason code of `ABOVE`."""
+    return float(next(r.limit for r in _RULES if r.code == code)(limits or Limits()))
+
+
 def measures(
     track: FaceTrack, crops: FaceCrops, limits: Limits | None = None
 ) -> dict[str, float | None]:
