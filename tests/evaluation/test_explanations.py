@@ -11,6 +11,7 @@ from toolkit.errors import Cancelled, UsageError
 from toolkit.evaluation import explain_tables, explanations, pair_clips, planted_grid
 from toolkit.evaluation.explain_scores import CONTROLS
 from toolkit.evaluation.explanations import benchmark, read_pairs
+from toolkit.evaluation.xai_protocol import BUDGETS, Budget
 
 WITNESSES = ["ledger", "intervention"]
 SMALL = {"methods": WITNESSES, "frames": 4, "faces": 2, "parts": ["where"]}
@@ -100,7 +101,9 @@ def test_stopped_work_goes_on_and_gives_the_same(pair_list, tmp_path, blocks, wi
         explanations.planted([], detector=blocks, out=out)
 
 
-def test_the_command_runs_with_the_bundled_detector(pair_list, tmp_path, capsys):
+def test_the_command_runs_with_the_bundled_detector(pair_list, tmp_path, capsys, monkeypatch):
+    small = Budget(segments=12, steps=2, pairs=2, random_draws=2)  # how well it does is told apart
+    monkeypatch.setitem(BUDGETS, "quick", small)
     out = tmp_path / "out.json"
     keys = "ledger,captum.grad_cam,captum.feature_ablation"
     options = ["--methods", keys, "--faces", "1", "--parts", "where,attack"]
@@ -112,6 +115,7 @@ def test_the_command_runs_with_the_bundled_detector(pair_list, tmp_path, capsys)
     )
     for key in ("mass", "hit", "rank", "lift_centre", "lift_random", "passes", "seconds"):
         assert result["methods"]["captum.grad_cam"][key] is not None
+    assert result["settings"]["attack"]["steps"] == 2
     seen = result["attacked"]
     assert seen["faces"] + seen["not_called_forged"] == 1
     said = capsys.readouterr()

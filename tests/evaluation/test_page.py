@@ -130,11 +130,12 @@ def test_the_command_puts_the_page_beside_the_json(sample, tmp_path, capsys):
 
 
 def test_robustness_goes_along_its_chains_and_other_weights_read_nothing_again(
-    sample, tmp_path, capsys, monkeypatch
+    pair_list, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setattr(verdicts, "ROBUSTNESS", ("crop10", "crf40"))
     listed = tmp_path / "clips.csv"
-    listed.write_text(f"path,label,method,dataset,scene\n{sample('cap13_edit2')},real,,a,b\n")
+    clip = pair_list.with_name("original.mp4")
+    listed.write_text(f"path,label,method,dataset,scene\n{clip},real,,a,b\n")
     out, kept = tmp_path / "result.json", tmp_path / "kept"
     command = ["benchmark", str(listed), "--out", str(out), "--frames", "16", "--robustness"]
     command += ["--cache", str(kept), "--device", "cpu"]
