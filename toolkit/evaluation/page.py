@@ -116,7 +116,9 @@ def render(result: dict[str, Any], *, others: Sequence[dict[str, Any]] = ()) -> 
                 "Error is the mean of false alarms and misses of forced decisions on the clips "
                 "that a limit leaves, along all chains above. A chosen limit has the lowest error "
                 f"on half of the scenes, leaving at least {100 * COVERAGE_MIN:.0f} % of their "
-                "clips; what it does on the other half, elsewhere, is what counts."
+                "clips; what it does on the other half, elsewhere, is what counts. Upwards: error; "
+                "to the right: part of the clips left. The dot is the limit in use, the diamond "
+                "the chosen one."
             ),
             *(f"<h3>{escape(n)}</h3>" + _limits(c) for n, c in limits.items()),
         ]
@@ -335,34 +337,52 @@ def _chains(results: Sequence[dict[str, Any]]) -> str:
                 r = s["per_source"].get(source, {})
                 area = _with(r.get("mean_auc"), r.get("mean_auc_interval"))
                 rows.append([name, label, source, area, *common])
-        figures: dict[str, list[float | None]] = {
+        curves: dict[str, list[float | None]] = {
             f"mean AUC, {source}": [
                 s["per_source"].get(source, {}).get("mean_auc") if s else None for s in here
             ]
             for source in sources
         }
         for key, title in (("fpr", "FPR"), ("tpr", "TPR"), ("abstained", "abstained")):
-            figures[title] = [s[key] if s else None for s in here]
-        at = [i / max(1, len(labels) - 1) for i in range(len(labels))]
-        curves = {
-            title: [(x, v) for x, v in zip(at, values, strict=True) if v is not None]
-            for title, values in figures.items()
-        }
-        chart = _curves(list(zip(at, labels, strict=True)), curves, "Figures along the chains")
-        charts.append(f"<h3>{escape(name)}</h3>" + chart)
+            curves[title] = [s[key] if s else None for s in here]
+        charts.append(f"<h3>{escape(name)}</h3>" + _curves(labels, curves))
     return "".join(charts) + _table(head, rows)
 
 
 def _limits(found: dict[str, dict[str, Any]]) -> str:
-    """Draw error over coverage for each rule of abstention, and tabulate the limits."""
-    curves = {
-        code.replace("_", " "): [
-            (p["coverage"], p["error"]) for p in rule["curve"] if p["error"] is not None
-        ]
-        for code, rule in found.items()
-    }
-    ticks = [(v, f"{v:.2f}") for v in (0, 0.25, 0.5, 0.75, 1)]
-    chart = _curves(ticks, curves, "Error over the part of the clips that is left")
+    """Draw error over coverage, a small chart per rule of abstention, and tabulate the limits."""
+    across, wide, high, left, top = 3, 300, 190, 44, 30
+    parts = []
+    for i, (code, rule) in enumerate(found.items()):
+        x0, y0 = left + (i % across) * wide, top + (i // across) * high
+
+        def place(p: dict[str, Any], x0: float = x0, y0: float = y0) -> tuple[float, float]:
+            return x0 + 230 * p["coverage"], y0 + 120 * (1 - p["error"])
+
+        parts.append(_text(x0, y0 - 10, code.replace("_", " "), "start"))
+        for v in (0, 0.5, 1):
+            at = {"coverage": v, "error": v}
+            parts += [
+                _line(x0, place(at)[1], x0 + 230, place(at)[1], "axis"),
+                _text(x0 - 6, place(at)[1] + 4, f"{v:g}", "end"),
+                _text(place(at)[0], y0 + 136, f"{100 * v:.0f} %", "middle"),
+            ]
+        known = [place(p) for p in rule["curve"] if p["error"] is not None]
+        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in known)
+        parts.append(f'<polyline class="ink" stroke-width="1.6" points="{points}"/>')
+        if rule["shipped"]["error"] is not None:
+            parts.append(_dot(*place(rule["shipped"]), "", "the limit in use"))
+        if rule["chosen"]:
+            limit = rule["chosen"]["limit"]
+            chosen = next(p for p in rule["curve"] if p["limit"] == limit)
+            if chosen["error"] is not None:
+                parts.append(_diamond(*place(chosen), "", f"chosen: {limit:.3g}"))
+    rows_of_charts = -(-len(found) // across)
+    chart = _svg(
+        top + rows_of_charts * high,
+        "Error over the part of the clips that is left; the table has the numbers",
+        parts,
+    )
     head = ["abstain on", "in use", "leaves", "FPR", "TPR", "error"]
     head += ["chosen", "leaves", "error", "elsewhere: error", "without it"]
     rows = []
@@ -384,17 +404,13 @@ def _limits(found: dict[str, dict[str, Any]]) -> str:
     return chart + _table(head, rows)
 
 
-def _curves(
-    ticks: Sequence[tuple[float, str]],
-    curves: dict[str, list[tuple[float, float]]],
-    label: str,
-) -> str:
-    """Draw curves of (x, y), both 0..1; dashes and a name at the end tell them apart."""
+def _curves(labels: Sequence[str], curves: dict[str, list[float | None]]) -> str:
+    """Draw shares 0..1 as curves over the chains; dashes and a name at the end tell them apart."""
     left, right, top, height = 240, 230, 10, 220
     dashes = ("", "8 4", "2 3", "12 3 2 3", "1 5")
 
-    def x(v: float) -> float:
-        return left + (WIDTH - left - right) * v
+    def x(i: int) -> float:
+        return left + (WIDTH - left - right) * (i / max(1, len(labels) - 1))
 
     def y(v: float) -> float:
         return top + (1 - v) * height
@@ -405,15 +421,15 @@ def _curves(
             _line(left, y(v), WIDTH - right, y(v), "axis"),
             _text(left - 6, y(v) + 4, f"{v:.2f}", "end"),
         ]
-    for at, word in ticks:
+    for i, label in enumerate(labels):
         # chains have long names: slanted, they do not run into each other
         parts.append(
-            f'<g transform="translate({x(at):.1f} {top + height + 16}) rotate(-20)">'
-            f"{_text(0, 0, word, 'end')}</g>"
+            f'<g transform="translate({x(i):.1f} {top + height + 16}) rotate(-20)">'
+            f"{_text(0, 0, label, 'end')}</g>"
         )
     names: list[tuple[float, str]] = []
     for n, (title, values) in enumerate(curves.items()):
-        known = sorted((x(a), y(b)) for a, b in values)
+        known = [(x(i), y(v)) for i, v in enumerate(values) if v is not None]
         if not known:
             continue
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in known)
@@ -425,7 +441,7 @@ def _curves(
     for at, title in sorted(names):
         last = max(at + 4, last + 14)  # names of curves that end together stand below each other
         parts.append(_text(WIDTH - right + 10, last, title, "start"))
-    return _svg(top + height + 100, f"{label}; the table has the numbers", parts)
+    return _svg(top + height + 100, "Figures along the chains; the table has the numbers", parts)
 
 
 def _scale(low: float, high: float) -> Callable[[float], float]:
