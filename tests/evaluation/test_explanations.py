@@ -27,8 +27,13 @@ def test_a_method_that_knows_beats_the_controls(pair_list, blocks):
     assert told["mass"] > 0.5
     assert told["mass"] > centre["mass"] + 0.3
     assert told["lift_centre"] == pytest.approx(told["mass"] - centre["mass"])
+    contrast = result["methods"]["control.contrast"]
+    assert told["lift_contrast"] == pytest.approx(told["mass"] - contrast["mass"])
+    assert told["hit_lift_contrast"] == pytest.approx(1 - contrast["hit"])
     assert told["hit"] == 1
     assert told["region_hit"] == 1
+    way = result["ways"]["planted"]["ledger"]
+    assert way == {"pairs": 1, "mass": told["mass"], "hit": 1.0}
     assert told["passes"] == 0
     assert told["intervals"]["mass"] is None  # one scene says nothing about another
     assert told["flagged"]["pairs"] == told["common"]["pairs"] == 1
@@ -45,6 +50,9 @@ def test_a_method_that_knows_beats_the_controls(pair_list, blocks):
     assert text.index("pairs are called forged") < text.index("\ncalled forged ")
     assert text.count("\nledger ") == 3  # all pairs, called forged, answered by all
     assert "from drawing 1 scenes: one" in text
+    line = text.split("per way of forging")[1].splitlines()[1]
+    assert line.startswith("planted  ")
+    assert f"{told['mass']:.2f} (1.00)" in line
 
 
 def test_when_and_transplants(pair_list, blocks, monkeypatch):

@@ -24,7 +24,7 @@ def table(result: dict[str, Any]) -> str:
         lines.append(f"(low high): 95 %, from drawing {len(groups)} scenes: {', '.join(groups)}")
         for part, title in _PARTS.items():
             lines += ["", *_part_lines(shown, part, title)]
-        lines += ["", *_lower_lines(result["lower_face"])]
+        lines += ["", *_way_lines(result["ways"]), "", *_lower_lines(result["lower_face"])]
     if result["temporal"]:
         lines += ["", *_when_lines(result["temporal"])]
     if result["transplanted"]:
@@ -76,6 +76,21 @@ def _mass_and_hit_head(title: str) -> str:
 def _mass_and_hit(key: str, m: Mapping[str, Any]) -> str:
     mass, hit = (_span(m["intervals"][name], "") for name in ("mass", "hit"))
     return f"{key:32} {m['pairs']:5} {m['mass']:6.3f} {mass:>13} {m['hit']:6.3f} {hit:>13}"
+
+
+_BESIDE = ("ledger", "intervention", "control.centre", "control.contrast")
+
+
+def _way_lines(found: Mapping[str, Any]) -> list[str]:
+    keys = [k for k in _BESIDE if any(k in m for m in found.values())]
+    lines = [f"{'mass (hit) per way of forging':40} " + "".join(f"{k:>18}" for k in keys)]
+    for way, methods in found.items():
+        cells = [
+            f"{methods[k]['mass']:.2f} ({methods[k]['hit']:.2f})" if k in methods else "-"
+            for k in keys
+        ]
+        lines.append(f"{way[:40]:40} " + "".join(f"{c:>18}" for c in cells))
+    return lines
 
 
 def _lower_lines(found: Mapping[str, Any]) -> list[str]:

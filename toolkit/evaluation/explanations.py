@@ -26,6 +26,8 @@ over scenes, None with a single scene:
     pairs that all methods answered. `passes` and `seconds` are per face, as if the method ran
     alone. `temporal_iou` is over splices forged in part that are called forged, and null for
     methods that do not speak of time. Lifts are of the mass, but for those named after the hit.
+``ways``
+    {way of forging: {key: {`pairs`, `mass`, `hit`}}}: means over the pairs forged that way.
 ``detected``
     {`pairs`, `called_fake`}: how many forgeries the detector sees on the frames of the pairs.
 ``leads``, ``lower_face``
@@ -468,6 +470,7 @@ def _summarise(
             | {"flagged": _summary(flagged, k, seed), "common": _summary(common, k, seed)}
             for k in (*keys, *CONTROLS)
         },
+        "ways": _ways(scored, [*keys, *CONTROLS]),
         "detected": {"pairs": len(scored), "called_fake": len(flagged)},
         "leads": {k: _leads(scored, k) for k in keys},
         "lower_face": {k: _lower_face(scored, k, seed) for k in (*keys, *CONTROLS)},
@@ -509,6 +512,19 @@ def _timed(summary: dict[str, Any], key: str, temporal: Mapping[str, Any] | None
         found = temporal["partial"]["iou" if key == "ledger" else key]
     intervals = {**summary["intervals"], "temporal_iou": found["interval"]}
     return {**summary, "temporal_iou": found["mean"], "intervals": intervals}
+
+
+def _ways(rows: Sequence[Row], keys: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return mass and hit per way of forging: a good mean may hide a way that is never found."""
+    out: dict[str, dict[str, dict[str, Any]]] = {}
+    for way in sorted({r["method"] for r in rows}):
+        out[way] = {}
+        for key in keys:
+            own = [r["methods"][key] for r in rows if r["method"] == way and key in r["methods"]]
+            if own:
+                means = {n: float(np.mean([m[n] for m in own])) for n in ("mass", "hit")}
+                out[way][key] = {"pairs": len(own), **means}
+    return out
 
 
 def _leads(rows: Sequence[Row], key: str) -> dict[str, dict[str, int]]:
