@@ -336,7 +336,7 @@ def _benchmark(options: argparse.Namespace) -> int:
     if further:
         print(verdicts.chains_table(results))
     for name in judges:
-        print(f"{name}: errors of the clips that a limit leaves, forced decisions")
+        print(f"{name}: errors of forced decisions on the clips that a limit leaves")
         print(coverage.table(first["coverage"][name]))
     if options.card:
         found = card.record(options.card, first)

@@ -1,4 +1,4 @@
-"""What abstaining would buy: known answers, the honest half, and the way to terminal and page."""
+"""What abstaining would buy: known answers, the honest half, and sources that keep their weight."""
 
 from __future__ import annotations
 
@@ -8,132 +8,188 @@ from toolkit.evaluation import coverage, page
 from toolkit.verdict import abstention
 
 
-def benchmark(rows, *, weights="ab", threshold=0.0):
+def benchmark(rows, *, weights="ab", threshold=0.0, chain=""):
     return {
         "clips": rows,
         "summary": {"net": {"threshold": threshold}},
-        "settings": {"detectors": {"net": weights}},
+        "settings": {"detectors": {"net": weights}, "reshare": chain},
     }
 
 
-def row(number, *, fake, logit, sharpness=100.0, scene="s", **more):
+def row(number, *, fake, right=True, sharpness=100.0, scene="s", **more):
     conditions = dict.fromkeys(abstention.ABOVE, 50.0) | {"low_quality": sharpness, "pose": 0.0}
     return {
         "detector": "net",
-        "path": f"{number}.mp4",
+        "path": f"{scene}-{number}.mp4",
         "label": "fake" if fake else "real",
+        "dataset": "one",
         "scene": scene,
-        "logit": logit,
+        "logit": 1.0 if fake == right else -1.0,
         "conditions": conditions,
     } | more
 
 
-def blurred(scene, *, wrong_below):
-    """Twenty clips of growing sharpness; the detector is wrong on those below a sharpness."""
+def blurred(scene, *, wrong_below, **more):
+    """Twenty clips of sharpness 20 to 39; the detector is wrong on those below a sharpness."""
     return [
-        row(n, fake=n % 2 == 1, sharpness=float(n), scene=scene, logit=1.0 if n % 2 else -1.0)
-        if n >= wrong_below
-        else row(n, fake=n % 2 == 1, sharpness=float(n), scene=scene, logit=-1.0 if n % 2 else 1.0)
+        row(n, fake=n % 2 == 1, right=n >= wrong_below, sharpness=20.0 + n, scene=scene, **more)
         for n in range(20)
     ]
 
 
-def scenes():
-    """Return a scene of each half, as this list happens to be split."""
-    by_half = {}
-    for n in range(50):
-        by_half.setdefault(coverage._half({"scene": f"scene {n}"}), f"scene {n}")
-    return by_half[0], by_half[1]
+def halves():
+    """Return two scenes, the first of which is chosen on."""
+    first, second = coverage._halves([row(1, fake=True, scene=s) for s in ("a", "b")])
+    return first[0]["scene"], second[0]["scene"]
 
 
 def test_a_limit_that_helps_is_found_and_judged_on_other_scenes():
-    here, there = scenes()
+    here, there = halves()
     rows = blurred(here, wrong_below=4) + blurred(there, wrong_below=2)
     found = coverage.curves([benchmark(rows)], "net")
     assert set(found) == set(abstention.ABOVE)
     chosen = found["low_quality"]["chosen"]
     assert chosen["here"]["error"] == 0
     assert chosen["here"]["coverage"] == pytest.approx(0.8)
-    assert 3 < chosen["limit"] <= 4
-    assert chosen["without"]["error"] == pytest.approx(0.1)  # one of ten of each label is wrong
+    assert 23 < chosen["limit"] <= 24
+    assert chosen["in_use"]["error"] == pytest.approx(0.1)  # one of ten of each label is wrong
     assert chosen["elsewhere"]["error"] == 0
     assert found["face_too_small"]["chosen"] is None  # all are alike: nothing to choose
+    assert found["face_too_small"]["why"] == coverage.NONE_HELPS
     first, *_, last = found["low_quality"]["curve"]
     assert (first["coverage"], first["real"], first["fake"]) == (1.0, 20, 20)
-    assert first["fpr"] == pytest.approx(3 / 20)  # sharpness 0 and 2 here, 0 there
+    assert first["fpr"] == pytest.approx(3 / 20)  # sharpness 20 and 22 here, 20 there
     assert first["error"] == pytest.approx(3 / 20)
     assert last["coverage"] <= 0.2
-    assert [p["coverage"] for p in found["low_quality"]["curve"]] == sorted(
-        (p["coverage"] for p in found["low_quality"]["curve"]), reverse=True
-    )
+    parts = [p["coverage"] for p in found["low_quality"]["curve"]]
+    assert parts == sorted(parts, reverse=True)
 
 
 def test_a_lucky_limit_is_found_out():
-    here, there = scenes()
+    here, there = halves()
     rows = blurred(here, wrong_below=4) + [
         r | {"logit": -r["logit"]} for r in blurred(there, wrong_below=4)
     ]
-    chosen = coverage.curves([benchmark(rows)], "net")["low_quality"]["chosen"]
+    found = coverage.curves([benchmark(rows)], "net")
+    chosen = found["low_quality"]["chosen"]
     assert chosen["here"]["error"] == 0
     assert chosen["elsewhere"]["error"] == 1
-    assert chosen["without"]["error"] == pytest.approx(0.8)
-    told = coverage.table(coverage.curves([benchmark(rows)], "net"))
+    assert chosen["in_use"]["error"] == pytest.approx(0.8)
+    told = coverage.table(found)
     line = next(line for line in told.splitlines() if "low_quality" in line)
-    assert line.split()[-2:] == ["1.00", "0.80"]
-    assert "no limit that leaves enough clips lowers the error" in told
+    assert line.split()[-3:] == ["0.80", "1.00", "0.80"]
+    assert coverage.NONE_HELPS in told
+
+
+def test_neither_label_may_be_left_out():
+    """Ten of twenty genuine clips are soft and wrong: without them there would be no error."""
+    rows = [
+        row(n, fake=fake, right=fake or n >= 10, sharpness=30.0 if fake or n >= 10 else 25.0)
+        | {"scene": scene}
+        for scene in halves()
+        for fake, clips in ((False, 20), (True, 180))
+        for n in range(clips)
+    ]
+    rule = coverage.curves([benchmark(rows)], "net")["low_quality"]
+    assert min(p["error"] for p in rule["curve"]) == 0
+    assert (rule["chosen"], rule["why"]) == (None, coverage.NONE_HELPS)
+
+
+def test_leaving_a_source_out_buys_nothing():
+    """One source is sharp and always right, the other soft and wrong half the time."""
+    rows = []
+    for scene in halves():
+        rows += [row(n, fake=n % 2 == 1, scene=scene, dataset="sharp") for n in range(80)]
+        rows += [
+            row(n, fake=n % 2 == 1, right=n < 10, sharpness=30.0, scene=scene, dataset="soft")
+            for n in range(20)
+        ]
+    rule = coverage.curves([benchmark(rows)], "net")["low_quality"]
+    assert [p["coverage"] for p in rule["curve"]] == [1.0, pytest.approx(0.8)]
+    assert [p["error"] for p in rule["curve"]] == pytest.approx([0.1, 0.1])
+    assert rule["why"] == coverage.NONE_HELPS
 
 
 def test_rules_that_abstain_above_are_turned_round():
-    here, there = scenes()
+    here, there = halves()
     rows = [
-        row(n, fake=bool(n % 2), scene=s, logit=(1.0 if n % 2 else -1.0) * (1 if n < 16 else -1))
-        for s in (here, there)
-        for n in range(20)
+        row(n, fake=bool(n % 2), right=n < 16, scene=s) for s in (here, there) for n in range(20)
     ]
-    for r in rows:
-        r["conditions"]["pose"] = float(r["path"][:-4]) / 20
+    for n, r in enumerate(rows):
+        r["conditions"]["pose"] = 0.5 * (n % 20) / 20
     rule = coverage.curves([benchmark(rows)], "net")["pose"]
     assert rule["above"]
-    assert rule["chosen"]["limit"] == pytest.approx(0.75)
+    assert rule["chosen"]["limit"] == pytest.approx(0.375)
     assert rule["chosen"]["elsewhere"]["error"] == 0
     assert rule["curve"][0]["coverage"] == 1
 
 
 def test_what_does_not_count():
-    here, _ = scenes()
-    mine = blurred(here, wrong_below=4)
+    mine = blurred("a", wrong_below=4) + blurred("b", wrong_below=4)
+    older = row(5, fake=True)
+    del older["conditions"]
     odd = [
         row(1, fake=True, logit=None),
-        row(2, fake=True, logit=9.0, usable="marginal"),
-        row(3, fake=True, logit=9.0) | {"detector": "control.blur"},
-        row(4, fake=True, logit=9.0) | {"conditions": None},
+        row(2, fake=True, usable="marginal"),
+        row(3, fake=True, detector="control.blur"),
+        row(4, fake=True, conditions=None),
+        older,
     ]
-    older = {k: v for k, v in row(5, fake=True, logit=9.0).items() if k != "conditions"}
     one = coverage.curves([benchmark(mine)], "net")
-    assert coverage.curves([benchmark([*mine, *odd, older])], "net") == one
-    assert coverage.curves([benchmark(mine), benchmark(mine, weights="other")], "net") == one
-    twice = coverage.curves([benchmark(mine), benchmark(mine)], "net")
-    assert twice["low_quality"]["curve"][0]["real"] == 2 * one["low_quality"]["curve"][0]["real"]
+    assert coverage.curves([benchmark([*mine, *odd])], "net") == one
+    again = [benchmark(mine), benchmark(mine), benchmark(mine, weights="other", chain="crf40")]
+    assert coverage.curves(again, "net") == one
+    more = coverage.curves([benchmark(mine), benchmark(mine, chain="crf40")], "net")
+    assert more["low_quality"]["in_use"]["real"] == 2 * one["low_quality"]["in_use"]["real"]
     assert coverage.curves([benchmark([older])], "net") == {}
     assert coverage.curves([benchmark(mine, threshold=None)], "net") == {}
+    assert "nothing was measured" in coverage.table({})
 
 
-def test_one_label_alone_has_no_error():
-    rows = [row(n, fake=False, logit=-1.0, sharpness=float(n)) for n in range(5)]
+def test_what_is_not_a_number_is_beyond_every_limit():
+    rows = blurred("a", wrong_below=0) + blurred("b", wrong_below=0)
+    for r in rows[:10]:
+        r["conditions"]["low_quality"] = None
+    for r in rows:
+        r["conditions"]["cut_off"] = None
+        del r["conditions"]["weak_mesh"]
+    found = coverage.curves([benchmark(rows)], "net")
+    assert not {"cut_off", "weak_mesh"} & set(found)
+    assert found["low_quality"]["curve"][0]["coverage"] == 0.75
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        blurred("alone", wrong_below=4),
+        [row(n, fake=False, scene=s, sharpness=20.0 + n) for s in "ab" for n in range(5)],
+    ],
+)
+def test_too_few_scenes_or_one_label_choose_nothing(rows):
     rule = coverage.curves([benchmark(rows)], "net")["low_quality"]
-    assert rule["chosen"] is None
-    assert rule["shipped"]["error"] is None
-    assert rule["curve"][0]["fpr"] == 0
-    assert " - " in coverage.table({"low_quality": rule})
-    assert "none helps" in page._limits({"low_quality": rule})
+    assert (rule["chosen"], rule["why"]) == (None, coverage.TOO_FEW)
+    assert coverage.TOO_FEW in coverage.table({"low_quality": rule})
+    assert coverage.TOO_FEW in page._limits({"low_quality": rule})
+
+
+def test_scenes_without_a_name_are_clips():
+    rows = [r | {"scene": ""} for r in blurred("a", wrong_below=4)]
+    first, second = coverage._halves(rows)
+    assert len(first) == len(second) == 10
+    assert {r["path"] for r in first}.isdisjoint(r["path"] for r in second)
 
 
 def test_the_page_draws_every_rule():
-    here, there = scenes()
-    found = coverage.curves(
-        [benchmark(blurred(here, wrong_below=4) + blurred(there, wrong_below=4))], "net"
-    )
+    rows = blurred("a", wrong_below=4) + blurred("b", wrong_below=4)
+    found = coverage.curves([benchmark(rows)], "net")
     shown = page._limits(found)
     assert shown.count("<polyline") == len(abstention.ABOVE)
     for code in abstention.ABOVE:
         assert code.replace("_", " ") in shown
+    # the third chart of the second row: all clips are left, one of five is wrong
+    x, y = 44 + 2 * 300 + 230, 30 + 190 + 120 * 0.8
+    assert f'cx="{x:.1f}" cy="{y:.1f}" r="5"><title>the limit in use' in shown
+    assert f'points="{x:.1f},{y:.1f} ' in shown
+    chosen = found["low_quality"]["chosen"]
+    assert f"<title>chosen: {chosen['limit']:.3g}, on the other half" in shown
+    assert f"<td>{chosen['elsewhere']['coverage']:.2f}</td>" in shown

@@ -55,6 +55,23 @@ def test_a_method_that_knows_beats_the_controls(pair_list, blocks):
     assert f"{told['mass']:.2f} (1.00)" in line
 
 
+def test_each_way_of_forging_has_its_own_mean():
+    def pair(way, **mass):
+        methods = {k: {"mass": v, "hit": 1 - v} for k, v in mass.items()}
+        return {"method": way, "methods": methods}
+
+    rows = [pair("swap", a=0.2, b=0.5), pair("lips", a=0.9), pair("swap", a=0.4)]
+    found = explanations._ways(rows, ["a", "b", "c"])
+    assert list(found) == ["lips", "swap"]
+    assert found["lips"] == {"a": {"pairs": 1, "mass": 0.9, "hit": pytest.approx(0.1)}}
+    assert found["swap"]["a"] == {
+        "pairs": 2,
+        "mass": pytest.approx(0.3),
+        "hit": pytest.approx(0.7),
+    }
+    assert found["swap"]["b"]["pairs"] == 1
+
+
 def test_when_and_transplants(pair_list, blocks, monkeypatch):
     monkeypatch.setattr(pair_clips, "FRACTIONS", (1.0,))
     parts = ["when", "transplants"]

@@ -149,8 +149,10 @@ def test_robustness_goes_along_its_chains_and_other_weights_read_nothing_again(
     assert "as it is" in shown
     assert "What abstaining would buy" in shown
     assert "abstain on" in table
+    assert "coverage" not in results[1]
     rule = results[0]["coverage"]["seamnet"]["low_quality"]
     assert rule["curve"][0]["real"] == 3  # the clip as it is, and along each chain
+    assert rule["why"] == "too few scenes"
     measured = [r["clips"][0]["conditions"]["low_quality"] for r in results]
     assert min(measured) == rule["curve"][0]["limit"]
     assert measured[2] < measured[0]  # strong coding blurs

@@ -20,6 +20,14 @@ def test_measures_time_and_memory(sample):
     assert crop["explanation"] > 0
 
 
+def test_what_is_timed_as_explaining_is_the_folded_network(monkeypatch):
+    timed = []
+    monkeypatch.setattr(speed, "_milliseconds", lambda net, x, runs: timed.append(net) or 1.0)
+    speed.per_crop(device="cpu")
+    norms = [sum("BatchNorm" in type(m).__name__ for m in net.modules()) for net in timed]
+    assert norms[0] > norms[1] == 0
+
+
 def test_a_failed_analysis_is_told(tmp_path):
     with pytest.raises(ToolkitError, match=r"absent\.mp4"):
         speed.measure(tmp_path / "absent.mp4", runs=1)

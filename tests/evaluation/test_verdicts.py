@@ -212,6 +212,29 @@ def clips(sample, tmp_path):
     return verdicts.read_list(write_list(tmp_path / "c.csv", rows))
 
 
+@pytest.mark.parametrize(
+    ("logits", "speaks", "of_the_clip", "whose"),
+    [
+        ([0.5, 2.0], "B", 2.0, "B"),
+        ([-3.0, 4.0], None, -3.0, "A"),  # both abstain: the verdict is that of the first
+        ([None, 4.0, 5.0], None, None, "C"),
+        ([None], None, None, None),
+        ([], None, None, None),
+    ],
+)
+def test_whose_logit_counts(logits, speaks, of_the_clip, whose):
+    def said(logit):
+        return SimpleNamespace(logit=logit)
+
+    tracks = [
+        SimpleNamespace(track=SimpleNamespace(person=p), verdict=said(z))
+        for p, z in zip("ABC", logits, strict=False)
+    ]
+    report = SimpleNamespace(tracks=tracks, verdict=said(of_the_clip), speaks=speaks)
+    found = verdicts._speaks(report)
+    assert (found and found.track.person) == whose
+
+
 def test_small_run(clips):
     names = ["seamnet", *controls.NAMES[:2]]
     result = verdicts.benchmark(clips, detectors=names, device="cpu", sampling=Sampling(frames=16))

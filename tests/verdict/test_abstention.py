@@ -140,10 +140,18 @@ def test_a_clip_without_a_face():
 
 
 def test_what_is_measured_is_what_is_held_against_the_limits():
-    made = make()
-    found = abstention.measures(**made)
+    yaw = np.repeat([-60.0, 5.0], [3, 9])
+    padding = np.r_[0.02, np.full(11, 0.01)]
+    found = abstention.measures(**make(width=70.0, yaw=yaw, padding=padding, sharpness=np.nan))
+    assert found == {
+        "too_few_frames": 12,
+        "face_too_small": 70,
+        "weak_mesh": 0.9,
+        "pose": 0.25,
+        "cut_off": 0.01,
+        "low_quality": None,
+    }
     assert set(found) == set(abstention.ABOVE)
-    for code, above in abstention.ABOVE.items():
-        limit = abstention.limit_of(code)
-        assert found[code] <= limit if above else found[code] >= limit
+    assert [c for c, above in abstention.ABOVE.items() if above] == ["pose", "cut_off"]
+    assert abstention.limit_of("face_too_small") == 64
     assert abstention.limit_of("low_quality", Limits(sharpness=7)) == 7

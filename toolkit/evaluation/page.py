@@ -36,6 +36,7 @@ th:first-child, td:first-child { text-align: left; } thead th { vertical-align: 
 svg { display: block; width: 100%; min-width: 40rem; height: auto; }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
 svg .axis { stroke: var(--line); } svg .ink { stroke: var(--ink); fill: none; }
+svg .mark { fill: var(--ink); }
 svg .fake { fill: var(--fake); } svg .real { fill: var(--real); }
 svg .none { opacity: .35; }
 @media print { body { max-width: none; } svg { min-width: 0; break-inside: avoid; } }
@@ -113,12 +114,13 @@ def render(result: dict[str, Any], *, others: Sequence[dict[str, Any]] = ()) -> 
         parts += [
             "<h2>What abstaining would buy</h2>",
             _note(
-                "Error is the mean of false alarms and misses of forced decisions on the clips "
-                "that a limit leaves, along all chains above. A chosen limit has the lowest error "
-                f"on half of the scenes, leaving at least {100 * COVERAGE_MIN:.0f} % of their "
-                "clips; what it does on the other half, elsewhere, is what counts. Upwards: error; "
-                "to the right: part of the clips left. The dot is the limit in use, the diamond "
-                "the chosen one."
+                "Upwards: error, the mean of false alarms and misses of forced decisions on the "
+                "clips that a limit leaves, over all results of the same weights; every source "
+                "keeps its weight, so that leaving one out buys nothing. To the right: the part "
+                "of the clips that is left. The dot is the limit in use. A chosen limit has the "
+                f"lowest error on half of the scenes and leaves {100 * COVERAGE_MIN:.0f} % of "
+                "each label there; the ring shows what it does on the other half, which is what "
+                "counts."
             ),
             *(f"<h3>{escape(n)}</h3>" + _limits(c) for n, c in limits.items()),
         ]
@@ -350,7 +352,29 @@ def _chains(results: Sequence[dict[str, Any]]) -> str:
 
 
 def _limits(found: dict[str, dict[str, Any]]) -> str:
-    """Draw error over coverage, a small chart per rule of abstention, and tabulate the limits."""
+    """Tabulate the limits of abstention: in use, and chosen on half of the scenes."""
+    head = ["abstain on", "in use", "leaves", "FPR", "TPR", "error", "chosen", "error"]
+    head += ["other half: leaves", "error", "in use there: error"]
+    rows = []
+    for code, rule in found.items():
+        now, chosen = rule["in_use"], rule["chosen"] or {}
+        here, there, used = (chosen.get(k, {}) for k in ("here", "elsewhere", "in_use"))
+        rows.append(
+            [
+                f"{code.replace('_', ' ')} {'above' if rule['above'] else 'below'}",
+                number(now["limit"], ".3g"),
+                *(number(now[k]) for k in ("coverage", "fpr", "tpr", "error")),
+                number(chosen["limit"], ".3g") if chosen else rule["why"],
+                number(here.get("error")),
+                number(there.get("coverage")),
+                *(number(p.get("error")) for p in (there, used)),
+            ]
+        )
+    return _limit_charts(found) + _table(head, rows)
+
+
+def _limit_charts(found: dict[str, dict[str, Any]]) -> str:
+    """Draw error over coverage, a small chart per rule of abstention."""
     across, wide, high, left, top = 3, 300, 190, 44, 30
     parts = []
     for i, (code, rule) in enumerate(found.items()):
@@ -361,47 +385,22 @@ def _limits(found: dict[str, dict[str, Any]]) -> str:
 
         parts.append(_text(x0, y0 - 10, code.replace("_", " "), "start"))
         for v in (0, 0.5, 1):
-            at = {"coverage": v, "error": v}
+            across_at, up = place({"coverage": v, "error": v})
             parts += [
-                _line(x0, place(at)[1], x0 + 230, place(at)[1], "axis"),
-                _text(x0 - 6, place(at)[1] + 4, f"{v:g}", "end"),
-                _text(place(at)[0], y0 + 136, f"{100 * v:.0f} %", "middle"),
+                _line(x0, up, x0 + 230, up, "axis"),
+                _text(x0 - 6, up + 4, f"{v:g}", "end"),
+                _text(across_at, y0 + 136, f"{100 * v:.0f} %", "middle"),
             ]
         known = [place(p) for p in rule["curve"] if p["error"] is not None]
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in known)
         parts.append(f'<polyline class="ink" stroke-width="1.6" points="{points}"/>')
-        if rule["shipped"]["error"] is not None:
-            parts.append(_dot(*place(rule["shipped"]), "", "the limit in use"))
+        if rule["in_use"]["error"] is not None:
+            parts.append(_mark(*place(rule["in_use"]), "the limit in use", filled=True))
         if rule["chosen"]:
-            limit = rule["chosen"]["limit"]
-            chosen = next(p for p in rule["curve"] if p["limit"] == limit)
-            if chosen["error"] is not None:
-                parts.append(_diamond(*place(chosen), "", f"chosen: {limit:.3g}"))
-    rows_of_charts = -(-len(found) // across)
-    chart = _svg(
-        top + rows_of_charts * high,
-        "Error over the part of the clips that is left; the table has the numbers",
-        parts,
-    )
-    head = ["abstain on", "in use", "leaves", "FPR", "TPR", "error"]
-    head += ["chosen", "leaves", "error", "elsewhere: error", "without it"]
-    rows = []
-    for code, rule in found.items():
-        now, chosen = rule["shipped"], rule["chosen"]
-        here, there, without = (
-            (chosen["here"], chosen["elsewhere"], chosen["without"]) if chosen else ({}, {}, {})
-        )
-        rows.append(
-            [
-                f"{code.replace('_', ' ')} {'above' if rule['above'] else 'below'}",
-                number(now["limit"], ".3g"),
-                *(number(now[k]) for k in ("coverage", "fpr", "tpr", "error")),
-                number(chosen["limit"], ".3g") if chosen else "none helps",
-                number(here.get("coverage")),
-                *(number(p.get("error")) for p in (here, there, without)),
-            ]
-        )
-    return chart + _table(head, rows)
+            hint = f"chosen: {rule['chosen']['limit']:.3g}, on the other half of the scenes"
+            parts.append(_mark(*place(rule["chosen"]["elsewhere"]), hint, filled=False))
+    label = "Error over the part of the clips that is left; the table has the numbers"
+    return _svg(top + -(-len(found) // across) * high, label, parts)
 
 
 def _curves(labels: Sequence[str], curves: dict[str, list[float | None]]) -> str:
@@ -481,6 +480,12 @@ def _text(x: float, y: float, text: str, anchor: str) -> str:
 def _diamond(x: float, y: float, more: str = "", hint: str = "") -> str:
     title = f"<title>{escape(hint)}</title>" if hint else ""
     return f'<path class="fake{more}" d="M{x:.1f} {y - 5:.1f}l5 5-5 5-5-5z">{title}</path>'
+
+
+def _mark(x: float, y: float, hint: str, *, filled: bool) -> str:
+    kind = "mark" if filled else "ink"
+    title = f"<title>{escape(hint)}</title>"
+    return f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="5">{title}</circle>'
 
 
 def _dot(x: float, y: float, more: str = "", hint: str = "") -> str:

@@ -14,9 +14,6 @@ from typing import Any
 import numpy as np
 import psutil
 
-from toolkit import runtime
-from toolkit.detectors import registry
-from toolkit.detectors.seamnet import BATCH
 from toolkit.errors import ToolkitError
 
 PROBE_EVERY_S = 0.02
@@ -106,10 +103,14 @@ def per_crop(*, device: str = "auto", runs: int = CROP_RUNS) -> dict[str, Any]:
     -------
     dict
         `batch`, and the median milliseconds per crop: `analysis` of the network as it is loaded,
-        `explanation` with its batch normalisations folded away (`explain.folded`).
+        `explanation` of the one that explanations ask, which has its batch normalisations folded
+        away on a CPU (`explain.folded`) and is the same one elsewhere.
     """
     import torch
 
+    from toolkit import runtime
+    from toolkit.detectors import registry
+    from toolkit.detectors.seamnet import BATCH
     from toolkit.explain.folded import folded
 
     runtime.limit_threads()

@@ -28,7 +28,14 @@ from numpy.typing import NDArray
 from toolkit import media
 from toolkit.detectors.base import Detector
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.evaluation.explain_scores import Told, by_pixel, by_region, controls, score
+from toolkit.evaluation.explain_scores import (
+    CONTROLS,
+    Told,
+    by_pixel,
+    by_region,
+    controls,
+    score,
+)
 from toolkit.explain import ledger
 from toolkit.faces.detect import FaceDetector
 from toolkit.faces.identity import Identity
@@ -350,6 +357,7 @@ def detect(
         },
         "windows": windows,
         "seconds": WINDOW_S,
+        "controls": list(CONTROLS),
     }
     rows: list[dict[str, Any]] = []
     if known is not None and all(known.get(k) == v for k, v in frame.items()):

@@ -291,11 +291,15 @@ class _Run:
 
 
 def _speaks(report: Report) -> TrackResult | None:
-    """Return whose logit counts: the person the verdict is of, else the highest logit there is."""
-    for result in report.tracks:
-        if result.track.person == report.speaks:
-            return result
+    """Return whose logit counts: the person whom the verdict is of.
+
+    Where everybody abstains, that is the first one, as in `abstention.clip_verdict`; one without a
+    logit gives way to the highest there is.
+    """
     scored = [r for r in report.tracks if r.verdict.logit is not None]
+    speaks = next((r for r in scored if r.track.person == report.speaks), None)
+    if speaks or report.verdict.logit is not None:
+        return speaks or report.tracks[0]
     return max(scored, key=lambda r: r.verdict.logit or 0.0, default=None)
 
 
