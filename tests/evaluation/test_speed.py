@@ -15,7 +15,7 @@ def test_measures_time_and_memory(sample):
     assert 100 < row["peak_mb"] < 4000
     assert result["median_total_s"] == row["total_s"]
     crop = result["crop_ms"]
-    assert crop["batch"] == 8
+    assert crop["batch"] == 4
     assert crop["analysis"] > 0
     assert crop["explanation"] > 0
 

@@ -300,7 +300,7 @@ class MesoNetDetector:
                 f"Get {known.file} from github.com/DariusAf/MesoNet, then run: "
                 "python -m toolkit.detectors.mesonet FILE.h5",
             )
-        runtime.limit_threads()
+        runtime.prepare()
         self._device = runtime.pick_device(device)
         tensors = models.load_safetensors(
             where, sha256=known.converted_sha256, expected=expected_tensors(name)

@@ -24,7 +24,8 @@ from toolkit.errors import ModelError
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
 
 WEIGHTS = models.ROOT / "models" / "seamnet.safetensors"
-BATCH = {"cpu": 8, "mps": 32, "cuda": 128}  # larger batches are slower per picture on a CPU
+BATCH = {"cpu": 4, "mps": 32, "cuda": 128}
+"""Pictures at a time. On a CPU, tensors of more are too large for `runtime.keep_memory`."""
 CANARY_TOLERANCE = 1e-3
 BLOCKS = 5
 TAU = 4.0
@@ -121,7 +122,7 @@ class SeamNetDetector:
     """
 
     def __init__(self, *, device: str = "auto", weights: Path = WEIGHTS) -> None:
-        runtime.limit_threads()
+        runtime.prepare()
         self._device = runtime.pick_device(device)
         facts = self._read_card(weights.with_suffix(".json"))
         tensors = models.load_safetensors(

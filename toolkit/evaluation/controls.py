@@ -32,7 +32,7 @@ class Features:
     """Frozen ImageNet features of face crops: the untrained body of SeamNet, mean over the map."""
 
     def __init__(self, network: Callable[[], SeamNet], *, device: str = "auto") -> None:
-        runtime.limit_threads()
+        runtime.prepare()
         self._device = runtime.pick_device(device)
         self._net = placed(network().eval(), self._device)
 

@@ -113,7 +113,7 @@ def per_crop(*, device: str = "auto", runs: int = CROP_RUNS) -> dict[str, Any]:
     from toolkit.detectors.seamnet import BATCH
     from toolkit.explain.folded import folded
 
-    runtime.limit_threads()
+    runtime.prepare()
     judge: Any = registry.load("seamnet", device=device)
     batch = BATCH[judge.device]
     size = judge.spec.size

@@ -235,7 +235,7 @@ def train(
     other = [f for f in faces if f.person == unseen]
     if not known or not other:
         raise UsageError("two people are needed", unseen, "Fetch more sample clips.")
-    runtime.limit_threads()
+    runtime.prepare()
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     lots = []

@@ -149,7 +149,7 @@ class Trainer:
     ) -> None:
         self.recipe, self.work = recipe, work
         self.device = runtime.pick_device(device)
-        runtime.limit_threads()
+        runtime.prepare()
         runtime.seed_all(recipe.seed)
         self.folders = folders
         first, self.started_from = (new_network(), "") if start is None else trained_network(start)

@@ -1,0 +1,50 @@
+"""Memory: kept where the C library can, and left alone where somebody set it."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+import pytest
+
+from toolkit import runtime
+
+
+def glibc():
+    return sys.platform.startswith("linux") and hasattr(ctypes.CDLL(None), "gnu_get_libc_version")
+
+
+@pytest.mark.skipif(not glibc(), reason="only glibc can be told to keep memory")
+def test_memory_is_kept_unless_the_environment_says_otherwise(monkeypatch):
+    for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"):
+        monkeypatch.delenv(name, raising=False)
+    assert runtime.keep_memory()
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1000000")
+    assert not runtime.keep_memory()
+
+
+def test_another_c_library_is_left_alone(monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda _name: object())
+    assert not runtime.keep_memory()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not runtime.keep_memory()
+
+
+def test_freed_tensors_are_not_handed_out_anew():
+    """The point of it: page faults while 20 MB are taken and freed again and again."""
+    import resource
+
+    import torch
+
+    runtime.prepare()
+    if not glibc() or not runtime.keep_memory():
+        pytest.skip("only glibc can be told to keep memory")
+
+    def faults():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+    torch.ones(5 << 20)
+    before = faults()
+    for _ in range(20):
+        torch.ones(5 << 20)
+    assert faults() - before < 20 * 5120 / 4  # 5,120 pages each
