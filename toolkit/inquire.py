@@ -31,6 +31,7 @@ from toolkit.explain.intervals import interval_level, interval_p_value
 from toolkit.explain.intervention import Agreement, Composite, Game, Intervention, agreement
 from toolkit.explain.references import AUTOMATIC, Choice, Kind, Reference, References
 from toolkit.explain.trust import Panel, TrustFigure, completeness_figure, panel
+from toolkit.runtime import BATCH
 from toolkit.types import PLAYERS, FaceCrops, Tick, TrackResult, no_tick
 from toolkit.verdict.aggregate import aggregate, frame_logits
 
@@ -666,7 +667,7 @@ def ask(
     found: dict[str, Any] = {}
 
     def counted(question: str, times: int = 1) -> Counted:
-        batch = intervention.BATCH["cpu"]
+        batch = BATCH["cpu"]
         return Counted(tick, question, math.ceil(_PASSES.get(question, 64) * times / batch))
 
     def timed(question: str, work: Callable[[Counted], Any], times: int = 1) -> None:

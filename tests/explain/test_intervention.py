@@ -22,6 +22,7 @@ from toolkit.explain.intervention import (
     ranks,
     replace_regions,
 )
+from toolkit.runtime import BATCH
 from toolkit.types import PLAYERS
 
 MOUTH, LEFT_EYE, RIGHT_EYE = planted.MOUTH, planted.LEFT_EYE, planted.RIGHT_EYE
@@ -207,7 +208,7 @@ def test_a_cancel_acts_within_one_batch(run):
     game, detector = game_of(mixed, crop=noisy(5))
     with pytest.raises(Cancelled):
         run(game, tick=cancel_after(1))
-    assert detector.calls == [intervention.BATCH["cpu"]]
+    assert detector.calls == [BATCH["cpu"]]
 
 
 def test_what_cannot_be_answered_is_refused():

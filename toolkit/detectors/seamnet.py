@@ -24,8 +24,6 @@ from toolkit.errors import ModelError
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
 
 WEIGHTS = models.ROOT / "models" / "seamnet.safetensors"
-BATCH = {"cpu": 4, "mps": 32, "cuda": 128}
-"""Pictures at a time. On a CPU, tensors of more are too large for `runtime.keep_memory`."""
 CANARY_TOLERANCE = 1e-3
 BLOCKS = 5
 TAU = 4.0
@@ -196,7 +194,7 @@ class SeamNetDetector:
 
     def evidence(self, crops: FaceCrops, *, tick: Tick = no_tick) -> Evidence:
         """Return one logit and one 14 x 14 patch map per crop."""
-        n, step = len(crops.rgb), BATCH[self._device.type]
+        n, step = len(crops.rgb), runtime.BATCH[self._device.type]
         logits = np.zeros(n, np.float32)
         patches = np.zeros((n, GRID, GRID), np.float32)
         for start in range(0, n, step):

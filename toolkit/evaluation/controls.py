@@ -25,7 +25,6 @@ MAY_TURN = (SIZE_CONTROL, BLUR)
 """These have no side of their own; a comparison takes the better one."""
 
 RIDGE = 1.0
-BATCH = 8
 
 
 class Features:
@@ -39,9 +38,9 @@ class Features:
     @torch.inference_mode()
     def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return the mean features of the crops (N, S, S, 3): (C,)."""
-        net, total = self._net, 0.0
-        for start in range(0, len(rgb), BATCH):
-            part = torch.from_numpy(np.ascontiguousarray(rgb[start : start + BATCH]))
+        net, total, step = self._net, 0.0, runtime.BATCH[self._device.type]
+        for start in range(0, len(rgb), step):
+            part = torch.from_numpy(np.ascontiguousarray(rgb[start : start + step]))
             x = part.permute(0, 3, 1, 2).to(self._device).float()
             maps = net.blocks(net.stem((x / 255 - net.mean) / net.std))
             total = total + maps.mean(dim=(2, 3)).sum(dim=0).double().cpu().numpy()

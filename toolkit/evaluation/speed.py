@@ -110,12 +110,11 @@ def per_crop(*, device: str = "auto", runs: int = CROP_RUNS) -> dict[str, Any]:
 
     from toolkit import runtime
     from toolkit.detectors import registry
-    from toolkit.detectors.seamnet import BATCH
     from toolkit.explain.folded import folded
 
     runtime.prepare()
     judge: Any = registry.load("seamnet", device=device)
-    batch = BATCH[judge.device]
+    batch = runtime.BATCH[judge.device]
     size = judge.spec.size
     noise = np.random.default_rng(0).integers(0, 256, (batch, 3, size, size)).astype(np.float32)
     x = torch.from_numpy(noise).to(judge.device, memory_format=torch.channels_last)

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from toolkit.detectors.base import Detector
 from toolkit.errors import UsageError
 from toolkit.explain import regions
-from toolkit.explain.intervention import BATCH, score
+from toolkit.explain.intervention import score
 from toolkit.faces.crops import face_width
 from toolkit.forge.degrade import Picture, to_u8
+from toolkit.runtime import BATCH
 from toolkit.types import FaceCrops, Tick, no_tick
 
 BANDS = 6

@@ -21,6 +21,7 @@ from toolkit.detectors.base import Detector
 from toolkit.errors import DetectorError, ShapeError, UsageError
 from toolkit.explain import regions
 from toolkit.forge.degrade import Picture, to_u8
+from toolkit.runtime import BATCH
 from toolkit.types import PLAYERS, FaceCrops, Tick, no_tick
 from toolkit.verdict.aggregate import frame_logits
 
@@ -29,9 +30,6 @@ FEATHER = 0.01
 
 PAIRS = 5
 """Permutation pairs by default: at most 92 passes for ten players, each once at every position."""
-
-BATCH = {"cpu": 4, "mps": 32, "cuda": 128}
-"""Composites judged at once. A CPU is quicker with few, which stay in its cache."""
 
 Float = NDArray[np.float64]
 
