@@ -178,6 +178,17 @@ def test_no_face_abstains(tmp_path):
     json.dumps(analysis.to_dict(report), allow_nan=False)
 
 
+def test_a_toy_that_passes_for_a_face_is_no_suspect(shared):
+    clip = (
+        shared / "data/clips/real/ffpp_c40_original_481.mp4"
+    )  # a toy robot stands behind the woman
+    report = analysis.analyse(clip, detector=GreenDetector(), sampling=Sampling(frames=16))
+    woman, *others = report.tracks
+    assert (report.speaks, woman.verdict.abstained) == (woman.track.person, False)
+    assert woman.track.surest > 0.9
+    assert {r.verdict.reason_code for r in others} == {"unsure_face"}
+
+
 def test_single_frame_abstains(sample, tmp_path):
     video = media.probe(sample("cap12_edit"))
     (frame,) = media.read(video, np.array([0]))

@@ -215,6 +215,8 @@ class FaceTrack(_Brief):
         Number of the stretch without a cut or absence in which each moment lies, increasing.
     seen : (S, 2) float64
         Start and end in seconds of each stretch in which the scan saw this person.
+    surest
+        The face detector's highest score for it in the scan, 0..1.
     """
 
     person: str
@@ -226,6 +228,7 @@ class FaceTrack(_Brief):
     pose: NDArray[np.float64]
     shots: NDArray[np.int64]
     seen: NDArray[np.float64]
+    surest: float = 1.0
 
     def __post_init__(self) -> None:
         n = len(self.indices)

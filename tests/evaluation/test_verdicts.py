@@ -231,7 +231,7 @@ def test_whose_logit_counts(logits, speaks, of_the_clip, whose):
         for p, z in zip("ABC", logits, strict=False)
     ]
     report = SimpleNamespace(tracks=tracks, verdict=said(of_the_clip), speaks=speaks)
-    found = verdicts._speaks(report)
+    found = verdicts.speaking(report)
     assert (found and found.track.person) == whose
 
 

@@ -11,10 +11,18 @@ from toolkit.types import FaceCrops, FaceTrack, Verdict
 from toolkit.verdict import abstention
 from toolkit.verdict.abstention import Limits, clip_verdict, judge
 
-ORDER = ["too_few_frames", "face_too_small", "weak_mesh", "pose", "cut_off", "low_quality"]
+ORDER = [
+    "unsure_face",
+    "too_few_frames",
+    "face_too_small",
+    "weak_mesh",
+    "pose",
+    "cut_off",
+    "low_quality",
+]
 
 
-def make(n=12, *, width=120.0, presence=0.9, yaw=5.0, padding=0.0, sharpness=40.0):
+def make(n=12, *, width=120.0, presence=0.9, yaw=5.0, padding=0.0, sharpness=40.0, surest=0.94):
     """Return a track and its crops; a number stands for every moment, an array for each."""
     track = FaceTrack(
         person="A",
@@ -26,6 +34,7 @@ def make(n=12, *, width=120.0, presence=0.9, yaw=5.0, padding=0.0, sharpness=40.
         pose=np.stack([np.broadcast_to(yaw, n), np.full(n, 80.0), np.zeros(n)], 1).astype(float),
         shots=np.zeros(n, np.int64),
         seen=np.zeros((1, 2)),
+        surest=surest,
     )
     crops = FaceCrops(
         rgb=np.zeros((n, 2, 2, 3), np.uint8),
@@ -49,6 +58,7 @@ def test_a_good_track_gets_a_verdict_with_what_was_calibrated():
 @pytest.mark.parametrize(
     ("at", "beyond", "code", "words"),
     [
+        ({"surest": 0.88}, {"surest": 0.84}, "unsure_face", ["not be a face", "0.84", "0.88"]),
         ({"n": 8}, {"n": 7}, "too_few_frames", ["too few frames", "7", "8"]),
         ({"width": 64.0}, {"width": 63.97}, "face_too_small", ["too small", "63.9 px", "64 px"]),
         ({"presence": 0.5}, {"presence": 0.41}, "weak_mesh", ["mesh", "0.41", "0.5"]),
@@ -74,9 +84,19 @@ def test_each_rule_starts_beyond_its_limit(at, beyond, code, words):
 
 
 def test_the_first_rule_that_applies_is_the_reason():
-    bad = {"width": 9.0, "presence": 0.1, "yaw": 90.0, "padding": 0.5, "sharpness": 0.1}
-    good = {"width": 99.0, "presence": 1.0, "yaw": 0.0, "padding": 0.0, "sharpness": 99.0}
+    bad = {"surest": 0.6, "width": 9.0, "presence": 0.1, "yaw": 90.0, "padding": 0.5}
+    bad["sharpness"] = 0.1
+    good = {
+        "surest": 0.94,
+        "width": 99.0,
+        "presence": 1.0,
+        "yaw": 0.0,
+        "padding": 0.0,
+        "sharpness": 99.0,
+    }
     seen = [judge(1.0, 0.0, **make(3, **bad)).reason_code]
+    del bad["surest"]
+    seen.append(judge(1.0, 0.0, **make(3, **good | bad)).reason_code)
     while bad:
         seen.append(judge(1.0, 0.0, **make(**{**good, **bad})).reason_code)
         del bad[next(iter(bad))]
@@ -144,6 +164,7 @@ def test_what_is_measured_is_what_is_held_against_the_limits():
     padding = np.r_[0.02, np.full(11, 0.01)]
     found = abstention.measures(**make(width=70.0, yaw=yaw, padding=padding, sharpness=np.nan))
     assert found == {
+        "unsure_face": 0.94,
         "too_few_frames": 12,
         "face_too_small": 70,
         "weak_mesh": 0.9,

@@ -274,7 +274,7 @@ class _Run:
     ) -> Row:
         report = seen.report if seen else None
         verdict = report.verdict if report else None
-        speaks = _speaks(report) if report else None
+        speaks = speaking(report) if report else None
         logit = speaks.verdict.logit if speaks else None
         found = self.maps[name]
         row = _plain_row(clip, name, logit, verdict.reason if verdict else refusal)
@@ -290,7 +290,7 @@ class _Run:
         }
 
 
-def _speaks(report: Report) -> TrackResult | None:
+def speaking(report: Report) -> TrackResult | None:
     """Return whose logit counts: the person whom the verdict is of.
 
     Where everybody abstains, that is the first one, as in `abstention.clip_verdict`; one without a

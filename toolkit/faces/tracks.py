@@ -78,6 +78,11 @@ class Person:
         return sum(float(f.box[2] * f.box[3]) for t in self.tracklets for f in t.found)
 
     @property
+    def surest(self) -> float:
+        """Highest score of its detections, 0..1."""
+        return max(f.score for t in self.tracklets for f in t.found)
+
+    @property
     def hits(self) -> int:
         """Number of detections in the scan."""
         return sum(len(t.found) for t in self.tracklets)
@@ -151,8 +156,7 @@ class FaceReader:
         (phone videos whose rotation flag was lost).
         """
         result = self._scan_upright(video, sampling, tick)
-        scores = [f.score for p in result.persons for t in p.tracklets for f in t.found]
-        if max(scores, default=0.0) >= SURE_SCORE:
+        if max((p.surest for p in result.persons), default=0.0) >= SURE_SCORE:
             return result
         turns = self._best_turn(video)
         if not turns:
@@ -316,6 +320,7 @@ class FaceReader:
                 pose=np.array([head_pose(m) for m in meshes], np.float64),
                 shots=np.array(shots, np.int64),
                 seen=np.array([(t.times[0], t.times[-1]) for t in person.tracklets], np.float64),
+                surest=person.surest,
             )
             out.append((track, collector.crops()))
         return out, tuple(notices)

@@ -24,6 +24,7 @@ def N_(text: str) -> str:  # noqa: N802 - gettext's name for "collect, translate
 # ruff: noqa: E501 - each on one line, as the pattern it is
 KNOWN = (
     # verdict/abstention.py and analysis.py: why no verdict is given
+    N_("This may not be a face: the face detector's highest score is {value}, below the limit of {limit}."),
     N_("There are too few frames with a usable face: {value}, where at least {limit} are needed."),
     N_("The face is too small: its median width is {value} px, below the limit of {limit} px."),
     N_("The face mesh is too uncertain: its median presence is {value}, below the limit of {limit}."),

@@ -188,6 +188,7 @@ def _in(code: str) -> dict[str, str]:
 
 def _reasons() -> dict[str, str]:
     return {
+        "unsure_face": _("This may not be a face."),
         "face_too_small": _("The face is too small to judge."),
         "too_few_frames": _("There are too few usable moments."),
         "pose": _("The face is turned away in too many moments."),
