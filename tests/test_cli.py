@@ -37,6 +37,27 @@ def test_analyse_writes_what_it_promises(sample, tmp_path):
     assert report["video"]["sha256"] in page
 
 
+def test_analyse_compares_with_what_is_known_to_be_genuine(sample, tmp_path):
+    clip, out = sample("planted_cap12"), tmp_path / "out"
+    asked = ("analyse", clip, "--out", out, "--frames", 48, "--no-explain")
+    done = run(*asked, "--known-seconds", 0, 3)  # the mouth is forged later
+    assert done.returncode == 0, done.stderr
+    assert "That speaks for forged." in done.stdout
+    found = json.loads((out / "comparison.json").read_text())
+    (person,) = found["persons"]
+    assert person["is_higher"]
+    assert person["difference"] > person["limit"] > 0
+    assert person["known"]["span"][1] <= 3 < person["questioned"]["span"][0]
+    assert found["known"] == found["questioned"]  # the same file
+    done = run(*asked, "--known", clip)
+    assert "Genuine recordings differ that much in themselves" in done.stdout
+    done = run(*asked, "--known-seconds", 0, 0.1)
+    assert done.returncode == 2
+    assert "too few to compare" in done.stderr
+    assert (out / "report.json").exists()
+    assert run(*asked, "--known-seconds", 0, 3, "--known", clip).returncode == 2
+
+
 @pytest.mark.parametrize(
     ("name", "content", "word"),
     [

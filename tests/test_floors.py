@@ -19,7 +19,11 @@ FLOORS = (
     ("verdict",),
     ("explain", "recall"),
     ("analysis", "jobs"),
-    ("inquire", "samples"),  # questions to what `analysis` returns; clips for who has none
+    (
+        "beside",
+        "inquire",
+        "samples",
+    ),  # questions to what `analysis` returns; clips for who has none
     ("training", "evaluation", "batch", "figures"),
     ("player",),  # says what `figures` says
     ("lessons",),

@@ -125,6 +125,20 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--device", choices=DEVICES, default="auto")
     sub.add_argument("--frames", type=_frames, help="moments per person; default: by length")
     sub.add_argument("--no-explain", action="store_true", help="verdict only")
+    beside = sub.add_mutually_exclusive_group()
+    beside.add_argument(
+        "--known",
+        type=Path,
+        metavar="VIDEO",
+        help="also compare with this recording of the same person, known to be genuine",
+    )
+    beside.add_argument(
+        "--known-seconds",
+        type=float,
+        nargs=2,
+        metavar=("FROM", "TO"),
+        help="also compare with these seconds of the video, known to be genuine",
+    )
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--language", choices=_i18n.LANGUAGES, default=_i18n.language())
 
@@ -276,15 +290,23 @@ def _analyse(options: argparse.Namespace) -> int:
     if out.exists() and not out.is_dir():
         raise UsageError("--out is not a folder", str(out), "Name a folder.")
     with TerminalLine() as progress:
-        report = analysis.analyse(
-            options.video,
-            detector=options.detector,
-            device=options.device,
-            sampling=Sampling(frames=options.frames),
-            explain=not options.no_explain,
-            seed=options.seed,
-            tick=progress,
+        asked: dict[str, Any] = {
+            "device": options.device,
+            "sampling": Sampling(frames=options.frames),
+            "seed": options.seed,
+            "tick": progress,
+        }
+        seen, known = (
+            analysis.examine(path, detector=options.detector, explain=explain, **asked)
+            if path
+            else None
+            for path, explain in (
+                (options.video, not options.no_explain),
+                (options.known, False),
+            )
         )
+    assert seen is not None
+    report = seen.report
     from toolkit import figures  # only now: a refusal should not wait for the chart library
     from toolkit.report import html
 
@@ -293,6 +315,14 @@ def _analyse(options: argparse.Namespace) -> int:
     _write_json(out / "run.json", analysis.run_facts(report))
     html.write(report, out / "report.html")
     print(figures.verdict_sentence(report))
+    if options.known or options.known_seconds:
+        from toolkit import beside
+
+        span = tuple(options.known_seconds) if options.known_seconds else None
+        found = beside.compare(seen, known, seconds=span)
+        _write_json(out / "comparison.json", beside.to_dict(found, seen, known))
+        for one in found:
+            print("\n".join(figures.beside_sentences(one)))
     return 0
 
 

@@ -221,6 +221,19 @@ def test_two_things_stand_side_by_side(done, output):
     assert serious(done) == []
 
 
+def test_seconds_known_to_be_genuine_stand_beside_the_rest(done, output):
+    view(done, "Compare")
+    known = "Seconds of this clip that are known to be genuine"
+    done.locator(".dz-other select").select_option(label=known)
+    for field, seconds in (("from", "0"), ("to", "3")):
+        done.locator(f".dz-known-{field} input").fill(seconds)
+        done.locator(f".dz-known-{field} input").press("Enter")
+    done.locator(".dz-go").click()
+    done.locator(".dz-beside", has_text="known to be genuine").wait_for()
+    picture(done, output, "known_seconds")
+    assert serious(done) == []
+
+
 def test_notes_are_written_while_typing(done):
     view(done, "My notes")
     done.locator(".dz-notes-text textarea").fill(NOTES)

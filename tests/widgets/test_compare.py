@@ -38,7 +38,7 @@ def test_the_player_makes_room_for_the_comparison(panel):
 
 
 def test_persons_and_moments_of_one_clip(compare, panel):
-    assert offered(compare) == [Other("person", "B"), Other("moment")]
+    assert offered(compare) == [Other("person", "B"), Other("moment"), Other("seconds")]
     shown = put(compare, Other("person", "B"))
     left, right = shown.shown
     assert (left.persons, right.persons) == (("A",), ("B",))
@@ -102,7 +102,41 @@ def test_it_speaks_dutch(compare, panel):
     assert any("Persoon B" in title for title, _value in compare.other.options)
 
 
+def test_seconds_that_are_known_to_be_genuine(compare, panel):
+    compare.other.value = Other("seconds")
+    assert [w.layout.display for w in (compare.start_s, compare.genuine)] == [None, "none"]
+    compare.go.click()
+    assert "These are no seconds: 0 – 0." in compare._problem.value
+    assert not compare._said.value
+    times = panel.report.tracks[0].track.pts
+    compare.end_s.value = float(times[len(times) // 3])
+    compare.go.click()
+    assert not compare._problem.value
+    assert "Person A scores" in compare._said.value
+    assert "was not measured for this detector" in compare._said.value  # made-up weights
+    panel._language.value = "nl"
+    assert "Persoon A scoort" in compare._said.value
+    assert compare.go.description == "Vergelijken"
+
+
+def test_another_clip_that_is_known_to_be_genuine(compare, panel, tmp_path):
+    other = made_up.clip(tmp_path / "known.mp4", frames=30)
+    first = str(panel._choose.path.value)
+    panel._choose.path.value = str(other)
+    run(panel)
+    panel._choose.path.value = first
+    run(panel)
+    put(compare, next(o for o in offered(compare) if o.kind == "clip"))
+    until(panel, "done")
+    assert not compare._said.value
+    compare.genuine.value = True
+    assert "Person A scores" in compare._said.value
+    assert "known to be genuine" in compare._said.value
+    compare.genuine.value = False
+    assert not compare._said.value
+
+
 def test_nobody_to_compare(make):
     panel = run(make(persons=1))
     compare = panel._result.compare
-    assert offered(compare) == [Other("moment")]
+    assert offered(compare) == [Other("moment"), Other("seconds")]

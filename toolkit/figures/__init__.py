@@ -1,5 +1,6 @@
 """A report as sentences, charts, tables and pictures. Pure: nothing here displays or writes."""
 
+from toolkit.figures.beside import beside_sentences
 from toolkit.figures.charts import (
     bars,
     curve,
@@ -40,6 +41,7 @@ from toolkit.figures.sentences import (
 
 __all__ = [
     "bars",
+    "beside_sentences",
     "clock",
     "compare",
     "comparison_sentences",

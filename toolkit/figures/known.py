@@ -117,6 +117,18 @@ KNOWN = (
     N_("Cut the file into parts."),
     N_("Run: python start.py setup"),
     N_("Do not use this installation: run 'python start.py setup' again."),
+    # verdict/comparison.py and beside.py: why two things are not compared
+    N_("a person who was not judged cannot be compared"),
+    N_("fewer than {least} moments are too few to compare"),
+    N_("these are no seconds"),
+    N_("nobody in the known recording could be judged"),
+    N_("nobody was judged whom to compare"),
+    N_("the two were judged by different detectors"),
+    N_("Name a longer stretch, or judge more moments."),
+    N_("From less than to."),
+    N_("Use another recording."),
+    N_("Choose another clip or person."),
+    N_("Analyse one of them again."),
     # titles of the samples
     N_("Planted forgery: the mouth of a man at a webcam, for three of twelve seconds"),
     N_("A man at a webcam, talking; {seconds} s, {width} x {height}"),

@@ -1,4 +1,7 @@
-"""Two things side by side under one scrubber: clips, detectors, persons or moments."""
+"""Two things side by side under one scrubber: clips, detectors, persons or moments.
+
+What is known to be genuine can be said of one of them; then the other is held against it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import ipywidgets
 
-from toolkit import figures
+from toolkit import beside, figures
 from toolkit._i18n import _
 from toolkit.cache import Cache
 from toolkit.errors import ToolkitError, UsageError
@@ -24,12 +27,13 @@ if TYPE_CHECKING:
     from toolkit.analysis import Examination
     from toolkit.media.display import DisplayCopy
     from toolkit.player import Scene
+    from toolkit.verdict.comparison import Comparison as Beside
     from toolkit.widgets.player import Comparison
 
 _WIDE = {"width": "auto", "max_width": "640px"}
 _STYLE = {"description_width": "11em"}
 
-Kind = Literal["moment", "person", "detector", "clip"]
+Kind = Literal["moment", "person", "seconds", "detector", "clip"]
 
 Run = Callable[[Callable[[Tick], Any], Callable[[Any], None]], None]
 """Runs work in the background, then hands its result over."""
@@ -68,6 +72,8 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._copy: DisplayCopy | None = None
         self._person: str | None = None
         self._comparison: Comparison | None = None
+        self._found: tuple[Beside, ...] = ()
+        self._against_clip: Examination | None = None
         self._hint = ipywidgets.HTML()
         self.other = classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-other")
         self.other.observe(lambda _change: self._show_fields(), "value")
@@ -76,11 +82,25 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self.later = classed(
             ipywidgets.FloatText(step=0.04, layout={"width": "20em"}, style=_STYLE), "dz-later"
         )
+        self.start_s, self.end_s = (
+            classed(
+                ipywidgets.BoundedFloatText(
+                    min=0, max=1e6, step=0.1, layout={"width": "20em"}, style=_STYLE
+                ),
+                name,
+            )
+            for name in ("dz-known-from", "dz-known-to")
+        )
+        self.genuine = classed(
+            ipywidgets.Checkbox(indent=False, layout={"width": "auto"}), "dz-genuine"
+        )
+        self.genuine.observe(lambda _change: self._hold_against(), "value")
         self.go = classed(
             ipywidgets.Button(layout={"width": "auto"}, button_style="primary"), "dz-go"
         )
         self.go.on_click(lambda _button: self.start())
         self._problem = ipywidgets.HTML()
+        self._said = classed(ipywidgets.HTML(), "dz-beside")
         self._stage = ipywidgets.VBox()
         super().__init__(
             [
@@ -89,8 +109,12 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 self.first,
                 self.second,
                 self.later,
+                self.start_s,
+                self.end_s,
+                self.genuine,
                 self.go,
                 self._problem,
+                self._said,
                 self._stage,
             ]
         )
@@ -106,6 +130,9 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             self._stage.children = ()
             self._problem.value = ""
             self.later.value = 0.0
+            self._against_clip = None
+            self.genuine.value = False
+            self._tell(())
         self._examination, self._copy, self._person = examination, copy, person
         self.say()
 
@@ -117,8 +144,11 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self.first.description = _("Left")
         self.second.description = _("Right")
         self.later.description = _("Right is later by (s)")
-        self.go.description = _("Show side by side")
+        self.start_s.description = _("Genuine from (s)")
+        self.end_s.description = _("Genuine to (s)")
+        self.genuine.description = _("The right one is known to be genuine")
         self._fill()
+        self._tell(self._found)
         if self._comparison is not None:
             self._comparison.retranslate()
 
@@ -146,6 +176,10 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 found.append((title, Other("person", track.track.person)))
         if len(self._moments()) > 1:
             found.append((_("Another moment of the same person"), Other("moment")))
+        mine_now = next((t for t in report.tracks if t.track.person == self._person), None)
+        if mine_now is not None and not mine_now.verdict.abstained:
+            title = _("Seconds of this clip that are known to be genuine")
+            found.append((title, Other("seconds")))
         mine = report.settings["detector"]["name"]
         for entry in analysed(self._cache):
             who = detector_title(entry.card["detector"])
@@ -176,8 +210,12 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             (self.first, {"moment"}),
             (self.second, {"moment"}),
             (self.later, {"clip"}),
+            (self.genuine, {"clip"}),
+            (self.start_s, {"seconds"}),
+            (self.end_s, {"seconds"}),
         ):
             field.layout.display = None if kind in kinds else "none"
+        self.go.description = _("Compare") if kind == "seconds" else _("Show side by side")
 
     # -- side by side
 
@@ -187,8 +225,14 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         if other is None or examination is None or copy is None:
             return
         self._problem.value = ""
+        self._against_clip = None
+        self._tell(())
         try:
-            if other.kind in {"person", "moment"}:
+            if other.kind == "seconds":
+                self._stage.children = ()
+                span = float(self.start_s.value), float(self.end_s.value)
+                self._tell(beside.compare(examination, seconds=span, person=self._person))
+            elif other.kind in {"person", "moment"}:
                 self._put(self._within(examination, copy, other))
             else:
                 self._against(examination, copy, other)
@@ -249,9 +293,30 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             self._comparison = Comparison(scene(examination, copy), scene(examination, copy))
 
         def ready(its_copy: DisplayCopy) -> None:
+            self._against_clip = found if other.kind == "clip" else None
+            self._hold_against()
             self._put(_Pair(scene(examination, copy), scene(found, its_copy), offset, None))
 
         self._run(prepare, ready)
+
+    # -- against what is known to be genuine
+
+    def _hold_against(self) -> None:
+        """Hold the person on screen against the clip beside it, if that is known to be genuine."""
+        self._problem.value = ""
+        found: tuple[Beside, ...] = ()
+        if self.genuine.value and self._against_clip and self._examination:
+            try:
+                found = beside.compare(self._examination, self._against_clip, person=self._person)
+            except ToolkitError as error:
+                self._problem.value = fragments.problem(error)
+        self._tell(found)
+
+    def _tell(self, found: tuple[Beside, ...]) -> None:
+        self._found = found
+        lines = [line for one in found for line in figures.beside_sentences(one)]
+        text = "".join(f"<p>{escape(line)}</p>" for line in lines)
+        self._said.value = f'<div class="dz-box" role="status">{text}</div>' if text else ""
 
     def _put(self, pair: _Pair) -> None:
         if self._comparison is None:

@@ -1,0 +1,61 @@
+"""What a questioned recording scores beside one that is known to be genuine, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit._i18n import _
+from toolkit.figures.sentences import number
+
+if TYPE_CHECKING:
+    from toolkit.verdict.comparison import Comparison
+
+
+def beside_sentences(found: Comparison) -> list[str]:
+    """Return what a comparison says, how sure that is, and what may be in the way."""
+    values = {
+        "person": found.questioned.person,
+        "value": number(found.questioned.logit),
+        "known": number(found.known.logit),
+        "gap": number(abs(found.difference)),
+    }
+    if found.limit is None:
+        head = _(
+            "Person {person} scores {value}, what is known to be genuine {known}. How far genuine "
+            "recordings differ in themselves was not measured for this detector."
+        )
+    elif found.is_higher:
+        head = _(
+            "Person {person} scores {value}, what is known to be genuine {known}: {gap} logit "
+            "higher, more than genuine recordings differ in themselves. That speaks for forged."
+        )
+    elif found.difference < -found.limit:
+        head = _(
+            "Person {person} scores {value}, what is known to be genuine {known}: {gap} logit "
+            "lower. It is the known recording that stands out; ask again whether it is genuine."
+        )
+    else:
+        head = _(
+            "Person {person} scores {value}, what is known to be genuine {known}. Genuine "
+            "recordings differ that much in themselves: that speaks neither for forged nor "
+            "against it."
+        )
+    lines = [head.format(**values)]
+    if found.limit is not None:
+        text = _("Of {of} genuine recordings, {n} have halves that lie as far apart, or farther.")
+        lines.append(text.format(of=found.of, n=found.at_least))
+    if "face_px" in found.unlike:
+        text = _("The faces differ in size ({a} and {b} px): the difference may come from that.")
+        a, b = (number(s.face_px, 0) for s in (found.questioned, found.known))
+        lines.append(text.format(a=a, b=b))
+    if "sharpness" in found.unlike:
+        text = _("The pictures differ in sharpness ({a} and {b}): the difference may come from it.")
+        a, b = (number(s.sharpness, 0) for s in (found.questioned, found.known))
+        lines.append(text.format(a=a, b=b))
+    lines.append(
+        _(
+            "This holds for the same person, filmed, coded and sent alike: best for other seconds "
+            "of the same recording."
+        )
+    )
+    return lines

@@ -1,0 +1,271 @@
+"""A questioned recording against one that is known to be genuine.
+
+How high a face scores depends on more than forgery: on who it is, the light, the coding. A
+recording of the same person, made and sent the same way, has most of that in common, so what it
+scores can be taken off. How far apart two genuine stretches lie is not assumed but measured: on the
+two halves of genuine recordings that were kept from training (`toolkit.evaluation.halves`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit import models
+from toolkit.errors import ModelError, UsageError
+from toolkit.files import atomic_write
+from toolkit.types import FaceCrops, TrackResult
+from toolkit.verdict import abstention
+from toolkit.verdict.aggregate import aggregate, frame_logits, rule_for
+
+SCHEMA = "doorzicht.halves/1"
+FALSE_ALARMS = 0.05  # of genuine stretches, above the limit
+LEAST = 12  # recordings; of fewer, one in twenty means nothing
+
+FACE_RATIO, SHARPNESS_RATIO = 1.5, 2.0
+"""From which the pictures of two stretches differ too much to be compared freely. Start values."""
+
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Halves:
+    """How far the halves of genuine recordings lie apart.
+
+    Attributes
+    ----------
+    apart
+        Size of the difference in logits, one per recording, increasing.
+    weights_sha256
+        Of the detector that was asked.
+    population
+        Which recordings, in words.
+    """
+
+    apart: tuple[float, ...]
+    weights_sha256: str
+    population: str
+
+    @property
+    def limit(self) -> float:
+        """The difference that a genuine stretch exceeds in at most `FALSE_ALARMS` of cases.
+
+        Which half is called the questioned one is a matter of chance, so a size that twice as
+        many recordings reach is exceeded upwards that often.
+        """
+        return float(np.quantile(self.apart, 1 - 2 * FALSE_ALARMS, method="higher"))
+
+    def at_least(self, difference: float) -> int:
+        """Return how many recordings have halves that lie this far apart or farther."""
+        return int(np.sum(np.asarray(self.apart) >= abs(difference)))
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What one side of a comparison is made of.
+
+    Attributes
+    ----------
+    person, span
+        Letter, and first and last moment in seconds.
+    moments
+        How many were judged.
+    logit
+        Their aggregate, by the rule that clips are judged by.
+    face_px, sharpness
+        Medians: width of the face in the source, and variance of the Laplacian.
+    """
+
+    person: str
+    span: Span
+    moments: int
+    logit: float
+    face_px: float
+    sharpness: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A questioned stretch beside one that is known to be genuine.
+
+    Attributes
+    ----------
+    questioned, known
+        The two sides.
+    limit
+        Difference above which it counts as higher; None where nothing was measured for it.
+    at_least, of
+        Of how many genuine recordings the halves lie as far apart, or farther.
+    unlike
+        What differs between the pictures: ``"face_px"``, ``"sharpness"``. The difference may
+        come from that.
+    """
+
+    questioned: Stretch
+    known: Stretch
+    limit: float | None
+    at_least: int
+    of: int
+    unlike: tuple[str, ...]
+
+    @property
+    def difference(self) -> float:
+        """Logit of the questioned stretch less that of the known one."""
+        return self.questioned.logit - self.known.logit
+
+    @property
+    def is_higher(self) -> bool | None:
+        """Whether it is higher than genuine recordings differ in themselves; None = unknown."""
+        return None if self.limit is None else self.difference > self.limit
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            **asdict(self),
+            "difference": self.difference,
+            "is_higher": self.is_higher,
+        }
+
+
+def stretch(
+    result: TrackResult, crops: FaceCrops, where: NDArray[np.bool_] | None = None
+) -> Stretch:
+    """Return one side: all moments of a track, or those in `where` (M,).
+
+    Raises
+    ------
+    UsageError
+        If there are too few moments to judge, or the person was not judged at all.
+    """
+    logits = frame_logits(result.evidence)
+    rows = np.flatnonzero(np.ones(len(logits), bool) if where is None else where)
+    least = abstention.Limits().moments
+    if result.verdict.abstained:
+        cause = "a person who was not judged cannot be compared"
+        raise UsageError(cause, result.track.person, result.verdict.reason or "")
+    if len(rows) < least:
+        raise UsageError(
+            f"fewer than {least} moments are too few to compare",
+            f"{result.track.person}: {len(rows)}",
+            "Name a longer stretch, or judge more moments.",
+        )
+    pts = result.track.pts[rows]
+    return Stretch(
+        person=result.track.person,
+        span=(float(pts[0]), float(pts[-1])),
+        moments=len(rows),
+        logit=aggregate(logits[rows], rule_for(len(rows))),
+        face_px=float(np.median(crops.face_width[rows])),
+        sharpness=float(np.median(crops.sharpness[rows])),
+    )
+
+
+def compare(questioned: Stretch, known: Stretch, halves: Halves | None) -> Comparison:
+    """Put a questioned stretch beside a known one.
+
+    Parameters
+    ----------
+    questioned, known
+        From `stretch`, judged by the same detector.
+    halves
+        What was measured for that detector, from `find`; None = nothing.
+    """
+    pairs = (
+        ("face_px", questioned.face_px, known.face_px, FACE_RATIO),
+        ("sharpness", questioned.sharpness, known.sharpness, SHARPNESS_RATIO),
+    )
+    unlike = tuple(n for n, a, b, most in pairs if max(a, b) > most * max(min(a, b), 1e-9))
+    difference = questioned.logit - known.logit
+    return Comparison(
+        questioned,
+        known,
+        limit=halves.limit if halves else None,
+        at_least=halves.at_least(difference) if halves else 0,
+        of=len(halves.apart) if halves else 0,
+        unlike=unlike,
+    )
+
+
+def within(result: TrackResult, crops: FaceCrops, known: Span, halves: Halves | None) -> Comparison:
+    """Compare the rest of a track with the seconds of it that are known to be genuine.
+
+    Parameters
+    ----------
+    known
+        First and last second, both counted in.
+
+    Raises
+    ------
+    UsageError
+        If one of the two sides has too few moments.
+    """
+    start, end = known
+    if not start < end:
+        raise UsageError("these are no seconds", f"{start:g} – {end:g}", "From less than to.")
+    inside = (result.track.pts >= start) & (result.track.pts <= end)
+    return compare(stretch(result, crops, ~inside), stretch(result, crops, inside), halves)
+
+
+def longest(results: Sequence[TrackResult]) -> TrackResult:
+    """Return the judged person who is on screen most.
+
+    Raises
+    ------
+    UsageError
+        If nobody was judged.
+    """
+    judged = [r for r in results if not r.verdict.abstained]
+    if not judged:
+        raise UsageError(
+            "nobody in the known recording could be judged",
+            next((r.verdict.reason or "" for r in results), "no face"),
+            "Use another recording.",
+        )
+    return max(judged, key=lambda r: float(np.diff(r.track.seen, axis=1).sum()))
+
+
+# --- the file beside the weights ----------------------------------------------------------------
+
+
+def path_for(detector: str) -> Path:
+    """Return where what was measured for a bundled detector lies, if anything was."""
+    return models.ROOT / "models" / f"{detector}-halves.json"
+
+
+def save(halves: Halves, path: Path) -> None:
+    """Write what was measured, as JSON."""
+    content = {"schema": SCHEMA, **asdict(halves)}
+    atomic_write(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def find(detector: str, weights_sha256: str) -> Halves | None:
+    """Return what was measured with these very weights, or None: then there is no limit.
+
+    Raises
+    ------
+    ModelError
+        If the file is there and cannot be read.
+    """
+    path = path_for(detector)
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        apart = tuple(float(a) for a in content["apart"])
+        found = Halves(apart, str(content["weights_sha256"]), str(content["population"]))
+        sound = content["schema"] == SCHEMA and len(apart) >= LEAST
+        if not sound or not all(math.isfinite(a) and a >= 0 for a in apart):
+            msg = "figures that no measurement gives"
+            raise ValueError(msg)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            "the figures for comparisons cannot be read", f"{path.name}: {error}", models.SETUP
+        ) from error
+    return found if found.weights_sha256 == weights_sha256 else None
