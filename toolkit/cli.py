@@ -248,6 +248,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--steps", type=int)
     sub.add_argument("--rate", type=float, help="highest learning rate")
     sub.add_argument("--pairs", type=int, help="training pairs per step")
+    sub.add_argument("--patch-weight", type=float, help="of the patches' loss; 0 = without")
+    sub.add_argument("--order-weight", type=float, help="of the order within a pair; 0 = without")
     sub.add_argument("--seed", type=int)
     sub.add_argument("--workers", type=int)
     sub.add_argument("--threshold", type=float, help="default: from genuine validation faces")
@@ -454,12 +456,8 @@ def _train(options: argparse.Namespace) -> int:
 
     train.with_allocator()
     faces = [parse_folder(text) for text in options.faces]
-    given = {
-        "steps": options.steps,
-        "rate": options.rate,
-        "pairs": options.pairs,
-        "seed": options.seed,
-    }
+    names = ("steps", "rate", "pairs", "patch_weight", "order_weight", "seed")
+    given = {name: getattr(options, name) for name in names}
     recipe = replace(train.Recipe(), **{k: v for k, v in given.items() if v is not None})
     train.train(
         faces,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from toolkit import models
+from toolkit import cli, models
 from toolkit.detectors.seamnet import SeamNetDetector
 from toolkit.errors import ModelError, UsageError
 from toolkit.training import data, train
@@ -154,3 +154,15 @@ def test_it_learns(imagenet, faces_folder, tmp_path):
         optimiser.step()
         losses.append(float(loss.detach()))
     assert np.mean(losses[-6:]) < 0.7 * np.mean(losses[:6])
+
+
+def test_each_part_of_the_recipe_can_be_asked_for(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(train, "with_allocator", lambda: None)
+    monkeypatch.setattr(train, "train", lambda *args, **_options: asked.append(args[3]))
+    options = "--steps 9 --rate 0.1 --pairs 3 --patch-weight 0 --order-weight 0.25 --seed 4"
+    assert cli.main(["train", "--faces", str(tmp_path), *options.split()]) == 0
+    (recipe,) = asked
+    assert recipe == train.Recipe(
+        steps=9, rate=0.1, pairs=3, patch_weight=0.0, order_weight=0.25, seed=4
+    )

@@ -240,14 +240,14 @@ def table(result: dict[str, Any]) -> str:
     """Return the figures as lines of text for a terminal."""
     lines = [
         f"limit {result['limit']:+.2f}, from {len(result['apart'])} genuine recordings",
-        f"  {'genuine halves of':40} {'recordings':>10} {'false alarms':>12} (limit from others)",
+        f"  {'genuine halves of':44} {'recordings':>10} {'false alarms':>12} (limit from others)",
     ]
     lines += [
-        f"  {source[:40]:40} {r['recordings']:>10} {number(r['false_alarms']):>12}"
+        f"  {source[:44]:44} {r['recordings']:>10} {number(r['false_alarms']):>12}"
         for source, r in result["per_source"].items()
     ]
     lines.append(
-        f"  {'half against a half of its original':40} {'forged':>6} {'AUC':>18} "
+        f"  {'half against a half of its original':44} {'forged':>6} {'AUC':>18} "
         f"{'without it':>18} {'gain':>20} {'TPR':>18} {'FPR':>10}"
     )
     for name, r in result["per_method"].items():
@@ -258,7 +258,7 @@ def table(result: dict[str, Any]) -> str:
         hits = f"{number(r['tpr'])} {between(r['tpr_interval'])}".strip()
         alarms = f"{number(r['fpr'])} ({r['genuine_halves']})"
         lines.append(
-            f"  {name[-40:]:40} {r['forgeries']:>6} {areas[0]:>18} {areas[1]:>18} {gain:>20} "
+            f"  {name[:44]:44} {r['forgeries']:>6} {areas[0]:>18} {areas[1]:>18} {gain:>20} "
             f"{hits:>18} {alarms:>10}"
         )
     if result["left_out"]:
