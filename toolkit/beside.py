@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import UsageError
-from toolkit.types import TrackResult
 from toolkit.verdict import comparison
 from toolkit.verdict.comparison import Comparison, Halves, Span
 
@@ -21,8 +20,8 @@ def compare(
     *,
     seconds: Span | None = None,
     person: str | None = None,
-) -> tuple[Comparison, ...]:
-    """Compare the persons of a clip with what is known to be genuine.
+) -> Comparison:
+    """Compare a person of a clip with what is known to be genuine.
 
     Parameters
     ----------
@@ -34,57 +33,43 @@ def compare(
     seconds
         First and last second that are known to be genuine, of `known` or of the clip itself.
     person
-        Whom to compare; None = everyone who was judged.
-
-    Returns
-    -------
-    tuple of Comparison
-        One per person, in order of screen time.
+        Whom to compare; None = the person whom the verdict is of.
 
     Raises
     ------
     UsageError
-        If nobody was judged, the detectors differ, or a stretch is too short.
+        If that person is not there or was not judged, the recording is the clip itself, the
+        detectors differ, or a stretch is too short.
     """
-    judged = [
-        r
-        for r in questioned.report.tracks
-        if not r.verdict.abstained and person in (None, r.track.person)
-    ]
-    if not judged:
+    wanted = person or questioned.report.speaks
+    mine = next((r for r in questioned.report.tracks if r.track.person == wanted), None)
+    if mine is None:
+        reason = "" if person else questioned.report.verdict.reason
         raise UsageError(
-            "nobody was judged whom to compare",
-            questioned.report.verdict.reason or person or "",
-            "Choose another clip or person.",
+            "there is nobody to compare", person or "", reason or "Name another person."
         )
+    crops = questioned.crops[mine.track.person]
     halves = _halves(questioned)
     if known is None:
         if seconds is None:
             raise UsageError("nothing is known to be genuine", "", "Name a recording or seconds.")
-        return tuple(
-            comparison.within(r, questioned.crops[r.track.person], seconds, halves) for r in judged
-        )
+        return comparison.within(mine, crops, seconds, halves)
+    if known.report.video.sha256 == questioned.report.video.sha256:
+        remedy = "Name another recording, or seconds of this one."
+        raise UsageError("the two are the same file", "", remedy)
     if _detector(known) != _detector(questioned):
         both = " and ".join(sorted({_detector(e)[0] for e in (known, questioned)}))
         raise UsageError(
             "the two were judged by different detectors", both, "Analyse one of them again."
         )
     other = comparison.longest(known.report.tracks)
-    side = comparison.stretch(other, known.crops[other.track.person], _inside(other, seconds))
-    return tuple(
-        comparison.compare(comparison.stretch(r, questioned.crops[r.track.person]), side, halves)
-        for r in judged
-    )
-
-
-def _inside(result: TrackResult, seconds: Span | None) -> Any:
-    if seconds is None:
-        return None
-    return (result.track.pts >= seconds[0]) & (result.track.pts <= seconds[1])
+    inside = None if seconds is None else comparison.moments_in(other, seconds)
+    side = comparison.stretch(other, known.crops[other.track.person], inside)
+    return comparison.compare(comparison.stretch(mine, crops), side, halves)
 
 
 def to_dict(
-    found: tuple[Comparison, ...], questioned: Examination, known: Examination | None
+    found: Comparison, questioned: Examination, known: Examination | None
 ) -> dict[str, Any]:
     """Return the content of `comparison.json`: plain values."""
     name, weights = _detector(questioned)
@@ -93,10 +78,14 @@ def to_dict(
         "schema": SCHEMA,
         "detector": {"name": name, "weights_sha256": weights},
         **{
-            side: {"path": str(e.report.video.path), "sha256": e.report.video.sha256}
+            f"{side}_video": {
+                "path": str(e.report.video.path),
+                "sha256": e.report.video.sha256,
+                "persons": len(e.report.tracks),
+            }
             for side, e in clips.items()
         },
-        "persons": [c.to_dict() for c in found],
+        "comparison": found.to_dict(),
     }
 
 

@@ -139,6 +139,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar=("FROM", "TO"),
         help="also compare with these seconds of the video, known to be genuine",
     )
+    sub.add_argument("--person", metavar="LETTER", help="whom to compare; default: who speaks")
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--language", choices=_i18n.LANGUAGES, default=_i18n.language())
 
@@ -291,40 +292,36 @@ def _analyse(options: argparse.Namespace) -> int:
     out: Path = options.out
     if out.exists() and not out.is_dir():
         raise UsageError("--out is not a folder", str(out), "Name a folder.")
+    asked: dict[str, Any] = {
+        "detector": options.detector,
+        "device": options.device,
+        "sampling": Sampling(frames=options.frames),
+        "seed": options.seed,
+    }
     with TerminalLine() as progress:
-        asked: dict[str, Any] = {
-            "device": options.device,
-            "sampling": Sampling(frames=options.frames),
-            "seed": options.seed,
-            "tick": progress,
-        }
-        seen, known = (
-            analysis.examine(path, detector=options.detector, explain=explain, **asked)
-            if path
-            else None
-            for path, explain in (
-                (options.video, not options.no_explain),
-                (options.known, False),
-            )
+        seen = analysis.examine(
+            options.video, explain=not options.no_explain, tick=progress, **asked
         )
-    assert seen is not None
-    report = seen.report
     from toolkit import figures  # only now: a refusal should not wait for the chart library
     from toolkit.report import html
 
     out.mkdir(parents=True, exist_ok=True)
-    _write_json(out / "report.json", analysis.to_dict(report))
-    _write_json(out / "run.json", analysis.run_facts(report))
-    html.write(report, out / "report.html")
-    print(figures.verdict_sentence(report))
+    _write_json(out / "report.json", analysis.to_dict(seen.report))
+    _write_json(out / "run.json", analysis.run_facts(seen.report))
+    html.write(seen.report, out / "report.html")
+    (out / "comparison.json").unlink(missing_ok=True)  # it would be about another report
+    print(figures.verdict_sentence(seen.report))
     if options.known or options.known_seconds:
         from toolkit import beside
 
-        span = tuple(options.known_seconds) if options.known_seconds else None
-        found = beside.compare(seen, known, seconds=span)
+        known = None
+        if options.known:
+            with TerminalLine() as progress:
+                known = analysis.examine(options.known, explain=False, tick=progress, **asked)
+        seconds = tuple(options.known_seconds) if options.known_seconds else None
+        found = beside.compare(seen, known, seconds=seconds, person=options.person)
         _write_json(out / "comparison.json", beside.to_dict(found, seen, known))
-        for one in found:
-            print("\n".join(figures.beside_sentences(one)))
+        print("\n".join(figures.beside_sentences(found)))
     return 0
 
 

@@ -228,7 +228,7 @@ class FaceTrack(_Brief):
     pose: NDArray[np.float64]
     shots: NDArray[np.int64]
     seen: NDArray[np.float64]
-    surest: float = 1.0
+    surest: float
 
     def __post_init__(self) -> None:
         n = len(self.indices)

@@ -186,8 +186,8 @@ def test_the_page_draws_every_rule():
     assert shown.count("<polyline") == len(abstention.ABOVE)
     for code in abstention.ABOVE:
         assert code.replace("_", " ") in shown
-    # the first chart of the third row: all clips are left, one of five is wrong
-    x, y = 44 + 230, 30 + 2 * 190 + 120 * 0.8
+    # the third chart of the second row: all clips are left, one of five is wrong
+    x, y = 44 + 2 * 300 + 230, 30 + 190 + 120 * 0.8
     assert f'cx="{x:.1f}" cy="{y:.1f}" r="5"><title>the limit in use' in shown
     assert f'points="{x:.1f},{y:.1f} ' in shown
     chosen = found["low_quality"]["chosen"]

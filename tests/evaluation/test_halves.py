@@ -11,7 +11,7 @@ from toolkit.errors import UsageError, VideoError
 from toolkit.evaluation import halves
 from toolkit.evaluation.verdicts import Clip
 
-JUDGE = SimpleNamespace(card=SimpleNamespace(name="net", weights_sha256="ab" * 32))
+JUDGE = SimpleNamespace(card=SimpleNamespace(name="net", weights_sha256="ab" * 32, threshold=4.2))
 
 
 def clip(name, label, dataset, *, scene="", method="", usable="yes"):
@@ -27,7 +27,7 @@ def reading(logits):
         halves_ = logits[path.stem]
         if halves_ is None:
             raise VideoError("the file is empty", path.name, "Choose another.")
-        result, crops = judged(np.repeat(halves_, 10))
+        result, crops = judged(np.repeat(halves_, 16))
         report = SimpleNamespace(tracks=(result,), speaks="A", verdict=result.verdict)
         return SimpleNamespace(report=report, crops={"A": crops})
 
@@ -57,28 +57,44 @@ def test_the_limit_comes_from_genuine_sources_and_is_used_on_the_others():
     result, found = halves.measure(clips, JUDGE, training_clips=["seen"], examine=reading(logits))
     assert found.apart == pytest.approx([i / 10 for i in range(28)])
     assert "28 genuine recordings kept from training, of source0, source1" in found.population
-    assert result["limit"] == found.limit == pytest.approx(2.5)
+    assert result["limit"] == found.limit == pytest.approx(2.6)  # 27 of 29 times 0.9, rounded up
     assert [r["path"] for r in result["left_out"]] == ["broken.mp4"]
     assert result["per_source"]["source0"] == {
         "recordings": 14,
-        "limit": pytest.approx(2.5),
-        "false_alarms": pytest.approx(1 / 28),  # of source0 only 2.6 lies above
+        "others": 14,
+        "limit": pytest.approx(2.7),
+        "false_alarms": 0.0,
     }
     swap = result["per_method"]["pairs / swap"]
-    assert (swap["forgeries"], swap["genuine_halves"], swap["fpr"]) == (2, 4, 0)
-    # f1 is 2.8 and 3 above its original, f2 0.5 and 5: three of four exceed 2.5
-    assert swap["tpr"] == 0.75
+    assert (swap["forgeries"], swap["originals"], swap["fpr"]) == (2, 2, 0)
+    # f1 is 2.8 and 3 above its original, f2 0.5 and 5: three of four exceed 2.6
+    assert (swap["tpr"], swap["plain_tpr"]) == (0.75, 0.5)
     assert swap["auc"] == 1.0
     assert swap["plain_auc"] == pytest.approx(12 / 16)
     assert "pairs, mean over its methods" not in result["per_method"]  # it has but one
     text = halves.table(result)
-    assert "limit +2.50, from 28 genuine recordings" in text
+    assert "limit +2.60, from 28 genuine recordings" in text
     assert "1 clips could not" in text
 
 
+def test_methods_of_one_source_are_averaged():
+    clips, logits = genuine(20)
+    clips += [
+        clip("o", "real", "pairs", scene="s"),
+        clip("a", "fake", "pairs", scene="s", method="one"),
+        clip("b", "fake", "pairs", scene="s", method="two"),
+    ]
+    logits |= {"o": (0, 5), "a": (9, 9), "b": (0, 0)}
+    result, _ = halves.measure(clips, JUDGE, examine=reading(logits))
+    each = result["per_method"]
+    assert [each[f"pairs / {m}"]["tpr"] for m in ("one", "two")] == [1, 0]
+    mean = each["pairs, mean over its methods"]
+    assert (mean["tpr"], mean["forgeries"], mean["originals"], mean["fpr"]) == (0.5, 2, 1, 0.5)
+
+
 def test_too_few_recordings_set_no_limit():
-    clips, logits = genuine(11)
-    with pytest.raises(UsageError, match="11, at least 12"):
+    clips, logits = genuine(8)
+    with pytest.raises(UsageError, match="8, at least 9"):
         halves.measure(clips, JUDGE, examine=reading(logits))
 
 

@@ -39,6 +39,7 @@ def person(letter, *, x, seen, logit=2.0, abstained=False):
         pose=np.zeros((10, 3)),
         shots=np.zeros(10, np.int64),
         seen=np.array([seen], float),
+        surest=0.95,
     )
     code = "face_too_small" if abstained else None
     verdict = Verdict(logit, THRESHOLD, abstained=abstained, reason_code=code)

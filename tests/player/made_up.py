@@ -144,6 +144,7 @@ def _track(video: Video, person: str, moments: np.ndarray) -> FaceTrack:
         pose=np.zeros((len(moments), 3)),
         shots=shots,
         seen=np.array(seen, np.float64),
+        surest=0.95,
     )
 
 

@@ -276,6 +276,7 @@ def track_of(person, indices, pts, boxes):
         pose=np.zeros((n, 3)),
         shots=np.zeros(n, np.int64),
         seen=np.array([[pts[0], pts[-1]]], float),
+        surest=0.95,
     )
 
 

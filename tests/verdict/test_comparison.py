@@ -31,38 +31,51 @@ def judged(logits, *, abstained=False, **more):
 
 
 def test_the_difference_is_that_of_the_highest_quarters():
-    logits = np.r_[np.zeros(12), np.full(12, 2.0)]
+    logits = np.r_[np.zeros(16), np.full(16, 2.0)]
     logits[[3, 5, 20]] = -9.0  # a quarter decides, so single moments do not
-    found = comparison.within(*judged(logits), (0.0, 2.9), HALVES)
-    assert (found.known.moments, found.questioned.moments) == (12, 12)
+    found = comparison.within(*judged(logits), (0.0, 3.9), HALVES)
+    assert (found.known.moments, found.questioned.moments) == (16, 16)
     assert (found.known.logit, found.questioned.logit, found.difference) == (0, 2, 2)
-    assert (found.known.span, found.questioned.span) == ((0.0, 2.75), (3.0, 5.75))
+    assert (found.known.span, found.questioned.span) == ((0.0, 3.75), (4.0, 7.75))
     assert found.is_higher
-    assert (found.at_least, found.of, found.unlike) == (1, 20, ())
-    turned = comparison.within(*judged(logits), (3.0, 9.0), HALVES)
+    assert (found.at_least, found.of, found.population) == (1, 20, "20 recordings")
+    assert found.unlike == ()
+    turned = comparison.within(*judged(logits), (4.0, 9.0), HALVES)
     assert (turned.difference, turned.is_higher, turned.at_least) == (-2, False, 1)
-    assert json.loads(json.dumps(found.to_dict()))["difference"] == 2
+    kept = json.loads(json.dumps(found.to_dict()))
+    assert (kept["difference"], kept["false_alarms"]) == (2, 0.05)
 
 
 def test_seconds_in_the_middle_leave_both_ends_in_question():
-    logits = np.zeros(30)
-    logits[10:20] = -1.0
-    found = comparison.within(*judged(logits), (2.5, 4.75), HALVES)
+    logits = np.zeros(40)
+    logits[10:26] = -1.0
+    found = comparison.within(*judged(logits), (2.5, 6.25), HALVES)
     assert (found.known.logit, found.questioned.logit) == (-1, 0)
-    assert found.questioned.span == (0.0, 7.25)
+    assert found.questioned.span == (0.0, 9.75)
 
 
 @given(st.lists(st.floats(0, 50), min_size=comparison.LEAST, max_size=200))
-def test_few_genuine_halves_exceed_the_limit(apart):
+def test_few_new_recordings_exceed_the_limit(apart):
     halves = Halves(tuple(sorted(apart)), "", "")
-    above = sum(a > halves.limit for a in apart)
-    assert above / (2 * len(apart)) <= comparison.FALSE_ALARMS
-    assert halves.at_least(halves.limit) > above  # and it is one of them, no higher than need be
+    rank = sum(a <= halves.limit for a in apart)
+    # a new recording falls into each of the n + 1 gaps alike, and half of the time upwards
+    assert (1 - rank / (len(apart) + 1)) / 2 <= comparison.FALSE_ALARMS + 1e-12
+    lower = sum(a < halves.limit for a in apart)
+    assert (1 - lower / (len(apart) + 1)) / 2 > comparison.FALSE_ALARMS  # no higher than need be
+
+
+def test_no_distribution_gives_more_false_alarms():
+    rng = np.random.default_rng(5)
+    draws = np.sort(rng.standard_cauchy((4000, 21)), axis=1)
+    new = rng.standard_cauchy(4000)
+    limits = [Halves(tuple(np.sort(np.abs(d))), "", "").limit for d in draws]
+    assert np.mean(new > np.array(limits)) < comparison.FALSE_ALARMS
 
 
 def test_without_figures_there_is_no_limit():
-    found = comparison.within(*judged(np.arange(20)), (0, 2.25), None)
+    found = comparison.within(*judged(np.arange(40)), (0, 4.25), None)
     assert (found.limit, found.is_higher, found.of) == (None, None, 0)
+    assert found.to_dict()["false_alarms"] is None
 
 
 @pytest.mark.parametrize(
@@ -70,29 +83,36 @@ def test_without_figures_there_is_no_limit():
     [
         ({"width": 79.0}, ("face_px",)),
         ({"width": 81.0}, ()),
-        ({"sharpness": 19.0}, ("sharpness",)),
+        ({"sharpness": 81.0}, ("sharpness",)),
         ({"width": 200.0, "sharpness": 90.0}, ("face_px", "sharpness")),
     ],
 )
 def test_pictures_that_differ_are_named(more, unlike):
-    here, there = (comparison.stretch(*judged(np.zeros(9), **m)) for m in ({}, more))
+    here, there = (comparison.stretch(*judged(np.zeros(16), **m)) for m in ({}, more))
     assert comparison.compare(here, there, HALVES).unlike == unlike
     assert comparison.compare(there, here, HALVES).unlike == unlike
 
 
 def test_what_cannot_be_compared():
-    with pytest.raises(UsageError, match=r"fewer than 8 moments .*: A: 7"):
-        comparison.within(*judged(np.zeros(20)), (0.0, 1.5), HALVES)
-    with pytest.raises(UsageError, match="A: 7"):
-        comparison.within(*judged(np.zeros(20)), (0.0, 3.0), HALVES)  # too little is left
+    with pytest.raises(UsageError, match=r"fewer than 16 moments .*: A: 15"):
+        comparison.within(*judged(np.zeros(40)), (0.0, 3.5), HALVES)
+    with pytest.raises(UsageError, match="A: 15"):
+        comparison.within(*judged(np.zeros(40)), (0.0, 6.0), HALVES)  # too little is left
     with pytest.raises(UsageError, match="4 – 4"):
-        comparison.within(*judged(np.zeros(20)), (4.0, 4.0), HALVES)
-    with pytest.raises(UsageError, match=r"nan"):
-        comparison.within(*judged(np.zeros(20)), (float("nan"), 4.0), HALVES)
+        comparison.within(*judged(np.zeros(40)), (4.0, 4.0), HALVES)
+    with pytest.raises(UsageError, match="nan"):
+        comparison.within(*judged(np.zeros(40)), (float("nan"), 4.0), HALVES)
     with pytest.raises(UsageError, match="not judged"):
-        comparison.stretch(*judged(np.zeros(20), abstained=True))
+        comparison.stretch(*judged(np.zeros(40), abstained=True))
     with pytest.raises(UsageError, match="nobody"):
-        comparison.longest([judged(np.zeros(20), abstained=True)[0]])
+        comparison.longest([judged(np.zeros(40), abstained=True)[0]])
+
+
+def test_a_stretch_that_could_not_be_judged_alone_is_not_compared():
+    turned = judged(np.zeros(64), yaw=np.repeat([0.0, 60.0], [48, 16]))
+    with pytest.raises(UsageError, match=r"cannot be judged: A\. The face is turned"):
+        comparison.within(*turned, (12.0, 15.9), HALVES)
+    assert comparison.within(*turned, (0.0, 3.9), HALVES).difference == 0
 
 
 def test_whoever_is_on_screen_most():

@@ -57,6 +57,7 @@ def track(
         pose=np.zeros((moments, 3)),
         shots=(n >= moments // 3).astype(np.int64),
         seen=np.array([[0.0, pts[moments // 3 - 1]], [pts[moments // 3], pts[-1]]]),
+        surest=0.95,
     )
 
 
@@ -204,10 +205,11 @@ def examination(
 ) -> Examination:
     """Return what an analysis of a real file could have found: the persons are made up."""
     middle = float(video.pts[len(video.pts) // 2])
+    moments = min(40, len(video.pts))
     tracks = [
-        result(forged=forged, start_s=middle, end_s=middle + 1, moments=24, video=video),
+        result(forged=forged, start_s=middle, end_s=middle + 1, moments=moments, video=video),
         in_video(abstained(), video),
-        result("C", forged=False, moments=24, video=video),
+        result("C", forged=False, moments=moments, video=video),
     ][:persons]
     made = report(*tracks, path=str(video.path))
     settings = made.settings | {"detector": made.settings["detector"] | {"name": detector}}

@@ -106,6 +106,7 @@ def result(given: FaceCrops, person: str = "A", *, explained: bool = True) -> Tr
         pose=np.zeros((n, 3)),
         shots=np.zeros(n, np.int64),
         seen=np.array([[0.2, 4.8]]),
+        surest=0.95,
     )
     evidence, rule = Green().evidence(given), Aggregate("top_k", 3)
     logit = aggregate(frame_logits(evidence), rule)

@@ -106,17 +106,26 @@ def test_seconds_that_are_known_to_be_genuine(compare, panel):
     compare.other.value = Other("seconds")
     assert [w.layout.display for w in (compare.start_s, compare.genuine)] == [None, "none"]
     compare.go.click()
-    assert "These are no seconds: 0 – 0." in compare._problem.value
+    assert "There are no such seconds: 0 – 0." in compare._problem.value
     assert not compare._said.value
     times = panel.report.tracks[0].track.pts
-    compare.end_s.value = float(times[len(times) // 3])
+    compare.end_s.value = float(times[len(times) // 2])
     compare.go.click()
     assert not compare._problem.value
     assert "Person A scores" in compare._said.value
     assert "was not measured for this detector" in compare._said.value  # made-up weights
     panel._language.value = "nl"
-    assert "Persoon A scoort" in compare._said.value
+    assert "Persoon A scoort" in compare._said.value  # what was said stays, in Dutch
     assert compare.go.description == "Vergelijken"
+    panel._language.value = "en"
+    compare.show(panel.examination, compare._copy, "B")
+    assert not compare._said.value  # it was about A
+    compare.show(panel.examination, compare._copy, "A")
+    compare.other.value = Other("seconds")
+    compare.go.click()
+    assert compare._said.value
+    compare.other.value = Other("moment")
+    assert not compare._said.value
 
 
 def test_another_clip_that_is_known_to_be_genuine(compare, panel, tmp_path):
@@ -132,8 +141,12 @@ def test_another_clip_that_is_known_to_be_genuine(compare, panel, tmp_path):
     compare.genuine.value = True
     assert "Person A scores" in compare._said.value
     assert "known to be genuine" in compare._said.value
-    compare.genuine.value = False
+    compare.other.value = Other("moment")
     assert not compare._said.value
+    assert not compare.genuine.value  # it was said of that clip alone
+    panel.reopen(next(o for o in offered(compare) if o.kind == "clip").name)
+    until(panel, "done")
+    assert (compare.start_s.value, compare.genuine.value) == (0, False)
 
 
 def test_nobody_to_compare(make):

@@ -104,7 +104,7 @@ def test_results_appear_while_it_computes(make):
     panel._live.observe(lambda change: seen.append(change["new"]), "value")
     run(panel)
     assert any("2 persons were found" in text for text in seen)
-    assert any("12 of 24 moments judged" in text for text in seen)
+    assert any("20 of 40 moments judged" in text for text in seen)
     assert any("of them above the threshold" in text for text in seen)
     assert all("forged" not in text for text in seen)  # not a verdict yet
     assert not shown(panel._live)

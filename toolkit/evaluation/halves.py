@@ -131,7 +131,7 @@ def measure(
             f"{len(norm)}, at least {comparison.LEAST} are needed",
             "Add clips of sources that have no forgeries.",
         )
-    per_method = dict(_methods(cuts, halves.limit, seed))
+    per_method = dict(_methods(cuts, halves.limit, judge.card.threshold, seed))
     result = {
         "schema": SCHEMA,
         "limit": halves.limit,
@@ -170,17 +170,20 @@ def _false_alarms(norm: Sequence[_Cut], source: str) -> dict[str, Any]:
     """Return how often genuine halves of a source exceed the limit of the other sources."""
     mine = [c for c in norm if c.source == source]
     others = tuple(sorted(c.apart for c in norm if c.source != source))
-    limit = Halves(others, "", "").limit if len(others) >= comparison.LEAST else None
+    limit = Halves(others, "", "").limit if others else None
     above = None if limit is None else sum(c.apart > limit for c in mine)
     return {
         "recordings": len(mine),
+        "others": len(others),
         "limit": limit,
         # of the two ways to question a recording, one is upwards
         "false_alarms": None if above is None else above / (2 * len(mine)),
     }
 
 
-def _methods(cuts: Sequence[_Cut], limit: float, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def _methods(
+    cuts: Sequence[_Cut], limit: float, threshold: float, seed: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the figures per source and method, then their mean per source."""
     originals = {(c.source, c.clip.group): c for c in cuts if not c.clip.is_fake}
     pairs = [
@@ -193,20 +196,22 @@ def _methods(cuts: Sequence[_Cut], limit: float, seed: int) -> Iterator[tuple[st
         names = sorted({c.clip.row["method"] for c, _ in here})
         by_method = [[p for p in here if p[0].clip.row["method"] == n] for n in names]
         for name, mine in zip(names, by_method, strict=True):
-            yield f"{source} / {name}", _figures([mine], limit, seed)
+            yield f"{source} / {name}", _figures([mine], limit, threshold, seed)
         if len(names) > 1:
-            yield f"{source}, mean over its methods", _figures(by_method, limit, seed)
+            yield f"{source}, mean over its methods", _figures(by_method, limit, threshold, seed)
 
 
 def _figures(
-    methods: Sequence[Sequence[tuple[_Cut, _Cut]]], limit: float, seed: int
+    methods: Sequence[Sequence[tuple[_Cut, _Cut]]], limit: float, threshold: float, seed: int
 ) -> dict[str, Any]:
     against, plain = (
         Separation([_scored(m, relative=relative) for m in methods]) for relative in (True, False)
     )
-    told = [s for m in against.methods for s in m]
+    told, without = ([s for m in part.methods for s in m] for part in (against, plain))
     hits = [(s.group, s.value > limit) for s in told if s.is_fake]
-    alarms = {s.path: s.value > limit for s in told if not s.is_fake}
+    # the halves of an original differ upwards once: each original counts once
+    originals = {o.clip.row["path"]: o for m in methods for _, o in m}
+    alarms = [o.apart > limit for o in originals.values()]
     gap = scores.difference(against, plain, seed=seed)
     return {
         "forgeries": sum(len(m) for m in methods),
@@ -218,8 +223,9 @@ def _figures(
         "gain_interval": gap.interval if gap else None,
         "tpr": float(np.mean([hit for _, hit in hits])),
         "tpr_interval": scores.bootstrap_rate(hits, seed=seed),
-        "genuine_halves": len(alarms),
-        "fpr": float(np.mean(list(alarms.values()))),
+        "plain_tpr": float(np.mean([s.value >= threshold for s in without if s.is_fake])),
+        "originals": len(alarms),
+        "fpr": float(np.mean(alarms)) / 2,
     }
 
 
@@ -243,12 +249,13 @@ def table(result: dict[str, Any]) -> str:
         f"  {'genuine halves of':44} {'recordings':>10} {'false alarms':>12} (limit from others)",
     ]
     lines += [
-        f"  {source[:44]:44} {r['recordings']:>10} {number(r['false_alarms']):>12}"
+        f"  {source[:44]:44} {r['recordings']:>10} {number(r['false_alarms']):>12} "
+        f"({number(r['limit'], '+.2f')}, {r['others']} recordings)"
         for source, r in result["per_source"].items()
     ]
     lines.append(
         f"  {'half against a half of its original':44} {'forged':>6} {'AUC':>18} "
-        f"{'without it':>18} {'gain':>20} {'TPR':>18} {'FPR':>10}"
+        f"{'without it':>18} {'gain':>20} {'TPR':>18} {'without':>7} {'FPR':>9}"
     )
     for name, r in result["per_method"].items():
         areas = [
@@ -256,10 +263,10 @@ def table(result: dict[str, Any]) -> str:
         ]
         gain = f"{number(r['gain'], '+.2f')} {between(r['gain_interval'], '+.2f')}".strip()
         hits = f"{number(r['tpr'])} {between(r['tpr_interval'])}".strip()
-        alarms = f"{number(r['fpr'])} ({r['genuine_halves']})"
+        alarms = f"{number(r['fpr'])} ({r['originals']})"
         lines.append(
             f"  {name[:44]:44} {r['forgeries']:>6} {areas[0]:>18} {areas[1]:>18} {gain:>20} "
-            f"{hits:>18} {alarms:>10}"
+            f"{hits:>18} {number(r['plain_tpr']):>7} {alarms:>9}"
         )
     if result["left_out"]:
         lines.append(f"{len(result['left_out'])} clips could not be cut in two (in the JSON)")

@@ -21,29 +21,34 @@ def beside_sentences(found: Comparison) -> list[str]:
     }
     if found.limit is None:
         head = _(
-            "Person {person} scores {value}, what is known to be genuine {known}. How far genuine "
-            "recordings differ in themselves was not measured for this detector."
+            "Person {person} scores {value}; what is known to be genuine scores {known}. How far "
+            "apart the halves of genuine recordings lie was not measured for this detector."
         )
     elif found.is_higher:
         head = _(
-            "Person {person} scores {value}, what is known to be genuine {known}: {gap} logit "
-            "higher, more than genuine recordings differ in themselves. That speaks for forged."
+            "Person {person} scores {value}; what is known to be genuine scores {known}. That is "
+            "{gap} logit higher, farther apart than halves of genuine recordings: it speaks for "
+            "forged."
         )
     elif found.difference < -found.limit:
         head = _(
-            "Person {person} scores {value}, what is known to be genuine {known}: {gap} logit "
-            "lower. It is the known recording that stands out; ask again whether it is genuine."
+            "Person {person} scores {value}; what is known to be genuine scores {known}. That is "
+            "{gap} logit lower: it is the known material that stands out. Ask again whether it is "
+            "genuine."
         )
     else:
         head = _(
-            "Person {person} scores {value}, what is known to be genuine {known}. Genuine "
-            "recordings differ that much in themselves: that speaks neither for forged nor "
-            "against it."
+            "Person {person} scores {value}; what is known to be genuine scores {known}. Halves of "
+            "genuine recordings lie as far apart: it speaks neither for forged nor against it."
         )
     lines = [head.format(**values)]
     if found.limit is not None:
-        text = _("Of {of} genuine recordings, {n} have halves that lie as far apart, or farther.")
-        lines.append(text.format(of=found.of, n=found.at_least))
+        text = _(
+            "Of {of} genuine recordings, {n} have halves that lie as far apart, or farther; the "
+            "limit is {limit}."
+        )
+        limit = number(found.limit)
+        lines.append(text.format(of=found.of, n=found.at_least, limit=limit))
     if "face_px" in found.unlike:
         text = _("The faces differ in size ({a} and {b} px): the difference may come from that.")
         a, b = (number(s.face_px, 0) for s in (found.questioned, found.known))
@@ -54,8 +59,9 @@ def beside_sentences(found: Comparison) -> list[str]:
         lines.append(text.format(a=a, b=b))
     lines.append(
         _(
-            "This holds for the same person, filmed, coded and sent alike: best for other seconds "
-            "of the same recording."
+            "This holds for the same person, filmed, coded and sent alike, and for material that "
+            "was not chosen by looking at this analysis. It was measured on other seconds of the "
+            "same recording."
         )
     )
     return lines

@@ -18,13 +18,10 @@ class Limits:
     """Where the detector has nothing to say.
 
     Start values. The benchmark tries others on half of the scenes; on the other half none of those
-    lowered the error by more than 0.02 (models/seamnet.md), so these stay.
+    lowered the error by more than 0.03 (models/seamnet.md), so these stay.
 
     Attributes
     ----------
-    surest
-        Smallest value of the face detector's highest score. The main person of each of 86 clips
-        reached 0.92; what else had passed for a face there, a toy robot above all, at most 0.79.
     moments
         Fewest usable moments of a track, at least 1.
     face_px
@@ -38,9 +35,11 @@ class Limits:
     sharpness
         Smallest median variance of the Laplacian (face at 128 px). Between a clip coded at CRF
         51 (17) and the softest usable genuine clip looked at (32).
+    surest
+        Smallest value of the face detector's highest score. The main person of each of 86 clips
+        reached 0.92; what else had passed for a face there, a toy robot above all, at most 0.79.
     """
 
-    surest: float = SURE_SCORE
     moments: int = 8
     face_px: float = 64.0
     presence: float = 0.5
@@ -48,6 +47,7 @@ class Limits:
     yaw_part: float = 0.5
     padding: float = 0.10
     sharpness: float = 20.0
+    surest: float = SURE_SCORE
 
     def __post_init__(self) -> None:
         if self.moments < 1:
@@ -83,14 +83,6 @@ class _Rule:
 
 
 _RULES = (
-    _Rule(
-        "unsure_face",
-        lambda track, crops, limits: track.surest,
-        lambda limits: limits.surest,
-        "This may not be a face: the face detector's highest score is {value}, below the limit of "
-        "{limit}.",
-        digits=2,
-    ),
     _Rule(
         "too_few_frames",
         lambda track, crops, limits: len(track.pts),
@@ -138,6 +130,14 @@ _RULES = (
         "The picture quality is too low: its median sharpness is {value}, below the limit of "
         "{limit}.",
         digits=1,
+    ),
+    _Rule(
+        "unsure_face",
+        lambda track, crops, limits: track.surest,
+        lambda limits: limits.surest,
+        "This may not be a face: the face detector's highest score is {value}, below the limit of "
+        "{limit}.",
+        digits=2,
     ),
 )
 """In this order; the first that applies is the reason."""
@@ -189,9 +189,9 @@ def judge(
     -------
     Verdict
         With `abstained`, one `reason` naming value and limit, and a `reason_code` out of
-        ``unsure_face``, ``too_few_frames``, ``face_too_small``, ``weak_mesh``, ``pose``,
-        ``cut_off``, ``low_quality`` and ``no_score`` (a logit that is None or not finite), tried
-        in this order. An abstained verdict keeps its logit and gives no likelihood ratio.
+        ``too_few_frames``, ``face_too_small``, ``weak_mesh``, ``pose``, ``cut_off``,
+        ``low_quality``, ``unsure_face`` and ``no_score`` (a logit that is None or not finite),
+        tried in this order. An abstained verdict keeps its logit and gives no likelihood ratio.
     """
     limits = limits or Limits()
     if logit is not None and not math.isfinite(logit):

@@ -8,6 +8,7 @@ two halves of genuine recordings that were kept from training (`toolkit.evaluati
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Sequence
@@ -27,7 +28,8 @@ from toolkit.verdict.aggregate import aggregate, frame_logits, rule_for
 
 SCHEMA = "doorzicht.halves/1"
 FALSE_ALARMS = 0.05  # of genuine stretches, above the limit
-LEAST = 12  # recordings; of fewer, one in twenty means nothing
+LEAST = 9  # recordings; fewer cannot show what one in twenty exceeds
+MOMENTS_MIN = 16  # of either side; the highest quarter of fewer lies lower for no other reason
 
 FACE_RATIO, SHARPNESS_RATIO = 1.5, 2.0
 """From which the pictures of two stretches differ too much to be compared freely. Start values."""
@@ -55,12 +57,14 @@ class Halves:
 
     @property
     def limit(self) -> float:
-        """The difference that a genuine stretch exceeds in at most `FALSE_ALARMS` of cases.
+        """The difference that a new genuine recording exceeds in at most `FALSE_ALARMS` of cases.
 
-        Which half is called the questioned one is a matter of chance, so a size that twice as
-        many recordings reach is exceeded upwards that often.
+        Of n recordings like it, a new one exceeds the k-th smallest with probability
+        ``1 - k / (n + 1)``, whatever the distribution. That is the size of the difference; which
+        half is called the questioned one is a matter of chance, so upwards it is half as often.
         """
-        return float(np.quantile(self.apart, 1 - 2 * FALSE_ALARMS, method="higher"))
+        k = math.ceil((len(self.apart) + 1) * (1 - 2 * FALSE_ALARMS))
+        return self.apart[min(k, len(self.apart)) - 1]
 
     def at_least(self, difference: float) -> int:
         """Return how many recordings have halves that lie this far apart or farther."""
@@ -103,6 +107,8 @@ class Comparison:
         Difference above which it counts as higher; None where nothing was measured for it.
     at_least, of
         Of how many genuine recordings the halves lie as far apart, or farther.
+    population
+        Which recordings, in words.
     unlike
         What differs between the pictures: ``"face_px"``, ``"sharpness"``. The difference may
         come from that.
@@ -113,6 +119,7 @@ class Comparison:
     limit: float | None
     at_least: int
     of: int
+    population: str
     unlike: tuple[str, ...]
 
     @property
@@ -122,7 +129,7 @@ class Comparison:
 
     @property
     def is_higher(self) -> bool | None:
-        """Whether it is higher than genuine recordings differ in themselves; None = unknown."""
+        """Whether it lies above the limit; None = there is none."""
         return None if self.limit is None else self.difference > self.limit
 
     def to_dict(self) -> dict[str, Any]:
@@ -131,6 +138,7 @@ class Comparison:
             **asdict(self),
             "difference": self.difference,
             "is_higher": self.is_higher,
+            "false_alarms": None if self.limit is None else FALSE_ALARMS,
         }
 
 
@@ -142,28 +150,37 @@ def stretch(
     Raises
     ------
     UsageError
-        If there are too few moments to judge, or the person was not judged at all.
+        If there are too few moments, or they or the person could not be judged.
     """
     logits = frame_logits(result.evidence)
     rows = np.flatnonzero(np.ones(len(logits), bool) if where is None else where)
-    least = abstention.Limits().moments
     if result.verdict.abstained:
         cause = "a person who was not judged cannot be compared"
         raise UsageError(cause, result.track.person, result.verdict.reason or "")
-    if len(rows) < least:
+    if len(rows) < MOMENTS_MIN:
         raise UsageError(
-            f"fewer than {least} moments are too few to compare",
+            f"fewer than {MOMENTS_MIN} moments are too few to compare",
             f"{result.track.person}: {len(rows)}",
             "Name a longer stretch, or judge more moments.",
         )
-    pts = result.track.pts[rows]
+    part = {
+        name: getattr(result.track, name)[rows]
+        for name in ("indices", "pts", "boxes", "mesh", "presence", "pose", "shots")
+    }
+    track = dataclasses.replace(result.track, **part)
+    crops = FaceCrops(*(getattr(crops, f.name)[rows] for f in dataclasses.fields(crops)))
+    logit = aggregate(logits[rows], rule_for(len(rows)))
+    verdict = abstention.judge(logit, result.verdict.threshold, track=track, crops=crops)
+    if verdict.abstained:
+        cause = "these moments of a person cannot be judged"
+        raise UsageError(cause, track.person, verdict.reason or "")
     return Stretch(
-        person=result.track.person,
-        span=(float(pts[0]), float(pts[-1])),
+        person=track.person,
+        span=(float(track.pts[0]), float(track.pts[-1])),
         moments=len(rows),
-        logit=aggregate(logits[rows], rule_for(len(rows))),
-        face_px=float(np.median(crops.face_width[rows])),
-        sharpness=float(np.median(crops.sharpness[rows])),
+        logit=logit,
+        face_px=float(np.median(crops.face_width)),
+        sharpness=float(np.median(crops.sharpness)),
     )
 
 
@@ -189,6 +206,7 @@ def compare(questioned: Stretch, known: Stretch, halves: Halves | None) -> Compa
         limit=halves.limit if halves else None,
         at_least=halves.at_least(difference) if halves else 0,
         of=len(halves.apart) if halves else 0,
+        population=halves.population if halves else "",
         unlike=unlike,
     )
 
@@ -206,11 +224,23 @@ def within(result: TrackResult, crops: FaceCrops, known: Span, halves: Halves | 
     UsageError
         If one of the two sides has too few moments.
     """
-    start, end = known
-    if not start < end:
-        raise UsageError("these are no seconds", f"{start:g} – {end:g}", "From less than to.")
-    inside = (result.track.pts >= start) & (result.track.pts <= end)
+    inside = moments_in(result, known)
     return compare(stretch(result, crops, ~inside), stretch(result, crops, inside), halves)
+
+
+def moments_in(result: TrackResult, seconds: Span) -> NDArray[np.bool_]:
+    """Return which moments (M,) lie in a span of seconds, both ends counted in.
+
+    Raises
+    ------
+    UsageError
+        If it does not start before it ends.
+    """
+    start, end = seconds
+    if not start < end:
+        remedy = "Choose a start before the end."
+        raise UsageError("there are no such seconds", f"{start:g} – {end:g}", remedy)
+    return np.asarray((result.track.pts >= start) & (result.track.pts <= end))
 
 
 def longest(results: Sequence[TrackResult]) -> TrackResult:

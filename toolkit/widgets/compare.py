@@ -72,11 +72,12 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._copy: DisplayCopy | None = None
         self._person: str | None = None
         self._comparison: Comparison | None = None
-        self._found: tuple[Beside, ...] = ()
+        self._found: Beside | None = None
+        self._is_filling = False
         self._against_clip: Examination | None = None
         self._hint = ipywidgets.HTML()
         self.other = classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-other")
-        self.other.observe(lambda _change: self._show_fields(), "value")
+        self.other.observe(lambda _change: self._on_other(), "value")
         self.first = classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-first")
         self.second = classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-second")
         self.later = classed(
@@ -129,10 +130,9 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         if examination is not self._examination:
             self._stage.children = ()
             self._problem.value = ""
-            self.later.value = 0.0
-            self._against_clip = None
-            self.genuine.value = False
-            self._tell(())
+            self.later.value = self.start_s.value = self.end_s.value = 0.0
+        if examination is not self._examination or person != self._person:
+            self._forget()
         self._examination, self._copy, self._person = examination, copy, person
         self.say()
 
@@ -152,11 +152,18 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         if self._comparison is not None:
             self._comparison.retranslate()
 
+    def _on_other(self) -> None:
+        if not self._is_filling:  # the menu passes through other choices when it is filled
+            self._forget()  # what is known to be genuine was said of the choice before
+            self._show_fields()
+
     def _fill(self) -> None:
         chosen, moments = self.other.value, (self.first.value, self.second.value)
+        self._is_filling = True
         self.other.options = self._others()
         known = [value for _title, value in self.other.options]
         self.other.value = chosen if chosen in known else (known[0] if known else None)
+        self._is_filling = False
         options = self._moments()
         for menu, before, usual in zip((self.first, self.second), moments, (0, -1), strict=True):
             menu.options = options
@@ -225,8 +232,8 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         if other is None or examination is None or copy is None:
             return
         self._problem.value = ""
+        self._tell(None)
         self._against_clip = None
-        self._tell(())
         try:
             if other.kind == "seconds":
                 self._stage.children = ()
@@ -304,7 +311,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
     def _hold_against(self) -> None:
         """Hold the person on screen against the clip beside it, if that is known to be genuine."""
         self._problem.value = ""
-        found: tuple[Beside, ...] = ()
+        found = None
         if self.genuine.value and self._against_clip and self._examination:
             try:
                 found = beside.compare(self._examination, self._against_clip, person=self._person)
@@ -312,9 +319,14 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 self._problem.value = fragments.problem(error)
         self._tell(found)
 
-    def _tell(self, found: tuple[Beside, ...]) -> None:
+    def _forget(self) -> None:
+        self._against_clip = None
+        self.genuine.value = False
+        self._tell(None)
+
+    def _tell(self, found: Beside | None) -> None:
         self._found = found
-        lines = [line for one in found for line in figures.beside_sentences(one)]
+        lines = figures.beside_sentences(found) if found else []
         text = "".join(f"<p>{escape(line)}</p>" for line in lines)
         self._said.value = f'<div class="dz-box" role="status">{text}</div>' if text else ""
 

@@ -1,0 +1,123 @@
+"""Who is compared with whom, and what is said of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.widgets import made_up
+from toolkit import _i18n, beside, figures
+from toolkit.analysis import Examination
+from toolkit.errors import UsageError
+from toolkit.types import FaceCrops
+from toolkit.verdict import comparison
+from toolkit.verdict.comparison import Halves
+
+HALVES = Halves(tuple(i / 10 for i in range(1, 21)), "cd" * 32, "20 recordings")
+
+
+def crops(moments, *, width=120.0, sharpness=60.0):
+    return FaceCrops(
+        rgb=np.zeros((moments, 2, 2, 3), np.uint8),
+        to_frame=np.zeros((moments, 2, 3)),
+        mesh=np.zeros((moments, 478, 3), np.float32),
+        players=np.zeros((moments, 2, 2), np.uint8),
+        face_width=np.full(moments, width),
+        sharpness=np.full(moments, sharpness),
+        padding=np.zeros(moments),
+    )
+
+
+def examined(*results, sha256="ab" * 32, detector="seamnet", **more):
+    report = made_up.report(*results)
+    facts = report.settings["detector"] | {"name": detector}
+    report = replace(
+        report,
+        video=replace(report.video, sha256=sha256),
+        settings=report.settings | {"detector": facts},
+    )
+    held = {r.track.person: crops(len(r.track.pts), **more) for r in report.tracks}
+    return Examination(report, held)
+
+
+@pytest.fixture(autouse=True)
+def measured(monkeypatch):
+    monkeypatch.setattr(comparison, "find", lambda _name, _sha: HALVES)
+
+
+def genuine(**more):
+    return examined(made_up.result(forged=False), sha256="ef" * 32, **more)
+
+
+def forged():
+    return examined(made_up.result(start_s=5, end_s=50))
+
+
+def test_whoever_speaks_is_compared_unless_another_is_named():
+    two = examined(made_up.result("A"), made_up.result("B", forged=False))
+    assert beside.compare(two, genuine()).questioned.person == "A"
+    assert beside.compare(two, genuine(), person="B").questioned.person == "B"
+    # seconds before B is on screen do not stand in the way of A
+    assert beside.compare(two, seconds=(0, 20)).questioned.person == "A"
+    some = beside.compare(two, genuine(), seconds=(0, 20))
+    assert some.known.span[1] <= 20
+
+
+def test_what_is_refused():
+    two = examined(made_up.result(), made_up.abstained())
+    with pytest.raises(UsageError, match=r"nobody to compare: Z\. Name another"):
+        beside.compare(two, genuine(), person="Z")
+    with pytest.raises(UsageError, match=r"was not judged .*: B\. The face is too small"):
+        beside.compare(two, genuine(), person="B")
+    with pytest.raises(UsageError, match="The face is too small"):
+        beside.compare(examined(made_up.abstained()), genuine())
+    with pytest.raises(UsageError, match="different detectors: meso4 and seamnet"):
+        beside.compare(two, genuine(detector="meso4"))
+    with pytest.raises(UsageError, match="the same file"):
+        beside.compare(two, two)
+    with pytest.raises(UsageError, match="nothing is known"):
+        beside.compare(two)
+
+
+def test_what_is_written_names_both_and_where_the_limit_comes_from():
+    known = genuine()
+    questioned = examined(made_up.result())
+    found = beside.to_dict(beside.compare(questioned, known), questioned, known)
+    assert found["schema"] == beside.SCHEMA
+    assert found["known_video"]["sha256"] == "ef" * 32
+    assert found["questioned_video"]["persons"] == 1
+    assert found["comparison"]["population"] == "20 recordings"
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        (lambda: (forged(), genuine()), ["higher", "speaks for forged"]),
+        (lambda: (genuine(), forged()), ["lower", "known material"]),
+        (lambda: (genuine(), replaced(genuine())), ["neither for forged nor against"]),
+        (
+            lambda: (examined(made_up.result()), genuine(width=70.0, sharpness=200.0)),
+            ["size (120 and 70 px)", "sharpness (60 and 200)"],
+        ),
+    ],
+)
+def test_it_is_said_in_words(pair, words):
+    found = beside.compare(*pair())
+    text = " ".join(figures.beside_sentences(found))
+    assert all(w in text for w in [*words, "Of 20 genuine recordings", "looking at this analysis"])
+    _i18n.set_language("nl")
+    assert "Persoon A scoort" in figures.beside_sentences(found)[0]
+
+
+def replaced(examination):
+    report = examination.report
+    return Examination(
+        replace(report, video=replace(report.video, sha256="00" * 32)), examination.crops
+    )
+
+
+def test_without_figures_for_the_detector_no_limit_is_named(monkeypatch):
+    monkeypatch.setattr(comparison, "find", lambda _name, _sha: None)
+    lines = figures.beside_sentences(beside.compare(examined(made_up.result()), genuine()))
+    assert "was not measured" in lines[0]
+    assert not any("limit" in line for line in lines)
