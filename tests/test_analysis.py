@@ -186,7 +186,9 @@ def test_a_toy_that_passes_for_a_face_is_no_suspect(shared):
     woman, *others = report.tracks
     assert (report.speaks, woman.verdict.abstained) == (woman.track.person, False)
     assert woman.track.surest > 0.9
-    assert {r.verdict.reason_code for r in others} == {"unsure_face"}
+    assert all(r.verdict.abstained and r.track.surest < 0.88 for r in others)
+    # seen long enough to be judged, were it a face; another is gone too soon
+    assert "unsure_face" in {r.verdict.reason_code for r in others}
 
 
 def test_single_frame_abstains(sample, tmp_path):
