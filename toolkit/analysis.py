@@ -382,9 +382,7 @@ def _evidence(
         return whole
     parts: list[Evidence] = []
     for start in range(0, n, PART):
-        piece = FaceCrops(
-            *(getattr(crops, f.name)[start : start + PART] for f in dataclasses.fields(crops))
-        )
+        piece = crops.at(slice(start, start + PART))
         parts.append(judge.evidence(piece, tick=_Within(tick, start, n)))
         tell(np.concatenate([e.logits for e in parts]))
     moments = np.arange(n, dtype=np.int64)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import UsageError
 from toolkit.verdict import comparison
-from toolkit.verdict.comparison import Comparison, Halves, Span
+from toolkit.verdict.comparison import Comparison, Span
 
 if TYPE_CHECKING:
     from toolkit.analysis import Examination
@@ -49,7 +49,7 @@ def compare(
             "there is nobody to compare", person or "", reason or "Name another person."
         )
     crops = questioned.crops[mine.track.person]
-    halves = _halves(questioned)
+    halves = comparison.find(*_detector(questioned))
     if known is None:
         if seconds is None:
             raise UsageError("nothing is known to be genuine", "", "Name a recording or seconds.")
@@ -92,7 +92,3 @@ def to_dict(
 def _detector(examination: Examination) -> tuple[str, str]:
     facts = examination.report.settings["detector"]
     return str(facts["name"]), str(facts["weights_sha256"])
-
-
-def _halves(examination: Examination) -> Halves | None:
-    return comparison.find(*_detector(examination))

@@ -280,6 +280,10 @@ class FaceCrops(_Brief):
         for name in ("face_width", "sharpness", "padding"):
             _expect(name, getattr(self, name), (n,), np.float64)
 
+    def at(self, rows: NDArray[np.int64] | slice) -> FaceCrops:
+        """Return some of the crops, in the order asked for."""
+        return FaceCrops(*(getattr(self, f.name)[rows] for f in dataclasses.fields(self)))
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PatchHead(_Brief):

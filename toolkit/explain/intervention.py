@@ -36,9 +36,7 @@ Float = NDArray[np.float64]
 
 def take(crops: FaceCrops, positions: Sequence[int] | NDArray[np.int64]) -> FaceCrops:
     """Return the crops at `positions`, in that order."""
-    rows = np.asarray(positions, np.int64)
-    names = ("rgb", "to_frame", "mesh", "players", "face_width", "sharpness", "padding")
-    return FaceCrops(*(getattr(crops, name)[rows] for name in names))
+    return crops.at(np.asarray(positions, np.int64))
 
 
 def score(

@@ -168,7 +168,7 @@ def stretch(
         for name in ("indices", "pts", "boxes", "mesh", "presence", "pose", "shots")
     }
     track = dataclasses.replace(result.track, **part)
-    crops = FaceCrops(*(getattr(crops, f.name)[rows] for f in dataclasses.fields(crops)))
+    crops = crops.at(rows)
     logit = aggregate(logits[rows], rule_for(len(rows)))
     verdict = abstention.judge(logit, result.verdict.threshold, track=track, crops=crops)
     if verdict.abstained:

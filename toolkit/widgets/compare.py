@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import ipywidgets
 
-from toolkit import beside, figures
+from toolkit import figures
 from toolkit._i18n import _
 from toolkit.cache import Cache
 from toolkit.errors import ToolkitError, UsageError
@@ -236,6 +236,8 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._against_clip = None
         try:
             if other.kind == "seconds":
+                from toolkit import beside
+
                 self._stage.children = ()
                 span = float(self.start_s.value), float(self.end_s.value)
                 self._tell(beside.compare(examination, seconds=span, person=self._person))
@@ -313,6 +315,8 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._problem.value = ""
         found = None
         if self.genuine.value and self._against_clip and self._examination:
+            from toolkit import beside
+
             try:
                 found = beside.compare(self._examination, self._against_clip, person=self._person)
             except ToolkitError as error:
