@@ -48,16 +48,20 @@ def examine(*_, tick, **__):
         tick(stage, 0, 1)
     return found
 
+def say(word):
+    # in one write: whoever is killed after the word and before the end of the line spoils the next
+    os.write(sys.stdout.fileno(), f"{word}\\n".encode())
+
 def work(folder, source):
     case = Case(folder)
     steps.add(case, source, trust=False, examine=examine)
-    print("added", flush=True)
+    say("added")
     case.note(text="a note")
-    print("noted", flush=True)
+    say("noted")
     steps.analyse(case, "E1", trust=False, examine=examine)
-    print("analysed", flush=True)
+    say("analysed")
     bundle.report(case, video=False)
-    print("reported", flush=True)
+    say("reported")
 
 for line in sys.stdin:
     folder, wait_s = line.rstrip("\\n").split("\\t")
@@ -71,7 +75,7 @@ for line in sys.stdin:
         time.sleep(float(wait_s))
         os.kill(child, signal.SIGKILL)  # it is not reaped yet: nobody else has its number
     os.waitpid(child, 0)
-    print("end", flush=True)
+    say("end")
 """
 
 
@@ -103,8 +107,9 @@ class Worker:
         self._process.stdin.write(f"{folder}\t{wait_s}\n")
         self._process.stdin.flush()
         said = []
-        while (line := self._process.stdout.readline().strip()) != "end":
-            said.append(line)
+        while (line := self._process.stdout.readline()) != "end\n":
+            assert line, f"the worker ended with status {self._process.wait()}"
+            said.append(line.strip())
         return said, time.monotonic() - start
 
 
