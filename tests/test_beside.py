@@ -63,6 +63,32 @@ def test_whoever_speaks_is_compared_unless_another_is_named():
     assert some.known.span[1] <= 20
 
 
+def numbered(examination):
+    """Give each crop of a person the number of its moment as its face width."""
+    crops = {
+        p: replace(c, face_width=np.arange(len(c.rgb)) * 1.0) for p, c in examination.crops.items()
+    }
+    return replace(examination, crops=crops)
+
+
+def test_the_faces_that_are_known_to_be_genuine(monkeypatch):
+    two = numbered(examined(made_up.result("A"), made_up.result("B", forged=False)))
+    track = two.report.tracks[0].track
+    span = float(track.pts[3]), float(track.pts[9])
+    found = beside.known_faces(two, seconds=span)
+    assert found.face_width.tolist() == [3, 4, 5, 6, 7, 8, 9]
+    other = numbered(genuine())
+    n = len(other.report.tracks[0].track.pts)
+    assert len(beside.known_faces(two, other).rgb) == min(n, beside.FACES_MAX)
+    monkeypatch.setattr(beside, "FACES_MAX", 3)
+    assert beside.known_faces(two, other).face_width.tolist() == [0, round((n - 1) / 2), n - 1]
+    assert beside.known_faces(two, seconds=span).face_width.tolist() == [3, 6, 9]
+    nowhere = float(track.pts[-1]) + 1, float(track.pts[-1]) + 2
+    assert not len(beside.known_faces(two, seconds=nowhere).rgb)
+    with pytest.raises(UsageError, match="nothing is known"):
+        beside.known_faces(two)
+
+
 def test_what_is_refused():
     two = examined(made_up.result(), made_up.abstained())
     with pytest.raises(UsageError, match=r"nobody to compare: Z\. Name another"):

@@ -160,6 +160,20 @@ def test_donors_are_read_only_when_they_are_needed(tmp_path, monkeypatch):
     assert subject.chosen(4) is None or len(calls) <= 2
 
 
+def test_known_faces_serve_where_no_frame_of_the_track_does():
+    everywhere = made_up.examination(green=tuple(range(made_up.FRAMES)), persons="A")
+    genuine = made_up.crops(green=())
+    subject = inquire.Subject(everywhere, detector=made_up.Green(), known=genuine)
+    answer = subject.ask(3)
+    assert answer.choice.reference.kind == "known_frame"
+    assert answer.may_name
+    assert answer.by_intervention.shares.argmax() == MOUTH
+    half = {name: getattr(genuine, name)[:, ::2, ::2] for name in ("rgb", "players")}
+    small = dataclasses.replace(genuine, **half)
+    with pytest.raises(UsageError, match="another detector: 56 and 112 pixels"):
+        inquire.Subject(everywhere, detector=made_up.Green(), known=small)
+
+
 def test_progress_and_cancel():
     subject = inquire.Subject(made_up.examination(), detector=made_up.Green())
     seen = []

@@ -1,10 +1,17 @@
-"""Two examinations, or two stretches of one, side by side: which of them is known to be genuine."""
+"""Two examinations, or two stretches of one, side by side: which of them is known to be genuine.
+
+What is known to be genuine serves twice: the person's score is held against it, and its faces are
+the references of the second witness (`inquire.Subject`).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from toolkit.errors import UsageError
+from toolkit.types import FaceCrops, TrackResult
 from toolkit.verdict import comparison
 from toolkit.verdict.comparison import Comparison, Span
 
@@ -12,6 +19,7 @@ if TYPE_CHECKING:
     from toolkit.analysis import Examination
 
 SCHEMA = "doorzicht.comparison/1"
+FACES_MAX = 64  # of known material that serve as references; each costs a pass
 
 
 def compare(
@@ -41,6 +49,50 @@ def compare(
         If that person is not there or was not judged, the recording is the clip itself, the
         detectors differ, or a stretch is too short.
     """
+    mine, other, seen = _sides(questioned, known, seconds, person)
+    crops = questioned.crops[mine.track.person]
+    halves = comparison.find(*_detector(questioned))
+    if seen is questioned:
+        assert seconds is not None
+        return comparison.within(mine, crops, seconds, halves)
+    inside = None if seconds is None else comparison.moments_in(other, seconds)
+    side = comparison.stretch(other, seen.crops[other.track.person], inside)
+    return comparison.compare(comparison.stretch(mine, crops), side, halves)
+
+
+def known_faces(
+    questioned: Examination,
+    known: Examination | None = None,
+    *,
+    seconds: Span | None = None,
+    person: str | None = None,
+) -> FaceCrops:
+    """Return the faces that are known to be genuine, for `inquire.Subject`.
+
+    Parameters and errors are those of `compare`. It is for the user to say that they show the same
+    person.
+
+    Returns
+    -------
+    FaceCrops
+        At most `FACES_MAX`, spread evenly; none where that person is not seen then.
+    """
+    _mine, other, seen = _sides(questioned, known, seconds, person)
+    rows = np.arange(len(other.track.pts))
+    if seconds is not None:
+        rows = rows[comparison.moments_in(other, seconds)]
+    if len(rows) > FACES_MAX:
+        rows = rows[np.linspace(0, len(rows) - 1, FACES_MAX).round().astype(np.int64)]
+    return seen.crops[other.track.person].at(rows)
+
+
+def _sides(
+    questioned: Examination,
+    known: Examination | None,
+    seconds: Span | None,
+    person: str | None,
+) -> tuple[TrackResult, TrackResult, Examination]:
+    """Return who is in question, who is known to be genuine, and the examination of the latter."""
     wanted = person or questioned.report.speaks
     mine = next((r for r in questioned.report.tracks if r.track.person == wanted), None)
     if mine is None:
@@ -48,12 +100,10 @@ def compare(
         raise UsageError(
             "there is nobody to compare", person or "", reason or "Name another person."
         )
-    crops = questioned.crops[mine.track.person]
-    halves = comparison.find(*_detector(questioned))
     if known is None:
         if seconds is None:
             raise UsageError("nothing is known to be genuine", "", "Name a recording or seconds.")
-        return comparison.within(mine, crops, seconds, halves)
+        return mine, mine, questioned
     if known.report.video.sha256 == questioned.report.video.sha256:
         remedy = "Name another recording, or seconds of this one."
         raise UsageError("the two are the same file", "", remedy)
@@ -62,10 +112,7 @@ def compare(
         raise UsageError(
             "the two were judged by different detectors", both, "Analyse one of them again."
         )
-    other = comparison.longest(known.report.tracks)
-    inside = None if seconds is None else comparison.moments_in(other, seconds)
-    side = comparison.stretch(other, known.crops[other.track.person], inside)
-    return comparison.compare(comparison.stretch(mine, crops), side, halves)
+    return mine, comparison.longest(known.report.tracks), known
 
 
 def to_dict(

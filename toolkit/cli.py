@@ -216,6 +216,11 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         help="genuine clip of other people, for references; default: the samples",
     )
+    sub.add_argument(
+        "--known-originals",
+        action="store_true",
+        help="take seconds of each original, one or more away, as known to be genuine",
+    )
     sub.add_argument("--device", choices=DEVICES, default="auto")
     sub.add_argument("--seed", type=int, default=0)
 
@@ -379,6 +384,8 @@ def _explain_benchmark(options: argparse.Namespace) -> int:
 
     if (options.pairs is None) == (options.planted is None):
         raise UsageError("give a list of pairs, or --planted", "", "One of the two.")
+    if options.planted is not None and options.known_originals:
+        raise UsageError("planted clips have no originals", "--known-originals", "Leave it out.")
     shipped = [samples.path(n) for n in samples.names(present=True) if n != samples.planted().id]
     methods = [n for n in options.methods.split(",") if n]
     with TerminalLine() as progress:
@@ -405,6 +412,7 @@ def _explain_benchmark(options: argparse.Namespace) -> int:
                 faces=explanations.FACES if options.faces is None else options.faces,
                 parts=[p for p in options.parts.split(",") if p],
                 budget=options.attack,
+                known=options.known_originals,
                 **common,
             )
     show = explain_tables.table if options.planted is None else explain_tables.planted_table

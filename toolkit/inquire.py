@@ -220,13 +220,17 @@ class Subject:
         The one that judged; None loads the one that the report names.
     donors
         Genuine clips of other persons; read when the first reference is chosen.
+    known
+        Faces of this person that are known to be genuine (`beside.known_faces`): the references
+        that are tried first.
     seed
         Of everything that draws.
 
     Raises
     ------
     UsageError
-        If there is no such person, or the crops do not belong to the track.
+        If there is no such person, the crops do not belong to the track, or the known faces were
+        cut for another detector.
     """
 
     def __init__(
@@ -236,6 +240,7 @@ class Subject:
         *,
         detector: Detector | None = None,
         donors: Sequence[Path] = (),
+        known: FaceCrops | None = None,
         seed: int = 0,
     ) -> None:
         report = examination.report
@@ -249,6 +254,10 @@ class Subject:
         if len(self.crops.rgb) != len(self.result.track.pts):
             have = f"{len(self.crops.rgb)} crops, {len(self.result.track.pts)} moments"
             raise UsageError("crops and track do not belong together", have)
+        if known is not None and known.rgb.shape[1:] != self.crops.rgb.shape[1:]:
+            have = f"{known.rgb.shape[1]} and {self.crops.rgb.shape[1]} pixels"
+            raise UsageError("the known faces were cut for another detector", have)
+        self._known = known
         self._given, self._clips = detector, tuple(donors)
         self._detector: Detector | None = None
         self._references: References | None = None
@@ -358,7 +367,9 @@ class Subject:
     def references(self) -> References:
         """The references of this track; the first call loads the detector."""
         if self._references is None:
-            self._references = References(self.detector, self.crops, self.logits, seed=self.seed)
+            self._references = References(
+                self.detector, self.crops, self.logits, known=self._known, seed=self.seed
+            )
         return self._references
 
     @property

@@ -8,7 +8,7 @@ import pytest
 
 from toolkit import cli
 from toolkit.errors import Cancelled, UsageError
-from toolkit.evaluation import explain_tables, explanations, pair_clips, planted_grid
+from toolkit.evaluation import explain_tables, explanations, pair_clips, pairs, planted_grid
 from toolkit.evaluation.explain_scores import CONTROLS
 from toolkit.evaluation.explanations import benchmark, read_pairs
 from toolkit.evaluation.xai_protocol import BUDGETS, Budget
@@ -53,6 +53,19 @@ def test_a_method_that_knows_beats_the_controls(pair_list, blocks):
     line = text.split("per way of forging")[1].splitlines()[1]
     assert line.startswith("planted  ")
     assert f"{told['mass']:.2f} (1.00)" in line
+
+
+def test_seconds_of_the_original_may_be_known(pair_list, blocks, monkeypatch):
+    """Every frame that is explained is forged: without them there would be no valid reference."""
+    monkeypatch.setattr(pairs, "KNOWN_APART", 5)
+    monkeypatch.setattr(explanations.registry, "load", lambda *_args, **_more: blocks)
+    known = benchmark(read_pairs(pair_list), detector=blocks, known=True, **SMALL)
+    assert known["settings"]["known_originals"]
+    assert set(known["pairs"][0]["references"]) == {"known_frame"}
+    assert known["methods"]["intervention"]["region_hit"] == 1
+    plain = benchmark(read_pairs(pair_list), detector=blocks, **SMALL)
+    assert "known_frame" not in plain["pairs"][0]["references"]
+    assert known["pairs"][0]["key"] != plain["pairs"][0]["key"]
 
 
 def test_each_way_of_forging_has_its_own_mean():
@@ -172,6 +185,7 @@ def test_planted_from_the_command_line(sample, tmp_path, capsys, monkeypatch, bl
         (["PAIRS", "--parts", "who"], "unknown part"),
         (["PAIRS", "--methods", "lime"], "unknown method"),
         (["PAIRS", "--faces", "0"], "too few faces"),
+        (["--planted", "x.mp4", "--known-originals"], "planted clips have no originals"),
     ],
 )
 def test_usage_errors(pair_list, tmp_path, capsys, options, wrong):

@@ -9,7 +9,8 @@ import pytest
 from toolkit import media
 from toolkit.detectors.base import InputSpec
 from toolkit.errors import UsageError
-from toolkit.evaluation.pairs import find_truth, read_pairs
+from toolkit.evaluation import pairs
+from toolkit.evaluation.pairs import find_truth, known_halves, read_pairs
 from toolkit.types import PLAYERS
 
 SPEC = InputSpec(size=224, margin=0.125)
@@ -46,6 +47,26 @@ def test_a_shifted_original_is_registered_not_resized(pair_list, tmp_path):
     (wrong,) = read_pairs(tmp_path / "wrong.csv")
     with pytest.raises(UsageError, match="crop_x"):
         find_truth(wrong, SPEC, frames=2)
+
+
+def test_known_faces_are_of_the_other_half(pair_list, monkeypatch):
+    (pair,) = read_pairs(pair_list)
+    taken = []
+    read = media.read
+    monkeypatch.setattr(pairs, "KNOWN_APART", 5)
+    monkeypatch.setattr(
+        media, "read", lambda video, wanted, **more: taken.append(wanted) or read(video, wanted)
+    )
+    middle, (before, after) = known_halves(pair, SPEC)
+    common = len(media.probe(pair.original).pts)
+    assert middle == common // 2
+    assert [(int(w[0]), int(w[-1])) for w in taken] == [(0, middle - 5), (middle + 5, common - 1)]
+    assert len(before.rgb) == len(after.rgb) == pairs.KNOWN_FRAMES
+    monkeypatch.setattr(pairs, "KNOWN_APART", common)  # too short a clip knows nothing
+    assert [len(half.rgb) for half in known_halves(pair, SPEC)[1]] == [0, 0]
+    truth = find_truth(pair, SPEC, frames=4)
+    assert len(truth.indices) == len(truth.crops.rgb)
+    assert (np.diff(truth.indices) > 0).all()
 
 
 def test_lists_are_checked(tmp_path):

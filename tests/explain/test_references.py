@@ -186,6 +186,78 @@ def test_without_a_clean_frame_a_donor_is_taken():
     assert refs.make("donor", 0, rank=3) is None
 
 
+# --- what is known to be genuine
+
+
+def all_forged(moments=3):
+    """Return a track of which every frame has a green mouth."""
+    crops = green_track()
+    return crops_of([crops.rgb[5]] * moments, [crops.mesh[5]] * moments)
+
+
+def test_what_is_known_to_be_genuine_comes_first():
+    known = crops_of([picture(k + 40) for k in range(3)])
+    gallery = crops_of([picture(k + 20) for k in range(3)])
+    refs = made_for(all_forged(), gallery=gallery, known=known)
+    chosen = refs.choose(0).reference
+    assert chosen.kind == "known_frame"
+    assert [light.passed for light in chosen.lights] == [True, True, None]  # it sees only green
+    kept = made_for(green_track(), known=known).choose(5)
+    assert [r.kind for r in kept.tried] == ["known_frame"]  # not the track's own clean frame
+    refs.know(None)
+    assert refs.choose(0).reference.kind == "donor"
+    assert refs.make("known_frame", 0) is None
+
+
+def test_a_known_face_is_never_its_own_reference():
+    """Known seconds of the same track: the frame itself would change nothing and prove nothing."""
+    crops = green_track()
+    known = crops.at(np.arange(3))
+    refs = made_for(crops, known=known)
+    for position in range(3):
+        made = refs.make("known_frame", position)
+        assert made.parameters["source"] != position
+        assert not np.array_equal(made.rgb, crops.rgb[position])
+    assert refs.make("known_frame", 0, rank=2) is None
+    alone = made_for(crops, known=crops.at(np.arange(1)))
+    assert alone.make("known_frame", 0) is None
+
+
+def test_known_faces_that_look_forged_are_no_source():
+    """They are not what the detector calls genuine: nothing valid could be made of them."""
+    refs = made_for(all_forged(), known=all_forged(2))
+    assert refs.make("known_frame", 0) is None
+    assert refs.choose(0).reference is None
+
+
+def test_every_kind_is_tested_on_what_is_known(monkeypatch):
+    """The track's own frames only seem genuine."""
+    known = crops_of([picture(k + 40) for k in range(7)])
+    crops = green_track()
+    refs, asked = made_for(crops, known=known), []
+    plain = references.Game
+    monkeypatch.setattr(
+        references, "Game", lambda d, c, *rest: asked.append((c, rest[0])) or plain(d, c, *rest)
+    )
+    refs.test(refs.make("clean_frame", 5), plant=False)
+    assert all(c is known for c, _position in asked)
+    assert [position for _c, position in asked] == [0, 3, 6]  # from all over the recording
+    refs.know(None)
+    asked.clear()
+    refs.test(refs.make("clean_frame", 5), plant=False)
+    assert all(c is crops for c, _position in asked)
+
+
+def test_other_persons_are_not_repaired_with_this_one():
+    """Tested on a gallery, because every known face looks forged: it shows another person."""
+    gallery = crops_of([picture(k + 20) for k in range(3)])
+    refs = made_for(all_forged(), gallery=gallery)
+    light = refs.test(refs.make("blur_noise", 0), plant=False).lights[1]
+    assert light.detail.startswith("30 replacements")
+    face = refs._gallery.face(0)
+    assert refs._paint("clean_frame", face) is None
+
+
 def test_no_valid_reference_names_none():
     """The blurred green mouth is still green, and nothing else is there."""
     crops = green_track()

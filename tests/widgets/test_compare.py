@@ -118,8 +118,12 @@ def test_seconds_that_are_known_to_be_genuine(compare, panel):
     assert "Persoon A scoort" in compare._said.value  # what was said stays, in Dutch
     assert compare.go.description == "Vergelijken"
     panel._language.value = "en"
+    assert "the second witness uses these faces" in compare._said.value
+    assert panel._result._known == ("A", compare._faces)
+    assert 1 < len(compare._faces.rgb) <= len(times)
     compare.show(panel.examination, compare._copy, "B")
     assert not compare._said.value  # it was about A
+    assert panel._result._known is None
     compare.show(panel.examination, compare._copy, "A")
     compare.other.value = Other("seconds")
     compare.go.click()
@@ -141,9 +145,11 @@ def test_another_clip_that_is_known_to_be_genuine(compare, panel, tmp_path):
     compare.genuine.value = True
     assert "Person A scores" in compare._said.value
     assert "known to be genuine" in compare._said.value
+    assert panel._result._known == ("A", compare._faces)
     compare.other.value = Other("moment")
     assert not compare._said.value
     assert not compare.genuine.value  # it was said of that clip alone
+    assert panel._result._known is None
     panel.reopen(next(o for o in offered(compare) if o.kind == "clip").name)
     until(panel, "done")
     assert (compare.start_s.value, compare.genuine.value) == (0, False)

@@ -209,6 +209,31 @@ def test_without_a_valid_reference_nothing_can_be_ticked():
     assert "Choose one yourself" in panel._picture.value
 
 
+def test_what_is_known_to_be_genuine_gives_a_reference():
+    everywhere = made_up.examination(green=tuple(range(made_up.FRAMES)), persons="A")
+    panel = Inquiry(everywhere, detector=made_up.Green(), donors=())
+    ask(panel, "witnesses")
+    assert "known to be genuine may give one" in plain(panel._witnesses.value)
+    known = made_up.crops(green=())
+    panel.know("B", known)
+    assert "No reference is valid" in plain(panel._witnesses.value)  # it is about somebody else
+    panel.know("A", known)
+    assert "not been asked about this frame yet" in panel._witnesses.value
+    ask(panel, "witnesses")
+    assert panel._board.enabled
+    assert "this person, in what is known to be genuine" in panel._reference.value
+    answered = panel._witnesses.value
+    panel.know("A", known)  # the view was opened again
+    assert panel._witnesses.value == answered
+    panel.know("A", None)
+    ask(panel, "witnesses")
+    assert not panel._board.enabled
+    panel.know("A", known)
+    panel.show(made_up.examination(persons="A"))
+    assert panel.subject._known is None  # it was said of the clip before
+    panel.close()
+
+
 def test_everything_is_said_again_in_dutch(panel):
     ask(panel, "witnesses", "exact", "trust", "bands", "methods")
     english = {name: getattr(panel, name).value for name in TEXTS}

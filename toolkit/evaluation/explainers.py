@@ -202,6 +202,9 @@ class Explainer:
         The track, and what the detector saw in it.
     gallery
         Genuine faces of other persons, and what the detector saw in them, or None.
+    known
+        Faces of the same person that are known to be genuine, for each frame of the track; () =
+        none for any.
     seed
         Of everything that draws.
     """
@@ -213,10 +216,11 @@ class Explainer:
         evidence: Evidence,
         *,
         gallery: tuple[FaceCrops, Evidence] | None = None,
+        known: Sequence[FaceCrops] = (),
         seed: int = 0,
         tick: Tick = no_tick,
     ) -> None:
-        self._crops, self._evidence = crops, evidence
+        self._crops, self._evidence, self._known = crops, evidence, known
         self._seed, self._tick = seed, tick
         self._gallery = gallery
         self._detector = OnceDetector(folded(detector), gallery)
@@ -261,6 +265,8 @@ class Explainer:
                 gallery=None if self._gallery is None else self._gallery[0],
                 seed=self._seed,
             )
+        if self._known:
+            self._references.know(self._known[position])
         choice = self._references.choose(position, plant=False, tick=self._tick)
         chosen = choice.reference
         return chosen, chosen or min(choice.tried, key=lambda r: r.logit)

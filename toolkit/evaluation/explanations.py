@@ -91,12 +91,19 @@ from toolkit.evaluation.kept import (
 )
 from toolkit.evaluation.known_clips import Gallery
 from toolkit.evaluation.pair_clips import pair_digests, pair_facts
-from toolkit.evaluation.pairs import FRAMES, Pair, find_truth, gallery_of, read_pairs
+from toolkit.evaluation.pairs import (
+    FRAMES,
+    Pair,
+    find_truth,
+    gallery_of,
+    known_halves,
+    read_pairs,
+)
 from toolkit.evaluation.scores import RESAMPLES, wilson
 from toolkit.evaluation.xai_protocol import BUDGETS, Budget
 from toolkit.explain.references import AUTOMATIC
 from toolkit.files import atomic_write
-from toolkit.types import PLAYERS, Tick, no_tick
+from toolkit.types import PLAYERS, FaceCrops, Tick, no_tick
 from toolkit.verdict.aggregate import aggregate, frame_logits, rule_for
 
 __all__ = ["benchmark", "planted", "read_pairs"]
@@ -120,6 +127,7 @@ class _Bench:
         methods: Sequence[str],
         gallery: Sequence[Path],
         *,
+        known: bool = False,
         device: str,
         faces: int,
         seed: int,
@@ -128,7 +136,7 @@ class _Bench:
         if faces < 1:
             raise UsageError("too few faces to explain", f"{faces}", "Use 1 or more.")
         self.keys = method_keys(methods)
-        self.seed, self.faces, self.tick = seed, faces, tick
+        self.seed, self.faces, self.tick, self.known = seed, faces, tick, known
         self.judge = (
             registry.load(detector, device=device) if isinstance(detector, str) else detector
         )
@@ -143,6 +151,7 @@ class _Bench:
             "faces": faces,
             "methods": list(self.keys),
             "gallery": [p.name for p in gallery],
+            "known_originals": known,
             "references": list(AUTOMATIC),
             "reference_tests": ["V1", "V2"],
             "resamples": RESAMPLES,
@@ -154,6 +163,7 @@ class _Bench:
             "methods": list(self.keys),
             "controls": list(CONTROLS),
             "gallery": [digest(p) for p in gallery],
+            "known_originals": known,
         }
         self._gallery_paths = gallery
         self._gallery: list[Gallery | None] = []
@@ -222,6 +232,7 @@ def benchmark(
     detector: str | Detector = "seamnet",
     methods: Sequence[str] = (),
     gallery: Sequence[Path] = (),
+    known: bool = False,
     device: str = "auto",
     frames: int = FRAMES,
     faces: int = FACES,
@@ -245,6 +256,10 @@ def benchmark(
         Keys such as ``"ledger"`` or ``"captum.occlusion"``; none = all. Controls always run.
     gallery
         Genuine clips of other people, for references; never the originals, which are the truth.
+    known
+        Whether seconds of the original, at least one away from the frame that is explained, are
+        known to be genuine: what an investigator has who knows part of a recording. For pairs, not
+        for transplants, whose other seconds are the original anyway.
     frames, faces
         Frames read per pair; faces explained, those with the highest logits.
     parts
@@ -276,7 +291,9 @@ def benchmark(
         raise UsageError("unknown part", ", ".join(unknown), f"Known: {', '.join(PARTS)}.")
     if budget not in BUDGETS:
         raise UsageError("unknown budget", budget, f"Known: {', '.join(BUDGETS)}.")
-    bench = _Bench(detector, methods, gallery, device=device, faces=faces, seed=seed, tick=tick)
+    bench = _Bench(
+        detector, methods, gallery, known=known, device=device, faces=faces, seed=seed, tick=tick
+    )
     attack = BUDGETS[budget] if "attack" in parts else None
     units: list[Unit] = []
     if "where" in parts or attack:
@@ -384,7 +401,13 @@ def _score_pair(
     evidence = judge.evidence(truth.crops, tick=tick)
     logits = frame_logits(evidence)
     verdict = aggregate(logits, rule_for(len(logits)))
-    explain = Explainer(judge, truth.crops, evidence, gallery=bench.gallery(), seed=seed, tick=tick)
+    known: list[FaceCrops] = []
+    if bench.known:
+        middle, halves = known_halves(pair, judge.spec, tick=tick)
+        known = [halves[int(index < middle)] for index in truth.indices.tolist()]
+    explain = Explainer(
+        judge, truth.crops, evidence, gallery=bench.gallery(), known=known, seed=seed, tick=tick
+    )
     chosen = [p for p in np.argsort(-logits, kind="stable").tolist() if truth.masks[p].any()]
     gathered: dict[str, list[tuple[dict[str, float], Told]]] = {}
     kinds: list[str | None] = []

@@ -33,6 +33,8 @@ LEVEL_MIN = 4.0  # grey levels; coding alone reaches this
 RATIO_MIN = 2.0  # change of the face over that of the background, for a mask of pixels
 AREA_MIN = 0.002  # of the crop; a smaller mask is no truth
 GALLERY_FRAMES = 4
+KNOWN_FRAMES = 8  # of the original, taken as known to be genuine
+KNOWN_APART = 25  # frames at least between them and the frame that is explained
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,8 @@ class Truth:
         Mean change of the face box over that of the far background.
     by_pixel
         Whether the masks are of pixels.
+    indices : (N,) int64
+        Number of each frame.
     """
 
     crops: FaceCrops
@@ -132,14 +136,27 @@ class Truth:
     regions: tuple[int, ...]
     ratio: float
     by_pixel: bool
+    indices: NDArray[np.int64]
 
 
 def faces_of(
-    path: Path, spec: InputSpec, *, frames: int = GALLERY_FRAMES, tick: Tick = no_tick
+    path: Path,
+    spec: InputSpec,
+    *,
+    frames: int = GALLERY_FRAMES,
+    within: tuple[int, int] | None = None,
+    tick: Tick = no_tick,
 ) -> FaceCrops:
-    """Return the largest face of some frames of a clip, spread evenly."""
+    """Return the largest face of some frames of a clip, spread evenly.
+
+    `within` are the first and the last frame that may be taken; None = all of the clip.
+    """
     video = media.probe(path, tick=tick)
-    wanted = np.unique(np.linspace(0, len(video.pts) - 1, frames).round().astype(np.int64))
+    first, last = within or (0, len(video.pts) - 1)
+    last = min(last, len(video.pts) - 1)
+    if last < first:
+        return CropCollector(size=spec.size, margin=spec.margin).crops()
+    wanted = np.unique(np.linspace(first, last, frames).round().astype(np.int64))
     finder, collector = LargestFace(), CropCollector(size=spec.size, margin=spec.margin)
     for frame in media.read(video, wanted, tick=tick):
         mesh = finder(frame.rgb)
@@ -178,7 +195,7 @@ def find_truth(
     finder, collector = LargestFace(), CropCollector(size=spec.size, margin=spec.margin)
     changes: dict[int, NDArray[np.float32]] = {}
     fakes: dict[int, NDArray[np.uint8]] = {}
-    maps, masks, inside, outside = [], [], [], []
+    maps, masks, inside, outside, kept = [], [], [], [], []
     for index, change, rgb in _changes(pair, videos, around, tick):
         changes[index], fakes[index] = change, rgb
         centre = index - edge
@@ -200,6 +217,7 @@ def find_truth(
         outside.append(float(d[far].mean()) if far.any() else 0.0)
         maps.append(cut(cast("NDArray[np.uint8]", d), square, spec.size) - outside[-1])
         collector.add(fakes[centre], mesh)
+        kept.append(centre)
     if not masks:
         return None
     crops = collector.crops()
@@ -212,8 +230,31 @@ def find_truth(
     pixels = np.stack(masks)
     by_pixel = ratio >= RATIO_MIN and float(pixels.mean()) >= AREA_MIN
     return Truth(
-        crops, pixels if by_pixel else np.isin(crops.players, found), found, ratio, by_pixel
+        crops,
+        pixels if by_pixel else np.isin(crops.players, found),
+        found,
+        ratio,
+        by_pixel,
+        np.array(kept, np.int64),
     )
+
+
+def known_halves(
+    pair: Pair, spec: InputSpec, *, tick: Tick = no_tick
+) -> tuple[int, tuple[FaceCrops, FaceCrops]]:
+    """Return faces of the original from before and from after its middle, and that frame's number.
+
+    Whoever explains a frame of one half of the forgery may know the other half of the original: the
+    same person and light, `KNOWN_APART` frames or more away.
+    """
+    frames = len(media.probe(pair.original, tick=tick).pts)
+    common = min(frames, pair.common_frames or frames)
+    middle = common // 2
+    spans = (0, middle - KNOWN_APART), (middle + KNOWN_APART, common - 1)
+    before, after = (
+        faces_of(pair.original, spec, frames=KNOWN_FRAMES, within=span, tick=tick) for span in spans
+    )
+    return middle, (before, after)
 
 
 def _changes(

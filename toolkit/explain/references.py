@@ -2,9 +2,10 @@
 
 A reference that itself looks forged turns every share upside down, so none is trusted before three
 tests: it is judged genuine (V1), it does no harm on known-genuine faces (V2), and a planted forgery
-is found with it (V3). In order of preference: another frame of the same person that the detector
-judges clean, warped onto the frame by the mesh; a genuine donor; the frame itself, blurred, with
-its own fine texture scrambled. Grey, black, plain blur and the mean face show how references fail.
+is found with it (V3). In order of preference: the same person in material that somebody knows to be
+genuine, warped onto the frame by the mesh; another frame of this track that the detector judges
+clean; a genuine donor; the frame itself, blurred, with its own fine texture scrambled. Grey, black,
+plain blur and the mean face show how references fail.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ from toolkit.forge.selfblend import PARTS, blend, region_mask
 from toolkit.types import PLAYERS, FaceCrops, Tick, no_tick
 from toolkit.verdict.aggregate import frame_logits
 
-Kind = Literal["clean_frame", "donor", "blur_noise", "blur", "mean_face", "grey", "black"]
-AUTOMATIC: tuple[Kind, ...] = ("clean_frame", "donor", "blur_noise")
+Kind = Literal[
+    "known_frame", "clean_frame", "donor", "blur_noise", "blur", "mean_face", "grey", "black"
+]
+AUTOMATIC: tuple[Kind, ...] = ("known_frame", "clean_frame", "donor", "blur_noise")
 """Kinds that may be chosen without being asked for, best first."""
 
 ON_REQUEST: tuple[Kind, ...] = ("blur", "mean_face", "grey", "black")
@@ -42,7 +45,7 @@ FAKE_MAX = 0.01  # V2: share of harmless replacements that are judged fake
 HIT_MIN, MASS_MIN = 0.9, 0.5  # V3
 SEAM_PART = 0.1  # seam control: of |v[all] - v[none]| / n
 TESTED = 3  # known-genuine crops per test
-DONORS_TRIED = 8
+SOURCES_TRIED = 8  # donors, or frames of known material, until one is judged genuine
 
 Float = NDArray[np.float64]
 Map = NDArray[np.float32]
@@ -321,14 +324,38 @@ def _scrambled(target: Picture, sigma: float, rng: np.random.Generator) -> Pictu
 
 @dataclass(frozen=True, eq=False)
 class _Face:
-    """One face onto which a reference is made, of the track or of the gallery."""
+    """One face onto which a reference is made, or from which."""
 
     position: int
-    in_gallery: bool
+    pool: _Pool
     rgb: Picture
     mesh: NDArray[np.float32]
     players: NDArray[np.uint8]
     pose: Float
+
+
+@dataclass(frozen=True, eq=False)
+class _Pool:
+    """Faces of one origin: the track, what is known to be genuine, or other persons.
+
+    `usable` are the positions of those that seem genuine to the detector; in the track, lowest
+    logit first.
+    """
+
+    crops: FaceCrops
+    poses: Float
+    usable: tuple[int, ...]
+
+    def face(self, position: int) -> _Face:
+        crops = self.crops
+        return _Face(
+            position,
+            self,
+            crops.rgb[position],
+            crops.mesh[position],
+            crops.players[position],
+            self.poses[position],
+        )
 
 
 class References:
@@ -344,6 +371,8 @@ class References:
         Its frame logits.
     gallery
         Genuine faces of other persons, cut for the same detector, or None.
+    known
+        Faces of this person that are known to be genuine, likewise.
     seed
         For noise and permutations.
     """
@@ -355,32 +384,45 @@ class References:
         logits: Float,
         *,
         gallery: FaceCrops | None = None,
+        known: FaceCrops | None = None,
         seed: int = 0,
     ) -> None:
-        self._detector, self._crops, self._logits = detector, crops, logits
+        self._detector, self._crops = detector, crops
         self.threshold = detector.card.threshold
         self.seed = seed
-        self._pose = _poses(crops)
-        order = np.argsort(self._logits, kind="stable").tolist()
-        genuine = [i for i in order if self._logits[i] < self.threshold]
-        clear = int((self._logits <= self.threshold - CLEAN_BELOW).sum())
-        self._clean = genuine[: max(clear, TESTED + 1)]  # the best there is, if few are clear
+        order = np.argsort(logits, kind="stable").tolist()
+        genuine = [i for i in order if logits[i] < self.threshold]
+        clear = int((logits <= self.threshold - CLEAN_BELOW).sum())
+        # the best there is, if few are clear
+        self._track = _Pool(crops, _poses(crops), tuple(genuine[: max(clear, TESTED + 1)]))
+        self._gallery: _Pool | None = None
+        self._known: _Pool | None = None
         self._shared: dict[tuple[str, Kind], Light] = {}
-        self._gallery: FaceCrops | None = None
-        self._donors: list[int] = []
-        self._gallery_pose = np.zeros((0, 3))
         self.add_donors(gallery)
+        self.know(known)
 
     def add_donors(self, gallery: FaceCrops | None) -> None:
         """Take genuine faces of other persons as donors; those that look forged are left out."""
         if gallery is None or not len(gallery.rgb):
             return
-        self._gallery, self._gallery_pose = gallery, _poses(gallery)
-        known = frame_logits(self._detector.evidence(gallery))
-        self._donors = np.flatnonzero(known < self.threshold).tolist()
+        self._gallery = self._pool(gallery)
         untested = [key for key, light in self._shared.items() if light.passed is None]
         for key in untested:  # now there may be faces to test on
             del self._shared[key]
+
+    def know(self, faces: FaceCrops | None) -> None:
+        """Take faces of this person as known to be genuine, in place of any before; None = none.
+
+        They are the sources that are tried first, and every kind is tested on them. Those that
+        look forged to the detector are left out.
+        """
+        self._known = self._pool(faces) if faces is not None and len(faces.rgb) else None
+        self._shared.clear()
+
+    def _pool(self, faces: FaceCrops) -> _Pool:
+        logits = frame_logits(self._detector.evidence(faces))
+        usable = np.flatnonzero(logits < self.threshold).tolist()
+        return _Pool(faces, _poses(faces), tuple(usable))
 
     # -- making
 
@@ -399,14 +441,14 @@ class References:
         Returns
         -------
         Reference or None
-            None when there is no clean frame or no donor.
+            None when there is no frame known to be genuine, no clean one or no donor.
 
         Raises
         ------
         UsageError
             If there is no such kind.
         """
-        made = self._paint(kind, self._face(position), rank)
+        made = self._paint(kind, self._track.face(position), rank)
         if made is None:
             return None
         rgb, parameters = made
@@ -414,19 +456,6 @@ class References:
         light = Light("V1", logit < self.threshold, logit, f"threshold {self.threshold:.3f}")
         fits = kind in AUTOMATIC
         return Reference(kind, position, rgb, logit, (light,), parameters, fits)
-
-    def _face(self, position: int, *, gallery: bool = False) -> _Face:
-        crops = self._gallery if gallery else self._crops
-        assert crops is not None
-        pose = (self._gallery_pose if gallery else self._pose)[position]
-        return _Face(
-            position,
-            gallery,
-            crops.rgb[position],
-            crops.mesh[position],
-            crops.players[position],
-            pose,
-        )
 
     def _paint(
         self, kind: Kind, face: _Face, rank: int = 0
@@ -436,15 +465,14 @@ class References:
             raise UsageError("unknown kind of reference", kind, f"One of {get_args(Kind)}.")
         rng = np.random.default_rng(self.seed)
         size = len(face.rgb)
-        if kind in ("clean_frame", "donor"):
+        if kind in ("known_frame", "clean_frame", "donor"):
             source = self._source(kind, face, rank)
             if source is None:
                 return None
-            index, gap = source
-            other = self._face(index, gallery=kind == "donor")
+            other, gap = source
             where = correspondence(face.mesh, other.mesh, size)
             out = match(warp(other.rgb, where), face.rgb, face.players, rng)
-            return out, {"source": index, "pose_gap_deg": round(gap, 1), "seed": self.seed}
+            return out, {"source": other.position, "pose_gap_deg": round(gap, 1), "seed": self.seed}
         width = face_width(face.mesh)
         if kind == "blur_noise":
             sigma = max(1.0, 0.03 * width)
@@ -456,22 +484,27 @@ class References:
             return to_u8(self._crops.rgb.mean(axis=0)), {"frames": len(self._crops.rgb)}
         return np.full_like(face.rgb, 128 if kind == "grey" else 0), {}
 
-    def _source(self, kind: Kind, face: _Face, rank: int) -> tuple[int, float] | None:
+    def _source(self, kind: Kind, face: _Face, rank: int) -> tuple[_Face, float] | None:
         """Return the rank-th source and how far its pose is off, in degrees."""
-        donor = kind == "donor"
-        if face.in_gallery and not donor:
+        pool = self._sources(kind)
+        if pool is None:
+            return None
+        if face.pool is self._gallery and pool is not face.pool:
             return None  # another person
-        poses = self._gallery_pose if donor else self._pose
-        found = self._donors if donor else self._clean
-        if face.in_gallery == donor:
-            found = [i for i in found if i != face.position]
-        gaps = {i: float(np.abs(poses[i] - face.pose).max()) for i in found}
-        near = [i for i in found if gaps[i] <= POSE_WITHIN]  # clean frames: lowest logit first
-        if donor:
-            near.sort(key=lambda i: gaps[i])
-        far = sorted((i for i in found if gaps[i] > POSE_WITHIN), key=lambda i: gaps[i])
-        ordered = [*near, *far]
-        return (ordered[rank], gaps[ordered[rank]]) if rank < len(ordered) else None
+        gaps = {
+            i: float(np.abs(pool.poses[i] - face.pose).max())
+            for i in pool.usable
+            if not np.array_equal(pool.crops.rgb[i], face.rgb)  # known seconds are of this track
+        }
+        ordered = sorted(gaps, key=lambda i: gaps[i])
+        if pool is self._track:  # the cleanest of those that look the same way
+            near = [i for i in gaps if gaps[i] <= POSE_WITHIN]
+            ordered = [*near, *(i for i in ordered if gaps[i] > POSE_WITHIN)]
+        return (pool.face(ordered[rank]), gaps[ordered[rank]]) if rank < len(ordered) else None
+
+    def _sources(self, kind: Kind) -> _Pool | None:
+        pools = {"known_frame": self._known, "clean_frame": self._track, "donor": self._gallery}
+        return pools[kind]
 
     # -- testing
 
@@ -489,30 +522,29 @@ class References:
             self._shared[name, kind] = run(kind, tick)
         return self._shared[name, kind]
 
-    def _known_genuine(self) -> tuple[FaceCrops, list[int], bool] | None:
-        """Return crops, up to `TESTED` positions in them, and whether they are the gallery's."""
-        if self._clean:
-            return self._crops, self._clean[:TESTED], False
-        if self._gallery is not None and self._donors:
-            return self._gallery, self._donors[:TESTED], True
-        return None
+    def _known_genuine(self) -> list[_Face]:
+        """Return up to `TESTED` faces: known to be genuine, else seeming so, else of others."""
+        pools = [p for p in (self._known, self._track, self._gallery) if p is not None and p.usable]
+        if not pools:
+            return []
+        pool, many = pools[0], len(pools[0].usable)
+        rows = range(min(TESTED, many))
+        if pool is not self._track:  # from all over the recording, and of several persons
+            rows = np.unique(np.linspace(0, many - 1, TESTED).round().astype(int)).tolist()
+        return [pool.face(pool.usable[row]) for row in rows]
 
     def _harmless(self, kind: Kind, tick: Tick) -> Light:
         known = self._known_genuine()
-        if known is None:
+        if not known:
             return Light("V2", None, None, "no face here is known to be genuine")
-        crops, positions, gallery = known
         changes, judged = [], []
-        for step, p in enumerate(positions):
-            made = self._paint(kind, self._face(p, gallery=gallery))
+        for step, face in enumerate(known):
+            made = self._paint(kind, face)
             if made is None:
                 continue
-            game = Game(self._detector, crops, p, made[0])
-            masks = [
-                game.full,
-                *(game.full ^ (1 << i) for i in np.unique(crops.players[p]).tolist()),
-            ]
-            v = game.values(masks, tick=staged(tick, "test reference", step, len(positions)))
+            game = Game(self._detector, face.pool.crops, face.position, made[0])
+            masks = [game.full, *(game.full ^ (1 << i) for i in np.unique(face.players).tolist())]
+            v = game.values(masks, tick=staged(tick, "test reference", step, len(known)))
             changes += np.abs(v[1:] - v[0]).tolist()
             judged += (v[1:] >= self.threshold).tolist()
         if not changes:
@@ -524,15 +556,13 @@ class References:
     def _finds(self, kind: Kind, tick: Tick) -> Light:
         """Plant a blend into a genuine crop, part by part, and look for it with this kind."""
         known = self._known_genuine()
-        if known is None:
+        if not known:
             return Light("V3", None, None, "no face here is known to be genuine")
-        crops, positions, gallery = known
-        p = positions[0]
-        clean = self._face(p, gallery=gallery)
+        clean = known[0]
         hits, masses = [], []
         for step, part in enumerate(PARTS):
             forged = plant_in_crop(clean.rgb, clean.mesh, part)
-            planted = replace(take(crops, [p]), rgb=forged[None])
+            planted = replace(take(clean.pool.crops, [clean.position]), rgb=forged[None])
             if score(self._detector, planted, 0, forged[None])[0] < self.threshold:
                 continue  # what the detector does not see, no explanation can show
             made = self._paint(kind, replace(clean, rgb=forged))
@@ -592,15 +622,15 @@ class References:
         return Choice(None, tuple(tried))
 
     def best(self, kind: Kind, position: int) -> Reference | None:
-        """Make a reference of one kind; of a donor's faces, the nearest in pose that passes V1.
+        """Make a reference of one kind; of donors and known frames the first that passes V1.
 
-        Where none of `DONORS_TRIED` passes, the one with the lowest logit.
+        Where none of `SOURCES_TRIED` passes, the one with the lowest logit.
         """
         made = self.make(kind, position)
-        if kind != "donor" or made is None:
+        if kind not in {"known_frame", "donor"} or made is None:
             return made
         tried = [made]
-        while not tried[-1].lights[0].passed and len(tried) < DONORS_TRIED:
+        while not tried[-1].lights[0].passed and len(tried) < SOURCES_TRIED:
             other = self.make(kind, position, rank=len(tried))
             if other is None:
                 break
@@ -624,11 +654,12 @@ class References:
             ``v[all] - v[none]``; None takes it from the frame's and the reference's logits.
         """
         p = reference.position
-        face = self._face(p)
+        face = self._track.face(p)
         itself = face.rgb
         if "source" in reference.parameters:
-            donor = reference.kind == "donor"
-            other = self._face(reference.parameters["source"], gallery=donor)
+            pool = self._sources(reference.kind)
+            assert pool is not None
+            other = pool.face(reference.parameters["source"])
             there = warp(itself, correspondence(other.mesh, face.mesh, len(itself)))
             itself = warp(there, correspondence(face.mesh, other.mesh, len(itself)))
             rng = np.random.default_rng(self.seed)

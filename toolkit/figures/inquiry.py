@@ -393,15 +393,22 @@ def frame_witness_sentence(answer: FrameAnswer, threshold: float) -> str:
 
 def no_reference_sentence(choice: Choice) -> str:
     """Return why the intervention names no region."""
-    if not choice.tried:
-        return _(
+    reasons = "; ".join(f"{kind_name(r.kind)}: {_failed(r)}" for r in choice.tried)
+    text = (
+        _("No reference is valid, so the intervention names no region. {reasons}.")
+        if reasons
+        else _(
             "There is no picture to replace regions by: no frame of this person lies below the "
             "threshold, and there is no donor. The intervention names no region."
         )
-    reasons = "; ".join(f"{kind_name(r.kind)}: {_failed(r)}" for r in choice.tried)
-    return _("No reference is valid, so the intervention names no region. {reasons}.").format(
-        reasons=reasons
+    ).format(reasons=reasons)
+    if any(r.kind == "known_frame" for r in choice.tried):
+        return text
+    more = _(
+        "Seconds or a recording of this person that are known to be genuine may give one: name "
+        "them in the workbench under “Compare”."
     )
+    return f"{text} {more}"
 
 
 def _failed(reference: Reference) -> str:
@@ -420,6 +427,7 @@ def _failed(reference: Reference) -> str:
 def kind_name(kind: str) -> str:
     """Return what people call a kind of reference."""
     return {
+        "known_frame": _("this person, in what is known to be genuine"),
         "clean_frame": _("another frame of this person"),
         "donor": _("another person, from a genuine clip"),
         "blur_noise": _("this frame, blurred, with its own noise"),

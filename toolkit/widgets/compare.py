@@ -17,7 +17,7 @@ from toolkit._i18n import _
 from toolkit.cache import Cache
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.media import show_name
-from toolkit.types import Tick
+from toolkit.types import FaceCrops, Tick
 from toolkit.widgets import fragments
 from toolkit.widgets.chooser import detector_title
 from toolkit.widgets.gallery import analysed
@@ -64,15 +64,25 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         Where other results and their display copies are found.
     run
         How work that takes time is run.
+    on_known
+        Called with a person's letter and the faces of that person that the user has just called
+        genuine, or None when that does not hold any more.
     """
 
-    def __init__(self, cache: Cache, run: Run) -> None:
-        self._cache, self._run = cache, run
+    def __init__(
+        self,
+        cache: Cache,
+        run: Run,
+        *,
+        on_known: Callable[[str, FaceCrops | None], None] = lambda _person, _faces: None,
+    ) -> None:
+        self._cache, self._run, self._on_known = cache, run, on_known
         self._examination: Examination | None = None
         self._copy: DisplayCopy | None = None
         self._person: str | None = None
         self._comparison: Comparison | None = None
         self._found: Beside | None = None
+        self._faces: FaceCrops | None = None
         self._is_filling = False
         self._against_clip: Examination | None = None
         self._hint = ipywidgets.HTML()
@@ -148,7 +158,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self.end_s.description = _("Genuine to (s)")
         self.genuine.description = _("The right one is known to be genuine")
         self._fill()
-        self._tell(self._found)
+        self._tell(self._found, self._faces)
         if self._comparison is not None:
             self._comparison.retranslate()
 
@@ -232,7 +242,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         if other is None or examination is None or copy is None:
             return
         self._problem.value = ""
-        self._tell(None)
+        self._tell(None, None)
         self._against_clip = None
         try:
             if other.kind == "seconds":
@@ -240,7 +250,9 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
                 self._stage.children = ()
                 span = float(self.start_s.value), float(self.end_s.value)
-                self._tell(beside.compare(examination, seconds=span, person=self._person))
+                found = beside.compare(examination, seconds=span, person=self._person)
+                faces = beside.known_faces(examination, seconds=span, person=self._person)
+                self._tell(found, faces)
             elif other.kind in {"person", "moment"}:
                 self._put(self._within(examination, copy, other))
             else:
@@ -313,24 +325,31 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
     def _hold_against(self) -> None:
         """Hold the person on screen against the clip beside it, if that is known to be genuine."""
         self._problem.value = ""
-        found = None
+        found = faces = None
         if self.genuine.value and self._against_clip and self._examination:
             from toolkit import beside
 
+            both = self._examination, self._against_clip
             try:
-                found = beside.compare(self._examination, self._against_clip, person=self._person)
+                found = beside.compare(*both, person=self._person)
+                faces = beside.known_faces(*both, person=self._person)
             except ToolkitError as error:
                 self._problem.value = fragments.problem(error)
-        self._tell(found)
+        self._tell(found, faces)
 
     def _forget(self) -> None:
         self._against_clip = None
         self.genuine.value = False
-        self._tell(None)
+        self._tell(None, None)
 
-    def _tell(self, found: Beside | None) -> None:
+    def _tell(self, found: Beside | None, faces: FaceCrops | None) -> None:
+        if faces is not self._faces:
+            self._faces = faces
+            self._on_known(str(self._person), faces)
         self._found = found
         lines = figures.beside_sentences(found) if found else []
+        if faces is not None:
+            lines.append(_("Under “Ask”, the second witness uses these faces as its reference."))
         text = "".join(f"<p>{escape(line)}</p>" for line in lines)
         self._said.value = f'<div class="dz-box" role="status">{text}</div>' if text else ""
 

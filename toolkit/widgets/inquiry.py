@@ -20,7 +20,7 @@ from toolkit import _i18n
 from toolkit._i18n import _
 from toolkit.errors import ToolkitError
 from toolkit.jobs import Job
-from toolkit.types import PLAYERS, Tick
+from toolkit.types import PLAYERS, FaceCrops, Tick
 from toolkit.widgets import fragments
 from toolkit.widgets.status import Status, duration
 from toolkit.widgets.styling import classed
@@ -111,6 +111,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._chart: Any = None
         self._is_shown = examination is not None
         self._follows = False  # while traits are set together, the panel is filled once
+        self._known: tuple[str, FaceCrops] | None = None
         self.examination: Examination | None = None
         self.subject: Subject | None = None
         self.error: BaseException | None = None
@@ -290,6 +291,8 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         """Show another examination; None shows nothing. What runs is cancelled."""
         self.cancel()
         self._job = None  # what it still says is about somebody else
+        if examination is not self.examination:
+            self._known = None
         self.examination, self.subject = examination, None
         people = [r.track.person for r in examination.report.tracks] if examination else []
         if examination is None or not people:
@@ -302,6 +305,22 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._persons.observe(self._on_person, "value")
         self._persons.layout.display = None if len(people) > 1 else "none"
         self._question(wanted, position)
+
+    @in_turn
+    def know(self, person: str, faces: FaceCrops | None) -> None:
+        """Take faces of a person as known to be genuine, from `beside.known_faces`; None = none.
+
+        They become the references that are tried first. What was answered without them about that
+        person is forgotten, and what runs is cancelled.
+        """
+        before, self._known = self._known, None if faces is None else (person, faces)
+        if before and before[0] == person and before[1] is faces:
+            return  # the view was opened again
+        told = {who for who, _faces in filter(None, (before, self._known))}
+        if self.subject is not None and self.person in told:
+            self.cancel()
+            self._job = None
+            self._question(self.person, self.position)
 
     def shown(self) -> None:
         """Draw the chart: call this when the panel can be seen."""
@@ -436,6 +455,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 person,
                 detector=self._detector,
                 donors=self._clips(),
+                known=self._known[1] if self._known and self._known[0] == person else None,
                 seed=self._seed,
             )
         except ToolkitError as error:

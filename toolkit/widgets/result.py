@@ -11,7 +11,7 @@ import ipywidgets
 from toolkit import figures
 from toolkit._i18n import _
 from toolkit.cache import Cache
-from toolkit.types import Report, TrackResult
+from toolkit.types import FaceCrops, Report, TrackResult
 from toolkit.widgets import fragments
 from toolkit.widgets.compare import Compare, Run
 from toolkit.widgets.keyframes import KeyFrames
@@ -58,6 +58,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self._on_move, self._notes = on_move, notes
         self._chart: Any = None
         self._inquiry: Inquiry | None = None
+        self._known: tuple[str, FaceCrops] | None = None
         self.examination: Examination | None = None
         self.copy: DisplayCopy | None = None
         self.turns = threading.RLock()
@@ -86,7 +87,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self.not_judged = classed(ipywidgets.HTML(), "dz-notices")
         self.limits = classed(ipywidgets.HTML(), "dz-limits")
         self.ask = classed(ipywidgets.VBox(), "dz-ask")
-        self.compare = Compare(cache, run)
+        self.compare = Compare(cache, run, on_known=self._on_known)
         self.charts = classed(ipywidgets.VBox(), "dz-charts")
         self.numbers = classed(ipywidgets.HTML(), "dz-numbers")
         self._panes = {
@@ -338,7 +339,15 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
             self._inquiry.turns = self.turns  # one lock: two could wait for each other
             self.ask.children = (self._inquiry,)
         self._tell_inquiry()
+        if self._known is not None:
+            self._inquiry.know(*self._known)
         self._inquiry.shown()
+
+    def _on_known(self, person: str, faces: FaceCrops | None) -> None:
+        """Let the second witness use what the user called genuine when comparing."""
+        self._known = None if faces is None else (person, faces)
+        if self._inquiry is not None and self._inquiry.examination is self.examination:
+            self._inquiry.know(person, faces)
 
     def _tell_inquiry(self) -> None:
         """Let the questions be about what the player shows."""
