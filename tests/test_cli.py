@@ -117,6 +117,9 @@ def test_full_disk_leaves_no_half_report(sample, tmp_path, capsys, monkeypatch):
 def test_unknown_detector_is_a_usage_error(sample, tmp_path, capsys):
     arguments = ["analyse", str(sample("carphone_pristine")), "--out", str(tmp_path / "o")]
     assert cli.main([*arguments, "--detector", "oracle"]) == 2
+    capsys.readouterr()
+    assert cli.main([*arguments, "--person", "B"]) == 2  # without --known it would do nothing
+    assert "Give --known or --known-seconds too" in capsys.readouterr().err
 
 
 def test_interrupt_stops_at_once_and_leaves_nothing(sample, tmp_path):

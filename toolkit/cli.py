@@ -303,6 +303,9 @@ def _analyse(options: argparse.Namespace) -> int:
         "sampling": Sampling(frames=options.frames),
         "seed": options.seed,
     }
+    if options.person and not (options.known or options.known_seconds):
+        remedy = "Give --known or --known-seconds too, or leave it out."
+        raise UsageError("--person says whom to compare", options.person, remedy)
     with TerminalLine() as progress:
         seen = analysis.examine(
             options.video, explain=not options.no_explain, tick=progress, **asked

@@ -744,6 +744,7 @@ def inquire(
     reference: Kind | None = None,
     detector: Detector | None = None,
     donors: Sequence[Path] = (),
+    known: FaceCrops | None = None,
     seed: int = 0,
     tell: Tell = tell_nobody,
     tick: Tick = no_tick,
@@ -762,7 +763,7 @@ def inquire(
         As for `ask`.
     reference
         A kind to insist on; None = chosen by the tests.
-    detector, donors, seed
+    detector, donors, known, seed
         As for `Subject`.
 
     Returns
@@ -776,7 +777,7 @@ def inquire(
     Cancelled
         If `tick` says so.
     """
-    subject = Subject(examination, person, detector=detector, donors=donors, seed=seed)
+    subject = Subject(examination, person, detector=detector, donors=donors, known=known, seed=seed)
     subject.use(reference)
     if position is None:
         position = strongest(subject.result)
