@@ -132,7 +132,14 @@ def test_the_second_witness_names_a_region_or_says_why_not():
     without = words.frame_witness_sentence(answer(own, valid=False), 0.0)
     assert "it lies above the threshold itself" in without
     nobody = FrameAnswer(0, 0.0, 1.0, Choice(None, ()), own, None, None)
-    assert "there is no donor" in words.frame_witness_sentence(nobody, 0.0)
+    told = words.frame_witness_sentence(nobody, 0.0)
+    assert "There is no picture of this kind" in told
+    assert "known to be genuine may give one" in told
+    for count, text in ((1, "The 1 face that"), (3, "All 3 faces that")):
+        rejected = dataclasses.replace(nobody, choice=Choice(None, (), unusable=count))
+        told = words.frame_witness_sentence(rejected, 0.0)
+        assert text in told
+        assert "may give one" not in told  # it was named, and looks forged
     against = words.frame_witness_sentence(answer(own, vector(mouth=-1.0)), 0.0)
     assert "no region of this frame speaks for forged" in against
 

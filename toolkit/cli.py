@@ -219,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--known-originals",
         action="store_true",
-        help="take seconds of each original, one or more away, as known to be genuine",
+        help="take other seconds of each original as known to be genuine: the best case",
     )
     sub.add_argument("--device", choices=DEVICES, default="auto")
     sub.add_argument("--seed", type=int, default=0)

@@ -346,7 +346,8 @@ class Subject:
             return self.references.choose(position, tick=tick)
         made = self.references.best(self._kind, position)
         tried = () if made is None else (self.references.test(made, tick=tick),)
-        return Choice(tried[0] if tried and tried[0].is_valid else None, tried)
+        valid = tried[0] if tried and tried[0].is_valid else None
+        return Choice(valid, tried, self.references.unusable)
 
     def chosen(self, position: int) -> Choice | None:
         """Return the choice for a frame where it was made already."""

@@ -53,16 +53,19 @@ def test_known_faces_are_of_the_other_half(pair_list, monkeypatch):
     (pair,) = read_pairs(pair_list)
     taken = []
     read = media.read
-    monkeypatch.setattr(pairs, "KNOWN_APART", 5)
+    monkeypatch.setattr(pairs, "KNOWN_APART_S", 0.2)
     monkeypatch.setattr(
         media, "read", lambda video, wanted, **more: taken.append(wanted) or read(video, wanted)
     )
     middle, (before, after) = known_halves(pair, SPEC)
-    common = len(media.probe(pair.original).pts)
-    assert middle == common // 2
-    assert [(int(w[0]), int(w[-1])) for w in taken] == [(0, middle - 5), (middle + 5, common - 1)]
+    pts = media.probe(pair.original).pts
+    assert middle == len(pts) // 2
+    first, second = taken
+    assert (first[0], second[-1]) == (0, len(pts) - 1)
+    assert pts[middle] - pts[first[-1]] == pytest.approx(0.2)
+    assert pts[second[0]] - pts[middle] == pytest.approx(0.2)
     assert len(before.rgb) == len(after.rgb) == pairs.KNOWN_FRAMES
-    monkeypatch.setattr(pairs, "KNOWN_APART", common)  # too short a clip knows nothing
+    monkeypatch.setattr(pairs, "KNOWN_APART_S", 60.0)  # too short a clip knows nothing
     assert [len(half.rgb) for half in known_halves(pair, SPEC)[1]] == [0, 0]
     truth = find_truth(pair, SPEC, frames=4)
     assert len(truth.indices) == len(truth.crops.rgb)

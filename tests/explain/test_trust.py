@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -178,7 +180,27 @@ class Recorded:
         return SeamControl(np.zeros(10), 0.1, 0)
 
     def make(self, kind, position, *, rank=0):
-        return reference(light("V1", True)) if kind == "blur_noise" else None
+        made = reference(light("V1", True))
+        return replace(made, rgb=planted.plain(90)) if kind == "blur_noise" else None
+
+
+def test_the_second_reference_is_another_one():
+    """The first was not the first of its kind that was tried; the next two are no use."""
+    shades = {0: 100, 1: 120, 2: 120, 3: 130}  # the first is rank 1, and rank 2 looks like it
+
+    class Several(Recorded):
+        def make(self, kind, position, *, rank=0):
+            if kind != "donor" or rank not in shades:
+                return None
+            made = reference(light("V1", rank > 0))
+            source = object()  # where it comes from does not matter, only that it has one
+            return replace(made, kind=kind, rgb=planted.plain(shades[rank]), source=source)
+
+    refs = Several(None)
+    second = trust._second(refs, refs.make("donor", 0, rank=1), 0)
+    assert (second.rgb == planted.plain(130)).all()
+    del shades[3]
+    assert trust._second(refs, refs.make("donor", 0, rank=1), 0) is None
 
 
 def test_the_panel_puts_it_together():

@@ -118,12 +118,21 @@ def test_seconds_that_are_known_to_be_genuine(compare, panel):
     assert "Persoon A scoort" in compare._said.value  # what was said stays, in Dutch
     assert compare.go.description == "Vergelijken"
     panel._language.value = "en"
-    assert "the second witness uses these faces" in compare._said.value
-    assert panel._result._known == ("A", compare._faces)
-    assert 1 < len(compare._faces.rgb) <= len(times)
+    assert "the second witness tries these faces first" in compare._said.value
+    known = panel._result._known
+    assert (known.examination, known.person) == (panel.examination, "A")
+    assert 1 < len(known.faces.rgb) <= len(times)
+    look_at(panel, "ask")
+    subject = panel._result._inquiry.subject
+    assert subject._known is known.faces
+    look_at(panel, "compare")
+    look_at(panel, "ask")
+    assert panel._result._inquiry.subject is subject  # looking again asks nothing anew
+    look_at(panel, "compare")
     compare.show(panel.examination, compare._copy, "B")
     assert not compare._said.value  # it was about A
     assert panel._result._known is None
+    assert panel._result._inquiry.subject._known is None
     compare.show(panel.examination, compare._copy, "A")
     compare.other.value = Other("seconds")
     compare.go.click()
@@ -145,7 +154,7 @@ def test_another_clip_that_is_known_to_be_genuine(compare, panel, tmp_path):
     compare.genuine.value = True
     assert "Person A scores" in compare._said.value
     assert "known to be genuine" in compare._said.value
-    assert panel._result._known == ("A", compare._faces)
+    assert panel._result._known.person == "A"
     compare.other.value = Other("moment")
     assert not compare._said.value
     assert not compare.genuine.value  # it was said of that clip alone

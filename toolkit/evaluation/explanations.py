@@ -163,7 +163,6 @@ class _Bench:
             "methods": list(self.keys),
             "controls": list(CONTROLS),
             "gallery": [digest(p) for p in gallery],
-            "known_originals": known,
         }
         self._gallery_paths = gallery
         self._gallery: list[Gallery | None] = []
@@ -258,8 +257,9 @@ def benchmark(
         Genuine clips of other people, for references; never the originals, which are the truth.
     known
         Whether seconds of the original, at least one away from the frame that is explained, are
-        known to be genuine: what an investigator has who knows part of a recording. For pairs, not
-        for transplants, whose other seconds are the original anyway.
+        known to be genuine: what an investigator has who knows a part of the recording to be. The
+        best case, and after a face swap known material of the one whose face was covered. For
+        pairs, not for transplants, whose other seconds are the original anyway.
     frames, faces
         Frames read per pair; faces explained, those with the highest logits.
     parts
@@ -297,7 +297,11 @@ def benchmark(
     attack = BUDGETS[budget] if "attack" in parts else None
     units: list[Unit] = []
     if "where" in parts or attack:
-        extra = {"frames": frames, "attack": asdict(attack) if attack else None}
+        extra = {
+            "frames": frames,
+            "attack": asdict(attack) if attack else None,
+            "known_originals": known,
+        }
         units += [
             Unit(
                 "pairs",

@@ -34,7 +34,7 @@ RATIO_MIN = 2.0  # change of the face over that of the background, for a mask of
 AREA_MIN = 0.002  # of the crop; a smaller mask is no truth
 GALLERY_FRAMES = 4
 KNOWN_FRAMES = 8  # of the original, taken as known to be genuine
-KNOWN_APART = 25  # frames at least between them and the frame that is explained
+KNOWN_APART_S = 1.0  # at least, between them and the frame that is explained
 
 
 @dataclass(frozen=True)
@@ -140,28 +140,32 @@ class Truth:
 
 
 def faces_of(
-    path: Path,
-    spec: InputSpec,
-    *,
-    frames: int = GALLERY_FRAMES,
-    within: tuple[int, int] | None = None,
-    tick: Tick = no_tick,
+    path: Path, spec: InputSpec, *, frames: int = GALLERY_FRAMES, tick: Tick = no_tick
 ) -> FaceCrops:
-    """Return the largest face of some frames of a clip, spread evenly.
-
-    `within` are the first and the last frame that may be taken; None = all of the clip.
-    """
+    """Return the largest face of some frames of a clip, spread evenly."""
     video = media.probe(path, tick=tick)
-    first, last = within or (0, len(video.pts) - 1)
-    last = min(last, len(video.pts) - 1)
-    if last < first:
-        return CropCollector(size=spec.size, margin=spec.margin).crops()
-    wanted = np.unique(np.linspace(first, last, frames).round().astype(np.int64))
+    every = np.arange(len(video.pts), dtype=np.int64)
+    return _largest_faces(video, every, spec, frames, tick=tick)
+
+
+def _largest_faces(
+    video: Video,
+    among: NDArray[np.int64],
+    spec: InputSpec,
+    count: int,
+    *,
+    columns: slice = slice(None),
+    tick: Tick,
+) -> FaceCrops:
+    """Return the largest face of at most `count` of the frames, within some columns of them."""
     finder, collector = LargestFace(), CropCollector(size=spec.size, margin=spec.margin)
-    for frame in media.read(video, wanted, tick=tick):
-        mesh = finder(frame.rgb)
-        if mesh is not None:
-            collector.add(frame.rgb, mesh)
+    if len(among):
+        rows = np.unique(np.linspace(0, len(among) - 1, count).round().astype(np.int64))
+        for frame in media.read(video, among[rows], tick=tick):
+            rgb = np.ascontiguousarray(frame.rgb[:, columns])
+            mesh = finder(rgb)
+            if mesh is not None:
+                collector.add(rgb, mesh)
     return collector.crops()
 
 
@@ -244,15 +248,18 @@ def known_halves(
 ) -> tuple[int, tuple[FaceCrops, FaceCrops]]:
     """Return faces of the original from before and from after its middle, and that frame's number.
 
-    Whoever explains a frame of one half of the forgery may know the other half of the original: the
-    same person and light, `KNOWN_APART` frames or more away.
+    Whoever explains a frame of one half of the forgery may know the other half of the original:
+    whoever was filmed, in the same light, `KNOWN_APART_S` or more away. After a face swap that is
+    the person whose face was covered, not the one who seems to speak.
     """
-    frames = len(media.probe(pair.original, tick=tick).pts)
-    common = min(frames, pair.common_frames or frames)
-    middle = common // 2
-    spans = (0, middle - KNOWN_APART), (middle + KNOWN_APART, common - 1)
+    original, fake = (media.probe(path, tick=tick) for path in (pair.original, pair.fake))
+    pts = original.pts[: pair.common_frames or None][: len(fake.pts)]
+    middle = len(pts) // 2
+    columns = slice(pair.crop_x, pair.crop_x + fake.width)
+    apart = pts <= pts[middle] - KNOWN_APART_S, pts >= pts[middle] + KNOWN_APART_S
     before, after = (
-        faces_of(pair.original, spec, frames=KNOWN_FRAMES, within=span, tick=tick) for span in spans
+        _largest_faces(original, np.flatnonzero(a), spec, KNOWN_FRAMES, columns=columns, tick=tick)
+        for a in apart
     )
     return middle, (before, after)
 

@@ -93,6 +93,8 @@ class Reference:
         Everything needed to make it again.
     valid_in_principle
         False for the kinds on request.
+    source
+        The face it was made from; None for kinds made of the frame itself.
     """
 
     kind: Kind
@@ -102,6 +104,7 @@ class Reference:
     lights: tuple[Light, ...]
     parameters: dict[str, Any]
     valid_in_principle: bool
+    source: _Face | None = None
 
     @property
     def is_valid(self) -> bool:
@@ -116,10 +119,15 @@ class Reference:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The reference that was chosen, or None, and all that were tried, in order."""
+    """The reference that was chosen, or None, and all that were tried, in order.
+
+    `unusable` is how many faces are known to be genuine where all of them look forged: then none
+    of them was tried.
+    """
 
     reference: Reference | None
     tried: tuple[Reference, ...]
+    unusable: int = 0
 
     @property
     def best(self) -> Reference | None:
@@ -387,7 +395,7 @@ class References:
         known: FaceCrops | None = None,
         seed: int = 0,
     ) -> None:
-        self._detector, self._crops = detector, crops
+        self._detector, self._crops, self._logits = detector, crops, logits
         self.threshold = detector.card.threshold
         self.seed = seed
         order = np.argsort(logits, kind="stable").tolist()
@@ -418,6 +426,12 @@ class References:
         """
         self._known = self._pool(faces) if faces is not None and len(faces.rgb) else None
         self._shared.clear()
+
+    @property
+    def unusable(self) -> int:
+        """How many faces are known to be genuine, if all of them look forged to the detector."""
+        known = self._known
+        return 0 if known is None or known.usable else len(known.crops.rgb)
 
     def _pool(self, faces: FaceCrops) -> _Pool:
         logits = frame_logits(self._detector.evidence(faces))
@@ -451,16 +465,16 @@ class References:
         made = self._paint(kind, self._track.face(position), rank)
         if made is None:
             return None
-        rgb, parameters = made
+        rgb, parameters, source = made
         logit = float(score(self._detector, self._crops, position, rgb[None])[0])
         light = Light("V1", logit < self.threshold, logit, f"threshold {self.threshold:.3f}")
         fits = kind in AUTOMATIC
-        return Reference(kind, position, rgb, logit, (light,), parameters, fits)
+        return Reference(kind, position, rgb, logit, (light,), parameters, fits, source)
 
     def _paint(
         self, kind: Kind, face: _Face, rank: int = 0
-    ) -> tuple[Picture, dict[str, Any]] | None:
-        """Return the picture and its parameters; a face is never its own source."""
+    ) -> tuple[Picture, dict[str, Any], _Face | None] | None:
+        """Return the picture, its parameters and its source; a face is never its own source."""
         if kind not in get_args(Kind):
             raise UsageError("unknown kind of reference", kind, f"One of {get_args(Kind)}.")
         rng = np.random.default_rng(self.seed)
@@ -472,29 +486,29 @@ class References:
             other, gap = source
             where = correspondence(face.mesh, other.mesh, size)
             out = match(warp(other.rgb, where), face.rgb, face.players, rng)
-            return out, {"source": other.position, "pose_gap_deg": round(gap, 1), "seed": self.seed}
+            facts = {"source": other.position, "pose_gap_deg": round(gap, 1), "seed": self.seed}
+            return out, facts, other
         width = face_width(face.mesh)
         if kind == "blur_noise":
             sigma = max(1.0, 0.03 * width)
-            return _scrambled(face.rgb, sigma, rng), {"sigma_px": sigma, "seed": self.seed}
+            return _scrambled(face.rgb, sigma, rng), {"sigma_px": sigma, "seed": self.seed}, None
         if kind == "blur":
             sigma = max(1.0, 0.06 * width)
-            return np.asarray(cv2.GaussianBlur(face.rgb, (0, 0), sigma)), {"sigma_px": sigma}
+            return np.asarray(cv2.GaussianBlur(face.rgb, (0, 0), sigma)), {"sigma_px": sigma}, None
         if kind == "mean_face":
-            return to_u8(self._crops.rgb.mean(axis=0)), {"frames": len(self._crops.rgb)}
-        return np.full_like(face.rgb, 128 if kind == "grey" else 0), {}
+            return to_u8(self._crops.rgb.mean(axis=0)), {"frames": len(self._crops.rgb)}, None
+        return np.full_like(face.rgb, 128 if kind == "grey" else 0), {}, None
 
     def _source(self, kind: Kind, face: _Face, rank: int) -> tuple[_Face, float] | None:
         """Return the rank-th source and how far its pose is off, in degrees."""
         pool = self._sources(kind)
         if pool is None:
             return None
-        if face.pool is self._gallery and pool is not face.pool:
-            return None  # another person
+        own = face.pool.crops.rgb[face.position]  # `face` itself may show it with a planted part
         gaps = {
             i: float(np.abs(pool.poses[i] - face.pose).max())
             for i in pool.usable
-            if not np.array_equal(pool.crops.rgb[i], face.rgb)  # known seconds are of this track
+            if not np.array_equal(pool.crops.rgb[i], own)  # known seconds are of this very track
         }
         ordered = sorted(gaps, key=lambda i: gaps[i])
         if pool is self._track:  # the cleanest of those that look the same way
@@ -523,15 +537,20 @@ class References:
         return self._shared[name, kind]
 
     def _known_genuine(self) -> list[_Face]:
-        """Return up to `TESTED` faces: known to be genuine, else seeming so, else of others."""
-        pools = [p for p in (self._known, self._track, self._gallery) if p is not None and p.usable]
-        if not pools:
-            return []
-        pool, many = pools[0], len(pools[0].usable)
-        rows = range(min(TESTED, many))
-        if pool is not self._track:  # from all over the recording, and of several persons
-            rows = np.unique(np.linspace(0, many - 1, TESTED).round().astype(int)).tolist()
-        return [pool.face(pool.usable[row]) for row in rows]
+        """Return up to `TESTED` faces: known to be genuine, else seeming so, else of others.
+
+        Known material may be another recording, in other light and coding than the track: then
+        what is made of it is tested on frames of the track as well that are clear of the threshold.
+        """
+        track = [self._track.face(i) for i in self._track.usable[:TESTED]]
+        known, gallery = (
+            [] if pool is None else [pool.face(i) for i in _spread(pool.usable, TESTED)]
+            for pool in (self._known, self._gallery)
+        )
+        if known:
+            limit = self.threshold - CLEAN_BELOW
+            return known + [f for f in track if self._logits[f.position] <= limit]
+        return track or gallery
 
     def _harmless(self, kind: Kind, tick: Tick) -> Light:
         known = self._known_genuine()
@@ -619,7 +638,7 @@ class References:
             tried.append(made)
             if made.is_valid:
                 return Choice(made, tuple(tried))
-        return Choice(None, tuple(tried))
+        return Choice(None, tuple(tried), self.unusable)
 
     def best(self, kind: Kind, position: int) -> Reference | None:
         """Make a reference of one kind; of donors and known frames the first that passes V1.
@@ -656,10 +675,8 @@ class References:
         p = reference.position
         face = self._track.face(p)
         itself = face.rgb
-        if "source" in reference.parameters:
-            pool = self._sources(reference.kind)
-            assert pool is not None
-            other = pool.face(reference.parameters["source"])
+        if reference.source is not None:
+            other = reference.source
             there = warp(itself, correspondence(other.mesh, face.mesh, len(itself)))
             itself = warp(there, correspondence(face.mesh, other.mesh, len(itself)))
             rng = np.random.default_rng(self.seed)
@@ -681,6 +698,14 @@ def plant_in_crop(
     mask = region_mask(mesh, (rgb.shape[0], rgb.shape[1]), [part])
     mask = cv2.GaussianBlur(mask, (0, 0), max(0.8, 0.03 * width))
     return blend(PLANTS[kind](rgb, width, 1.0), rgb, mask)
+
+
+def _spread(positions: Sequence[int], count: int) -> list[int]:
+    """Return at most `count` of the positions, from all over them."""
+    if not positions:
+        return []
+    rows = np.unique(np.linspace(0, len(positions) - 1, count).round().astype(int))
+    return [positions[row] for row in rows.tolist()]
 
 
 def _poses(crops: FaceCrops) -> Float:

@@ -34,6 +34,7 @@ from toolkit.explain.references import (
     AUTOMATIC,
     HARM_MAX,
     HIT_MIN,
+    SOURCES_TRIED,
     Choice,
     Reference,
     References,
@@ -616,13 +617,16 @@ def _net(detector: Detector) -> Any:
 
 
 def _second(references: References, first: Reference, position: int) -> Reference | None:
-    """Return another reference that is judged genuine: the next frame or donor, or another kind."""
-    others = AUTOMATIC[AUTOMATIC.index(first.kind) + 1 :]
-    wanted = [(first.kind, 1)] if "source" in first.parameters else []
-    for kind, rank in (*wanted, *((k, 0) for k in others)):
-        made = references.make(kind, position, rank=rank)
-        if made is not None and made.lights[0].passed:
-            return made
+    """Return another reference that is judged genuine: another source, or another kind."""
+    for kind in AUTOMATIC[AUTOMATIC.index(first.kind) :]:
+        for rank in range(SOURCES_TRIED):
+            made = references.make(kind, position, rank=rank)
+            if made is None:
+                break
+            if made.lights[0].passed and not np.array_equal(made.rgb, first.rgb):
+                return made
+            if made.source is None:  # every rank gives the same picture
+                break
     return None
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit._i18n import _
+from toolkit._i18n import _, ngettext
 from toolkit.explain import regions
 from toolkit.explain.bands import BandShares
 from toolkit.explain.intervention import Composite
@@ -398,10 +398,17 @@ def no_reference_sentence(choice: Choice) -> str:
         _("No reference is valid, so the intervention names no region. {reasons}.")
         if reasons
         else _(
-            "There is no picture to replace regions by: no frame of this person lies below the "
-            "threshold, and there is no donor. The intervention names no region."
+            "There is no picture of this kind to replace regions by, so the intervention names no "
+            "region."
         )
     ).format(reasons=reasons)
+    if choice.unusable:
+        more = ngettext(
+            "The {n} face that is known to be genuine looks forged to this detector.",
+            "All {n} faces that are known to be genuine look forged to this detector.",
+            choice.unusable,
+        )
+        return f"{text} {more.format(n=choice.unusable)}"
     if any(r.kind == "known_frame" for r in choice.tried):
         return text
     more = _(

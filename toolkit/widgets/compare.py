@@ -48,6 +48,15 @@ class Other:
 
 
 @dataclass(frozen=True, eq=False)
+class Known:
+    """Faces of a person of an examination that the user called genuine."""
+
+    examination: Examination
+    person: str
+    faces: FaceCrops
+
+
+@dataclass(frozen=True, eq=False)
 class _Pair:
     left: Scene
     right: Scene
@@ -65,8 +74,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
     run
         How work that takes time is run.
     on_known
-        Called with a person's letter and the faces of that person that the user has just called
-        genuine, or None when that does not hold any more.
+        Called with what the user has just called genuine; with None when it does not hold any more.
     """
 
     def __init__(
@@ -74,7 +82,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         cache: Cache,
         run: Run,
         *,
-        on_known: Callable[[str, FaceCrops | None], None] = lambda _person, _faces: None,
+        on_known: Callable[[Known | None], None] = lambda _known: None,
     ) -> None:
         self._cache, self._run, self._on_known = cache, run, on_known
         self._examination: Examination | None = None
@@ -82,7 +90,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._person: str | None = None
         self._comparison: Comparison | None = None
         self._found: Beside | None = None
-        self._faces: FaceCrops | None = None
+        self._known: Known | None = None
         self._is_filling = False
         self._against_clip: Examination | None = None
         self._hint = ipywidgets.HTML()
@@ -158,7 +166,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self.end_s.description = _("Genuine to (s)")
         self.genuine.description = _("The right one is known to be genuine")
         self._fill()
-        self._tell(self._found, self._faces)
+        self._tell(self._found, self._known)
         if self._comparison is not None:
             self._comparison.retranslate()
 
@@ -249,10 +257,10 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 from toolkit import beside
 
                 self._stage.children = ()
-                span = float(self.start_s.value), float(self.end_s.value)
-                found = beside.compare(examination, seconds=span, person=self._person)
-                faces = beside.known_faces(examination, seconds=span, person=self._person)
-                self._tell(found, faces)
+                span, person = (float(self.start_s.value), float(self.end_s.value)), self._person
+                found = beside.compare(examination, seconds=span, person=person)
+                faces = beside.known_faces(examination, seconds=span, person=person)
+                self._tell(found, Known(examination, str(person), faces))
             elif other.kind in {"person", "moment"}:
                 self._put(self._within(examination, copy, other))
             else:
@@ -325,31 +333,34 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
     def _hold_against(self) -> None:
         """Hold the person on screen against the clip beside it, if that is known to be genuine."""
         self._problem.value = ""
-        found = faces = None
+        found = known = None
         if self.genuine.value and self._against_clip and self._examination:
             from toolkit import beside
 
-            both = self._examination, self._against_clip
+            (mine, other), person = (self._examination, self._against_clip), self._person
             try:
-                found = beside.compare(*both, person=self._person)
-                faces = beside.known_faces(*both, person=self._person)
+                found = beside.compare(mine, other, person=person)
+                faces = beside.known_faces(mine, other, person=person)
+                known = Known(mine, str(person), faces)
             except ToolkitError as error:
                 self._problem.value = fragments.problem(error)
-        self._tell(found, faces)
+        self._tell(found, known)
 
     def _forget(self) -> None:
         self._against_clip = None
         self.genuine.value = False
         self._tell(None, None)
 
-    def _tell(self, found: Beside | None, faces: FaceCrops | None) -> None:
-        if faces is not self._faces:
-            self._faces = faces
-            self._on_known(str(self._person), faces)
+    def _tell(self, found: Beside | None, known: Known | None) -> None:
+        if known is not self._known:
+            self._known = known
+            self._on_known(known)
         self._found = found
         lines = figures.beside_sentences(found) if found else []
-        if faces is not None:
-            lines.append(_("Under “Ask”, the second witness uses these faces as its reference."))
+        if known is not None:
+            lines.append(
+                _("Under “Ask”, the second witness tries these faces first as its reference.")
+            )
         text = "".join(f"<p>{escape(line)}</p>" for line in lines)
         self._said.value = f'<div class="dz-box" role="status">{text}</div>' if text else ""
 

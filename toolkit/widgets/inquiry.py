@@ -317,7 +317,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         if before and before[0] == person and before[1] is faces:
             return  # the view was opened again
         told = {who for who, _faces in filter(None, (before, self._known))}
-        if self.subject is not None and self.person in told:
+        if self.examination is not None and self.person in told:
             self.cancel()
             self._job = None
             self._question(self.person, self.position)
@@ -349,7 +349,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             deep = [q for q in questions if q in inquire.QUESTIONS]
             tell = self._hear(subject, position)
             answers = inquire.ask(subject, deep, position, tell=tell, tick=tick)
-            if "trust" in deep:
+            if "trust" in deep and self.subject is subject:
                 self._panels[subject.kind, position] = answers.trust
             subject.game(position)  # so that the next tick of a box costs one pass
             return answers
@@ -380,8 +380,10 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
             tick("references", 0, 1)
             kinds = (*AUTOMATIC, *ON_REQUEST)
-            self._every_kind[position] = subject.every_kind(position, kinds)
-            return self._every_kind[position]
+            found = subject.every_kind(position, kinds)
+            if self.subject is subject:
+                self._every_kind[position] = found
+            return found
 
         self._start(work)
 
@@ -518,6 +520,8 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         fresh: set[str] = set()
 
         def tell(question: str, part: Any) -> None:
+            if self.subject is not subject:  # somebody else, or other known material, by now
+                return
             first = question not in fresh
             fresh.add(question)
             if question == "witnesses":
@@ -530,8 +534,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             elif question == "methods":
                 self._method_answers[key] = [] if first else self._method_answers[key]
                 self._method_answers[key].append(part)
-            if self.subject is subject:
-                self._fill_answers()
+            self._fill_answers()
 
         return tell
 

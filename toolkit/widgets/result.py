@@ -11,9 +11,9 @@ import ipywidgets
 from toolkit import figures
 from toolkit._i18n import _
 from toolkit.cache import Cache
-from toolkit.types import FaceCrops, Report, TrackResult
+from toolkit.types import Report, TrackResult
 from toolkit.widgets import fragments
-from toolkit.widgets.compare import Compare, Run
+from toolkit.widgets.compare import Compare, Known, Run
 from toolkit.widgets.keyframes import KeyFrames
 from toolkit.widgets.notes import Notes
 from toolkit.widgets.player import Player, RegionAsked
@@ -58,7 +58,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self._on_move, self._notes = on_move, notes
         self._chart: Any = None
         self._inquiry: Inquiry | None = None
-        self._known: tuple[str, FaceCrops] | None = None
+        self._known: Known | None = None
         self.examination: Examination | None = None
         self.copy: DisplayCopy | None = None
         self.turns = threading.RLock()
@@ -339,15 +339,24 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
             self._inquiry.turns = self.turns  # one lock: two could wait for each other
             self.ask.children = (self._inquiry,)
         self._tell_inquiry()
-        if self._known is not None:
-            self._inquiry.know(*self._known)
+        self._tell_known()
         self._inquiry.shown()
 
-    def _on_known(self, person: str, faces: FaceCrops | None) -> None:
+    @in_turn
+    def _on_known(self, known: Known | None) -> None:
         """Let the second witness use what the user called genuine when comparing."""
-        self._known = None if faces is None else (person, faces)
-        if self._inquiry is not None and self._inquiry.examination is self.examination:
-            self._inquiry.know(person, faces)
+        if known is None or known.examination is self.examination:  # else a result came meanwhile
+            self._known = known
+            self._tell_known()
+
+    def _tell_known(self) -> None:
+        inquiry, known = self._inquiry, self._known
+        if inquiry is None or inquiry.examination is not self.examination:
+            return
+        if known is None:
+            inquiry.know(inquiry.person, None)
+        elif known.examination is self.examination:
+            inquiry.know(known.person, known.faces)
 
     def _tell_inquiry(self) -> None:
         """Let the questions be about what the player shows."""
