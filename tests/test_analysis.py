@@ -333,6 +333,16 @@ def test_what_is_read_does_not_depend_on_weights_but_the_report_does():
     assert read == recall._hash_of(recall._READING, ())
 
 
+def test_what_only_comparisons_read_makes_no_report_anew(tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    monkeypatch.setattr(recall.models, "ROOT", tmp_path)
+    made = recall.made_by()
+    (tmp_path / "models" / "seamnet-halves.json").write_text("{}")
+    assert recall.made_by() == made
+    (tmp_path / "models" / "seamnet.json").write_text("{}")
+    assert recall.made_by() != made
+
+
 def test_the_same_content_under_another_name_is_the_same_clip(green_mouth, tmp_path):
     cache, copy = Cache(tmp_path / "cache"), tmp_path / "other name.mp4"
     copy.write_bytes(green_mouth.read_bytes())

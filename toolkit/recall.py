@@ -88,7 +88,8 @@ class _Copy:
 
 def made_by() -> str:
     """Return a hash of the code, settings and library versions that a report depends on."""
-    cards = sorted(models.ROOT.glob("models/*.json"))  # of weights, with thresholds; calibrations
+    found = sorted(models.ROOT.glob("models/*.json"))  # cards of weights, calibrations
+    cards = [p for p in found if not p.stem.endswith("-halves")]  # only comparisons read those
     return _hash_of(_ROAD, (_PACKAGE / "analysis.py", *cards))
 
 
