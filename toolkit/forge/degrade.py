@@ -14,6 +14,8 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
+from toolkit.media.write import repeatable
+
 Picture = NDArray[np.uint8]
 Rng = np.random.Generator
 
@@ -103,7 +105,7 @@ def h264(
     `between` = a frame predicted from both sides, coded more coarsely than its neighbours, as two
     of three frames of a usual file are; else the last of four frames, predicted from the past.
     """
-    options = {"crf": str(crf), "preset": preset}
+    options = {"crf": str(crf), "preset": preset} | repeatable()
     if between:
         options |= {"bf": "2", "b-adapt": "0", "rc-lookahead": "0"}
         return burst(rgb, "libx264", "h264", options, drift=drift, count=5, shown=2)
