@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.widgets import made_up
-from tests.widgets.pressing import look_at, run, until
+from tests.widgets.pressing import look_at, run, shown, until
 from toolkit import recall
 from toolkit.errors import VideoError
 from toolkit.widgets.compare import Other
@@ -39,16 +39,16 @@ def test_the_player_makes_room_for_the_comparison(panel):
 
 def test_persons_and_moments_of_one_clip(compare, panel):
     assert offered(compare) == [Other("person", "B"), Other("moment"), Other("seconds")]
-    shown = put(compare, Other("person", "B"))
-    left, right = shown.shown
+    seen = put(compare, Other("person", "B"))
+    left, right = seen.shown
     assert (left.persons, right.persons) == (("A",), ("B",))
     compare.other.value = Other("moment")
     first, second = compare.first.value, compare.second.value
     assert first != second
-    assert put(compare, Other("moment")) is shown  # one widget serves all
+    assert put(compare, Other("moment")) is seen  # one widget serves all
     track = panel.report.tracks[0].track
-    assert shown.offset_s == pytest.approx(track.pts[second] - track.pts[first])
-    assert shown.shown[0].copy.indices[shown.frame] == track.indices[first]
+    assert seen.offset_s == pytest.approx(track.pts[second] - track.pts[first])
+    assert seen.shown[0].copy.indices[seen.frame] == track.indices[first]
 
 
 def test_another_clip_and_another_detector(all_weights, compare, panel, tmp_path):
@@ -61,19 +61,19 @@ def test_another_clip_and_another_detector(all_weights, compare, panel, tmp_path
     assert kinds.count("clip") == 2  # the first clip as both detectors judged it
     assert kinds.count("detector") == 0  # this one was judged by one only
     compare.later.value = 0.4
-    shown = put(compare, next(o for o in offered(compare) if o.kind == "clip"))
+    seen = put(compare, next(o for o in offered(compare) if o.kind == "clip"))
     until(panel, "done")
-    left, right = shown.shown
+    left, right = seen.shown
     assert (len(left.copy.pts), len(right.copy.pts)) == (30, 60)
-    assert shown.offset_s == 0.4
+    assert seen.offset_s == 0.4
     assert left.label.startswith("reshare.mp4")
     assert panel.report.video.path == other  # what is on screen stays
     panel.reopen(next(o for o in offered(compare) if o.kind == "clip").name)
     until(panel, "done")
     assert [o.kind for o in offered(compare)].count("detector") == 1
-    shown = put(compare, next(o for o in offered(compare) if o.kind == "detector"))
+    seen = put(compare, next(o for o in offered(compare) if o.kind == "detector"))
     until(panel, "done")
-    assert len({scene.label for scene in shown.shown}) == 2
+    assert len({scene.label for scene in seen.shown}) == 2
 
 
 def test_a_clip_that_is_gone_is_told(compare, panel, tmp_path, monkeypatch):
@@ -133,12 +133,17 @@ def test_seconds_that_are_known_to_be_genuine(compare, panel):
     assert not compare._said.value  # it was about A
     assert panel._result._known is None
     assert panel._result._inquiry.subject._known is None
+    assert not shown(compare.take_back)
     compare.show(panel.examination, compare._copy, "A")
-    compare.other.value = Other("seconds")
-    compare.go.click()
-    assert compare._said.value
+    assert "Person A scores" in compare._said.value
+    assert panel._result._known.person == "A"
     compare.other.value = Other("moment")
+    compare.go.click()
+    assert "genuine from 0:00.0 to" in compare._said.value  # looking elsewhere takes nothing back
+    compare.take_back.click()
     assert not compare._said.value
+    assert not shown(compare.take_back)
+    assert panel._result._known is None
 
 
 def test_another_clip_that_is_known_to_be_genuine(compare, panel, tmp_path):
@@ -155,13 +160,106 @@ def test_another_clip_that_is_known_to_be_genuine(compare, panel, tmp_path):
     assert "Person A scores" in compare._said.value
     assert "known to be genuine" in compare._said.value
     assert panel._result._known.person == "A"
-    compare.other.value = Other("moment")
-    assert not compare._said.value
+    assert "You said that known.mp4 is genuine." in compare._said.value
+    there = compare.other.value
+    compare.other.value = Other("seconds")
     assert not compare.genuine.value  # it was said of that clip alone
+    assert panel._result._known.person == "A"
+    compare.other.value = there
+    assert compare.genuine.value
+    compare.genuine.value = False
+    assert not compare._said.value
     assert panel._result._known is None
-    panel.reopen(next(o for o in offered(compare) if o.kind == "clip").name)
+    compare.genuine.value = True
+    panel.reopen(there.name)
     until(panel, "done")
     assert (compare.start_s.value, compare.genuine.value) == (0, False)
+    assert panel._result._known is None
+
+
+def test_seconds_that_cannot_serve_leave_what_was_said(compare, panel):
+    compare.other.value, compare.end_s.value = Other("seconds"), 2.2
+    compare.go.click()
+    before = panel._result._known
+    assert before is not None
+    compare.start_s.value = 50.0
+    compare.go.click()
+    assert "no such seconds" in compare._problem.value
+    assert panel._result._known is before
+
+
+@pytest.fixture
+def known_clip(panel, tmp_path):
+    """Call another clip genuine; return the panel, with the first clip on screen, and the other."""
+    first = str(panel._choose.path.value)
+    other = made_up.clip(tmp_path / "known.mp4", frames=30)
+    for path in (str(other), first):
+        panel._choose.path.value = path
+        run(panel)
+    look_at(panel, "compare")
+    compare = panel._result.compare
+    compare.other.value = next(o for o in offered(compare) if o.kind == "clip")
+    compare.genuine.value = True
+    return panel, other
+
+
+def test_what_is_known_comes_back_with_its_clip_and_in_another_kernel(known_clip, make, tmp_path):
+    panel, other = known_clip
+    first = panel._gallery.current
+    faces = panel._result._known.faces
+    panel.reopen(panel._result.compare.other.value.name)
+    until(panel, "done")
+    assert panel._result._known is None
+    panel.reopen(first)
+    until(panel, "done")
+    assert (panel._result._known.faces.rgb == faces.rgb).all()
+    later = make()
+    until(later, "done", "idle")
+    look_at(later, "compare")
+    compare = later._result.compare
+    assert (later._result._known.faces.rgb == faces.rgb).all()
+    assert compare.other.value.kind == "clip"
+    assert compare.genuine.value
+    assert f"You said that {other.name} is genuine." in compare._said.value
+    compare.take_back.click()
+    last = make()
+    until(last, "done", "idle")
+    assert last._result._known is None
+    assert not last._result.compare._said.value
+
+
+def test_a_clip_known_to_be_genuine_that_is_not_kept_any_more(known_clip):
+    panel, other = known_clip
+    first, entry = panel._choose.path.value, panel._result.compare.other.value.name
+    panel._cache.remove(entry)
+    run(panel)
+    compare = panel._result.compare
+    assert panel._result._known is None
+    assert "known to be genuine is no longer kept: known.mp4" in compare._problem.value
+    assert shown(compare.take_back)
+    panel._choose.path.value = str(other)
+    run(panel)
+    panel._choose.path.value = first
+    run(panel)
+    assert panel._result._known is not None  # analysed again, it serves again
+    assert not compare._problem.value
+
+
+def test_what_cannot_be_kept_or_read_is_told(compare, panel):
+    folder = panel._memory.folder / "genuine"
+    folder.write_text("in the way")
+    compare.other.value, compare.end_s.value = Other("seconds"), 2.2
+    compare.go.click()
+    assert "could not be written" in compare._problem.value
+    assert panel._result._known is not None
+    folder.unlink()
+    compare.go.click()
+    assert not compare._problem.value
+    (file,) = folder.iterdir()
+    file.write_text('{"schema": 1, "persons": {"A": {"start_s": "soon"}}}')
+    compare.show(panel.examination, compare._copy, "B")
+    assert "set aside" in compare._problem.value
+    assert [p.name.partition(".")[2][:7] for p in folder.iterdir()] == ["damaged"]
 
 
 def test_nobody_to_compare(make):

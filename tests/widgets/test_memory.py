@@ -9,7 +9,7 @@ import pytest
 from tests.widgets import made_up
 from tests.widgets.pressing import look_at, run, shown, until
 from toolkit import _i18n
-from toolkit.widgets.state import NO_CLIP, Memory, Position
+from toolkit.widgets.state import NO_CLIP, Genuine, Memory, Position
 from toolkit.widgets.workbench import Workbench
 
 
@@ -188,6 +188,20 @@ def test_a_position_comes_back_and_unknown_fields_are_ignored(tmp_path):
     stored["position"]["new"] = 1
     (tmp_path / "state.json").write_text(json.dumps(stored))
     assert memory.read() == position
+    assert memory.set_aside is None
+
+
+def test_what_is_known_to_be_genuine_is_kept_by_clip_and_person(tmp_path):
+    memory, one, two = Memory(tmp_path), "1" * 64, "2" * 64
+    said = {"A": Genuine(start_s=0.5, end_s=2.0), "B": Genuine(clip=two, name="é.mp4")}
+    for person, what in said.items():
+        assert memory.write_genuine(one, person, what)
+    assert memory.genuine(one) == said
+    assert memory.genuine(two) == {}
+    assert memory.write_genuine(one, "A", None)
+    assert memory.genuine(one) == {"B": said["B"]}
+    assert not memory.write_genuine("../x", "A", said["A"])
+    assert memory.genuine("../x") == {}
     assert memory.set_aside is None
 
 

@@ -1,6 +1,7 @@
 """Two things side by side under one scrubber: clips, detectors, persons or moments.
 
-What is known to be genuine can be said of one of them; then the other is held against it.
+What is known to be genuine can be said of one of them; then the other is held against it, until the
+user takes that back: it is remembered with the clip and the person.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from toolkit.types import FaceCrops, Tick
 from toolkit.widgets import fragments
 from toolkit.widgets.chooser import detector_title
 from toolkit.widgets.gallery import analysed
+from toolkit.widgets.state import Genuine, Memory
 from toolkit.widgets.styling import classed
 
 if TYPE_CHECKING:
@@ -73,6 +75,8 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         Where other results and their display copies are found.
     run
         How work that takes time is run.
+    memory
+        Where it is kept what the user called genuine.
     on_known
         Called with what the user has just called genuine; with None when it does not hold any more.
     """
@@ -81,18 +85,20 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self,
         cache: Cache,
         run: Run,
+        memory: Memory,
         *,
         on_known: Callable[[Known | None], None] = lambda _known: None,
     ) -> None:
         self._cache, self._run, self._on_known = cache, run, on_known
+        self._memory = memory
         self._examination: Examination | None = None
         self._copy: DisplayCopy | None = None
         self._person: str | None = None
         self._comparison: Comparison | None = None
         self._found: Beside | None = None
         self._known: Known | None = None
+        self._genuine: Genuine | None = None
         self._is_filling = False
-        self._against_clip: Examination | None = None
         self._hint = ipywidgets.HTML()
         self.other = classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-other")
         self.other.observe(lambda _change: self._on_other(), "value")
@@ -113,13 +119,15 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self.genuine = classed(
             ipywidgets.Checkbox(indent=False, layout={"width": "auto"}), "dz-genuine"
         )
-        self.genuine.observe(lambda _change: self._hold_against(), "value")
+        self.genuine.observe(self._on_genuine, "value")
         self.go = classed(
             ipywidgets.Button(layout={"width": "auto"}, button_style="primary"), "dz-go"
         )
         self.go.on_click(lambda _button: self.start())
         self._problem = ipywidgets.HTML()
         self._said = classed(ipywidgets.HTML(), "dz-beside")
+        self.take_back = classed(ipywidgets.Button(layout={"width": "auto"}), "dz-take-back")
+        self.take_back.on_click(lambda _button: self._state(None))
         self._stage = ipywidgets.VBox()
         super().__init__(
             [
@@ -134,6 +142,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 self.go,
                 self._problem,
                 self._said,
+                self.take_back,
                 self._stage,
             ]
         )
@@ -145,13 +154,15 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self, examination: Examination | None, copy: DisplayCopy | None, person: str | None
     ) -> None:
         """Offer what this result can be compared with; None empties the field."""
-        if examination is not self._examination:
+        is_new = examination is not self._examination
+        if is_new:
             self._stage.children = ()
             self._problem.value = ""
-            self.later.value = self.start_s.value = self.end_s.value = 0.0
-        if examination is not self._examination or person != self._person:
-            self._forget()
+            self.later.value = 0.0
+        someone_new = is_new or person != self._person
         self._examination, self._copy, self._person = examination, copy, person
+        if someone_new:
+            self._recall()
         self.say()
 
     def say(self) -> None:
@@ -165,6 +176,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self.start_s.description = _("Genuine from (s)")
         self.end_s.description = _("Genuine to (s)")
         self.genuine.description = _("The right one is known to be genuine")
+        self.take_back.description = _("This is not known to be genuine")
         self._fill()
         self._tell(self._found, self._known)
         if self._comparison is not None:
@@ -172,7 +184,6 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     def _on_other(self) -> None:
         if not self._is_filling:  # the menu passes through other choices when it is filled
-            self._forget()  # what is known to be genuine was said of the choice before
             self._show_fields()
 
     def _fill(self) -> None:
@@ -180,7 +191,8 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._is_filling = True
         self.other.options = self._others()
         known = [value for _title, value in self.other.options]
-        self.other.value = chosen if chosen in known else (known[0] if known else None)
+        usual = self._where_known() or (known[0] if known else None)
+        self.other.value = chosen if chosen in known else usual
         self._is_filling = False
         options = self._moments()
         for menu, before, usual in zip((self.first, self.second), moments, (0, -1), strict=True):
@@ -241,6 +253,8 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         ):
             field.layout.display = None if kind in kinds else "none"
         self.go.description = _("Compare") if kind == "seconds" else _("Show side by side")
+        said_of_it = kind == "clip" and self.other.value == self._where_known()
+        self._tick(is_genuine=said_of_it)
 
     # -- side by side
 
@@ -250,17 +264,10 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         if other is None or examination is None or copy is None:
             return
         self._problem.value = ""
-        self._tell(None, None)
-        self._against_clip = None
         try:
             if other.kind == "seconds":
-                from toolkit import beside
-
                 self._stage.children = ()
-                span, person = (float(self.start_s.value), float(self.end_s.value)), self._person
-                found = beside.compare(examination, seconds=span, person=person)
-                faces = beside.known_faces(examination, seconds=span, person=person)
-                self._tell(found, Known(examination, str(person), faces))
+                self._state(Genuine(float(self.start_s.value), float(self.end_s.value)))
             elif other.kind in {"person", "moment"}:
                 self._put(self._within(examination, copy, other))
             else:
@@ -322,34 +329,119 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             self._comparison = Comparison(scene(examination, copy), scene(examination, copy))
 
         def ready(its_copy: DisplayCopy) -> None:
-            self._against_clip = found if other.kind == "clip" else None
-            self._hold_against()
             self._put(_Pair(scene(examination, copy), scene(found, its_copy), offset, None))
 
         self._run(prepare, ready)
 
     # -- against what is known to be genuine
 
-    def _hold_against(self) -> None:
-        """Hold the person on screen against the clip beside it, if that is known to be genuine."""
+    def _on_genuine(self, _change: Any) -> None:
+        other = self.other.value
+        if self._is_filling or other is None or other.kind != "clip":
+            return
         self._problem.value = ""
-        found = known = None
-        if self.genuine.value and self._against_clip and self._examination:
-            from toolkit import beside
+        if self.genuine.value:
+            cards = {e.name: e.card for e in analysed(self._cache)}
+            card = cards.get(other.name, {})
+            self._state(Genuine(clip=card.get("sha256", ""), name=card.get("name", "")))
+        else:
+            self._state(None)
 
-            (mine, other), person = (self._examination, self._against_clip), self._person
-            try:
-                found = beside.compare(mine, other, person=person)
-                faces = beside.known_faces(mine, other, person=person)
-                known = Known(mine, str(person), faces)
-            except ToolkitError as error:
-                self._problem.value = fragments.problem(error)
-        self._tell(found, known)
+    def _tick(self, *, is_genuine: bool) -> None:
+        self._is_filling, before = True, self._is_filling
+        self.genuine.value = is_genuine
+        self._is_filling = before
 
-    def _forget(self) -> None:
-        self._against_clip = None
-        self.genuine.value = False
-        self._tell(None, None)
+    def _state(self, said: Genuine | None) -> None:
+        """Take what the user says is genuine, or None that nothing is, and remember it."""
+        assert self._examination is not None
+        try:
+            told = self._hold_against(said)
+        except ToolkitError as error:  # it cannot serve: what was said before stays
+            self._problem.value = fragments.problem(error)
+            self._show_fields()
+            return
+        self._genuine = said
+        clip = self._examination.report.video.sha256
+        if not self._memory.write_genuine(clip, str(self._person), said):
+            text = _(
+                "What you called genuine could not be written to disk. "
+                "It holds until this panel is closed."
+            )
+            self._warn(text)
+        self._tell(*told)
+        self._show_fields()
+
+    def _warn(self, text: str) -> None:
+        self._problem.value = f'<p class="dz-note" role="alert">{escape(text)}</p>'
+
+    def _recall(self) -> None:
+        """Take up what was known to be genuine of this person when the clip was last looked at."""
+        self._genuine = None
+        told: tuple[Beside | None, Known | None] = (None, None)
+        if self._examination is not None:
+            clip, aside = self._examination.report.video.sha256, self._memory.set_aside
+            self._genuine = self._memory.genuine(clip).get(str(self._person))
+            if self._memory.set_aside is not aside:
+                text = _("What the panel remembered could not be read. It was set aside as {file}.")
+                self._warn(text.format(file=self._memory.set_aside))
+        said = self._genuine or Genuine()
+        self.start_s.value, self.end_s.value = said.start_s, said.end_s
+        try:
+            told = self._hold_against(self._genuine)
+        except ToolkitError as error:
+            self._problem.value = fragments.problem(error)
+        if self._genuine is not None:  # the menu is filled next, and begins with what is known
+            self._is_filling = True
+            self.other.value = None
+            self._is_filling = False
+        self._tell(*told)
+
+    def _hold_against(self, said: Genuine | None) -> tuple[Beside | None, Known | None]:
+        """Hold the person on screen against what is known to be genuine.
+
+        Raises
+        ------
+        ToolkitError
+            If it cannot serve: too few seconds, or a clip that is not kept any more.
+        """
+        if said is None or self._examination is None:
+            return None, None
+        from toolkit import analysis, beside
+
+        mine, person = self._examination, self._person
+        other, span = None, None if said.clip else (said.start_s, said.end_s)
+        if said.clip:
+            entry = self._entry_of(said)
+            other = analysis.reopen(self._cache, entry) if entry else None
+            if other is None:
+                problem = _("the clip that is known to be genuine is no longer kept")
+                remedy = _("Analyse it again, with this detector.")
+                raise UsageError(problem, show_name(said.name), remedy)
+        found = beside.compare(mine, other, seconds=span, person=person)
+        faces = beside.known_faces(mine, other, seconds=span, person=person)
+        return found, Known(mine, str(person), faces)
+
+    def _entry_of(self, said: Genuine) -> str:
+        """Return the cache entry of a clip that is known to be genuine, by the same detector."""
+        assert self._examination is not None
+        detector = self._examination.report.settings["detector"]["name"]
+        return next(
+            (
+                entry.name
+                for entry in analysed(self._cache)
+                if (entry.card["sha256"], entry.card["detector"]) == (said.clip, detector)
+            ),
+            "",
+        )
+
+    def _where_known(self) -> Other | None:
+        """Return the choice in the menu that what is known belongs to."""
+        if self._genuine is None or self._examination is None:
+            return None
+        if not self._genuine.clip:
+            return Other("seconds")
+        return Other("clip", self._entry_of(self._genuine))
 
     def _tell(self, found: Beside | None, known: Known | None) -> None:
         if known is not self._known:
@@ -357,12 +449,22 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             self._on_known(known)
         self._found = found
         lines = figures.beside_sentences(found) if found else []
-        if known is not None:
+        if known is not None and self._genuine is not None:
+            lines.insert(0, self._what_is_known(self._genuine))
             lines.append(
                 _("Under “Ask”, the second witness tries these faces first as its reference.")
             )
         text = "".join(f"<p>{escape(line)}</p>" for line in lines)
         self._said.value = f'<div class="dz-box" role="status">{text}</div>' if text else ""
+        self.take_back.layout.display = None if self._genuine is not None else "none"
+
+    @staticmethod
+    def _what_is_known(said: Genuine) -> str:
+        if said.clip:
+            return _("You said that {clip} is genuine.").format(clip=show_name(said.name))
+        start, end = (figures.clock(t, 1) for t in (said.start_s, said.end_s))
+        text = _("You said that this clip is genuine from {start} to {end}.")
+        return text.format(start=start, end=end)
 
     def _put(self, pair: _Pair) -> None:
         if self._comparison is None:

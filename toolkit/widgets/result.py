@@ -17,6 +17,7 @@ from toolkit.widgets.compare import Compare, Known, Run
 from toolkit.widgets.keyframes import KeyFrames
 from toolkit.widgets.notes import Notes
 from toolkit.widgets.player import Player, RegionAsked
+from toolkit.widgets.state import Memory
 from toolkit.widgets.styling import classed
 from toolkit.widgets.turns import in_turn
 
@@ -41,6 +42,8 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         For what is compared: where it is found, and how work that takes time is run.
     notes
         The field for the user's own words.
+    memory
+        Where it is kept what the user called genuine.
     on_move
         Called when another person, moment or view is looked at.
 
@@ -53,7 +56,13 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
     """
 
     def __init__(
-        self, cache: Cache, run: Run, notes: Notes, *, on_move: Callable[[], None]
+        self,
+        cache: Cache,
+        run: Run,
+        notes: Notes,
+        memory: Memory,
+        *,
+        on_move: Callable[[], None],
     ) -> None:
         self._on_move, self._notes = on_move, notes
         self._chart: Any = None
@@ -87,7 +96,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self.not_judged = classed(ipywidgets.HTML(), "dz-notices")
         self.limits = classed(ipywidgets.HTML(), "dz-limits")
         self.ask = classed(ipywidgets.VBox(), "dz-ask")
-        self.compare = Compare(cache, run, on_known=self._on_known)
+        self.compare = Compare(cache, run, memory, on_known=self._on_known)
         self.charts = classed(ipywidgets.VBox(), "dz-charts")
         self.numbers = classed(ipywidgets.HTML(), "dz-numbers")
         self._panes = {

@@ -1,8 +1,9 @@
 """What the panel remembers between two kernels: where it was, and what the user wrote.
 
-A small JSON file and one text file per clip, each replaced in one step. A state file that cannot
-be read is set aside under another name, never overwritten; notes are kept apart from it, so that
-nothing that happens to the state can touch them.
+A small JSON file, and per clip one text file for notes and one JSON file for what is known to be
+genuine, each replaced in one step. A JSON file that cannot be read is set aside under another name,
+never overwritten; notes are kept apart from it, so that nothing that happens to the state can touch
+them.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ import re
 import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from toolkit.files import atomic_write
 
 SCHEMA = 1
 NO_CLIP = "general"
 """Notes that were written before any clip was analysed."""
+
+T = TypeVar("T", "Position", "Genuine")
 
 _CLIP = re.compile(r"[0-9a-f]{64}")
 
@@ -53,6 +56,24 @@ class Position:
     view: str = ""
 
 
+@dataclass(frozen=True)
+class Genuine:
+    """What the user knows to be genuine, to hold a person of a clip against.
+
+    Attributes
+    ----------
+    start_s, end_s
+        Seconds of the clip itself; both 0 when another clip is meant.
+    clip, name
+        SHA-256 and file name of another clip of the same person; empty = the clip itself.
+    """
+
+    start_s: float = 0.0
+    end_s: float = 0.0
+    clip: str = ""
+    name: str = ""
+
+
 class Memory:
     """The folder in which one user's panel remembers.
 
@@ -78,18 +99,11 @@ class Memory:
     def read(self) -> Position:
         """Return the last position; the default where there is none, or none that can be read."""
         try:
-            text = self._file.read_text(encoding="utf-8")
-        except FileNotFoundError:
+            found = self._get(self._file)
+            return Position() if found is None else _filled(Position, found["position"])
+        except (OSError, ValueError, KeyError, TypeError):
+            self._set_aside(self._file)
             return Position()
-        except (OSError, ValueError):
-            return self._damaged()
-        try:
-            found = json.loads(text)
-            if found["schema"] != SCHEMA:
-                raise ValueError(found["schema"])
-            return _position(found["position"])
-        except (ValueError, KeyError, TypeError):
-            return self._damaged()
 
     def write(self, position: Position) -> bool:
         """Remember a position; return whether that worked."""
@@ -106,6 +120,35 @@ class Memory:
         """Keep what was written about a clip; return whether that worked."""
         return self._put(self._notes_file(clip), text)
 
+    def genuine(self, clip: str) -> dict[str, Genuine]:
+        """Return what is known to be genuine, by person of a clip (its SHA-256)."""
+        file = self._genuine_file(clip)
+        if file is None:
+            return {}
+        try:
+            found = self._get(file)
+            persons = {} if found is None else dict(found["persons"])
+            return {str(who): _filled(Genuine, said) for who, said in persons.items()}
+        except (OSError, ValueError, KeyError, TypeError):
+            self._set_aside(file)
+            return {}
+
+    def write_genuine(self, clip: str, person: str, said: Genuine | None) -> bool:
+        """Keep what is known to be genuine of a person, None = nothing; return if that worked."""
+        file = self._genuine_file(clip)
+        if file is None:
+            return False
+        persons = self.genuine(clip)
+        persons.pop(person, None)
+        if said is not None:
+            persons[person] = said
+        written = {who: asdict(what) for who, what in sorted(persons.items())}
+        text = json.dumps({"schema": SCHEMA, "persons": written}, indent=1, allow_nan=False)
+        return self._put(file, text + "\n")
+
+    def _genuine_file(self, clip: str) -> Path | None:
+        return self.folder / "genuine" / f"{clip}.json" if _CLIP.fullmatch(clip) else None
+
     def _notes_file(self, clip: str) -> Path:
         return self.folder / "notes" / f"{clip if _CLIP.fullmatch(clip) else NO_CLIP}.txt"
 
@@ -118,19 +161,29 @@ class Memory:
             return False
         return True
 
-    def _damaged(self) -> Position:
-        aside = self.folder / f"state.damaged-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    @staticmethod
+    def _get(path: Path) -> dict[str, Any] | None:
+        """Return what a JSON file of this schema holds, None where there is no file."""
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        if found["schema"] != SCHEMA:
+            raise ValueError(found["schema"])
+        return dict(found)
+
+    def _set_aside(self, path: Path) -> None:
+        aside = path.with_name(f"{path.stem}.damaged-{time.strftime('%Y%m%d-%H%M%S')}.json")
         with contextlib.suppress(OSError):
-            self._file.replace(aside)
+            path.replace(aside)
             self.set_aside = aside
-        return Position()
 
 
-def _position(found: Any) -> Position:
-    """Return a position from JSON; an unknown field is ignored, a wrong type is refused."""
-    known = {f.name: type(f.default) for f in fields(Position)}
+def _filled(kind: type[T], found: Any) -> T:
+    """Return a record from JSON; an unknown field is ignored, a wrong type is refused."""
+    known = {f.name: type(f.default) for f in fields(kind)}
     given = {name: value for name, value in dict(found).items() if name in known}
     for name, value in given.items():
         if type(value) is not known[name]:
             raise TypeError(name)
-    return Position(**given)
+    return kind(**given)

@@ -146,7 +146,9 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self._remark = classed(ipywidgets.HTML(layout={"display": "none"}), "dz-remark")
         self._live = classed(ipywidgets.HTML(layout={"display": "none"}), "dz-live")
         self._notes = Notes(self._memory)
-        self._result = Result(self._cache, self._run_aside, self._notes, on_move=self._remember)
+        self._result = Result(
+            self._cache, self._run_aside, self._notes, self._memory, on_move=self._remember
+        )
         self._save = classed(ipywidgets.Button(layout={"width": "auto"}), "dz-save")
         self._save.on_click(lambda _button: self.save())
         self._saved = classed(ipywidgets.HTML(), "dz-saved")
@@ -288,8 +290,8 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         elif job.error is not None:
             self._fail(job.error)
         else:
+            self._remember()  # before anybody who waits for the end can ask for it
             self.state = "done"
-            self._remember()
 
     def _arrive(self, examination: Examination) -> None:
         """Show a result."""
