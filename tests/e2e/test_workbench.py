@@ -265,6 +265,13 @@ def test_the_panel_is_as_it_was_after_a_kernel_restart(done, output):
     done.locator(".dz-clip[aria-current]").wait_for()
     assert done.locator(".dz-clip[aria-current]").count() == 1
     picture(done, output, "reopened")
+    view(done, "Compare")
+    done.locator(".dz-beside", has_text="You said that this clip is genuine").wait_for()
+    picture(done, output, "known_again")
+    assert serious(done) == []
+    done.locator(".dz-take-back").click()
+    done.locator(".dz-beside .dz-box").wait_for(state="detached")
+    done.locator(".dz-take-back").wait_for(state="hidden")
 
 
 def test_another_clip_joins_the_gallery_and_the_first_reopens(done, lab, output):
