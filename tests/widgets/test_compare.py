@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tests.widgets import made_up
@@ -186,6 +188,8 @@ def test_seconds_that_cannot_serve_leave_what_was_said(compare, panel):
     compare.go.click()
     assert "no such seconds" in compare._problem.value
     assert panel._result._known is before
+    compare.take_back.click()
+    assert not compare._problem.value
 
 
 @pytest.fixture
@@ -228,41 +232,115 @@ def test_what_is_known_comes_back_with_its_clip_and_in_another_kernel(known_clip
     assert not last._result.compare._said.value
 
 
-def test_a_clip_known_to_be_genuine_that_is_not_kept_any_more(known_clip):
+def test_a_clip_known_to_be_genuine_that_is_not_kept_any_more(known_clip, make):
     panel, other = known_clip
     first, entry = panel._choose.path.value, panel._result.compare.other.value.name
     panel._cache.remove(entry)
+    later = make()  # in another kernel, too
+    until(later, "done", "idle")
     run(panel)
-    compare = panel._result.compare
-    assert panel._result._known is None
-    assert "known to be genuine is no longer kept: known.mp4" in compare._problem.value
-    assert shown(compare.take_back)
+    for shown_by in (panel, later):
+        assert shown_by.state == "done"
+        compare = shown_by._result.compare
+        assert shown_by._result._known is None
+        assert "You said that known.mp4 is genuine." in compare._said.value
+        assert "known to be genuine is no longer kept: known.mp4" in compare._said.value
+        assert shown(compare.take_back)
+        assert compare.other.value in offered(compare)
+    panel._language.value = "nl"
+    assert "niet meer bewaard" in panel._result.compare._said.value
     panel._choose.path.value = str(other)
     run(panel)
     panel._choose.path.value = first
     run(panel)
     assert panel._result._known is not None  # analysed again, it serves again
-    assert not compare._problem.value
+    assert "niet meer" not in panel._result.compare._said.value
 
 
-def test_what_cannot_be_kept_or_read_is_told(compare, panel):
+def test_another_detector_cannot_use_it_and_says_so(all_weights, known_clip):
+    panel, other = known_clip
+    compare = panel._result.compare
+    panel._choose.detector.value = "meso4"
+    run(panel)
+    assert panel.state == "done"
+    assert panel._result._known is None
+    assert "judged by another detector: known.mp4" in compare._said.value
+    assert compare.genuine.value  # it is of the clip in the menu that it was said
+    first = panel._choose.path.value
+    for path in (str(other), first):
+        panel._choose.path.value = path
+        run(panel)
+    assert panel._result._known is not None
+    for choice in offered(compare):  # as either detector judged it, it is the same clip
+        if choice.kind == "clip":
+            compare.other.value = choice
+            assert compare.genuine.value
+
+
+def test_everything_is_forgotten_while_a_known_clip_is_chosen(known_clip):
+    panel, _other = known_clip
+    compare = panel._result.compare
+    panel._cache.clear()
+    panel._language.value = "nl"
+    assert compare.other.value in offered(compare)
+    assert compare.go.description == "Naast elkaar tonen"
+    panel._language.value = "en"
+    compare.take_back.click()
+    assert not compare._said.value
+
+
+def test_a_tick_on_a_clip_that_is_gone_meanwhile(known_clip):
+    panel, _other = known_clip
+    compare = panel._result.compare
+    compare.genuine.value = False
+    panel._cache.clear()
+    compare.genuine.value = True
+    assert "no longer kept: known.mp4" in compare._problem.value
+    assert not compare.genuine.value
+
+
+def test_who_had_that_letter_before_is_not_who_has_it_now(compare, panel):
+    compare.other.value, compare.end_s.value = Other("seconds"), 2.2
+    compare.go.click()
+    clip = panel.report.video.sha256
+    said = panel._memory.genuine(clip)["A"]
+    panel._memory.write_genuine(clip, "A", dataclasses.replace(said, x=said.x + 400))
+    for person in "BA":
+        compare.show(panel.examination, compare._copy, person)
+    assert panel._result._known is None
+    assert "said of somebody else" in compare._said.value
+    assert shown(compare.take_back)
+
+
+def test_what_cannot_be_kept_holds_until_the_panel_is_closed(compare, panel):
     folder = panel._memory.folder / "genuine"
     folder.write_text("in the way")
     compare.other.value, compare.end_s.value = Other("seconds"), 2.2
     compare.go.click()
     assert "could not be written" in compare._problem.value
+
+    def elsewhere_and_back():
+        for person in "BA":
+            compare.show(panel.examination, compare._copy, person)
+
+    elsewhere_and_back()
     assert panel._result._known is not None
+    assert not compare._problem.value
     folder.unlink()
     compare.go.click()
-    assert not compare._problem.value
-    (file,) = folder.iterdir()
+    folder.joinpath(f"{panel.report.video.sha256}.json").unlink()
+    folder.rmdir()
+    folder.write_text("in the way")
+    compare.take_back.click()  # and neither does what was taken back return
+    elsewhere_and_back()
+    assert panel._result._known is None
+
+
+def test_what_cannot_be_read_is_set_aside_and_told(compare, panel):
+    compare.other.value, compare.end_s.value = Other("seconds"), 2.2
+    compare.go.click()
+    (file,) = (panel._memory.folder / "genuine").iterdir()
     file.write_text('{"schema": 1, "persons": {"A": {"start_s": "soon"}}}')
     compare.show(panel.examination, compare._copy, "B")
-    assert "set aside" in compare._problem.value
-    assert [p.name.partition(".")[2][:7] for p in folder.iterdir()] == ["damaged"]
-
-
-def test_nobody_to_compare(make):
-    panel = run(make(persons=1))
-    compare = panel._result.compare
-    assert offered(compare) == [Other("moment"), Other("seconds")]
+    assert "set aside" in compare._said.value
+    assert [p.name.partition(".")[2][:7] for p in file.parent.iterdir()] == ["damaged"]

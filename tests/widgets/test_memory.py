@@ -201,8 +201,41 @@ def test_what_is_known_to_be_genuine_is_kept_by_clip_and_person(tmp_path):
     assert memory.write_genuine(one, "A", None)
     assert memory.genuine(one) == {"B": said["B"]}
     assert not memory.write_genuine("../x", "A", said["A"])
-    assert memory.genuine("../x") == {}
+    assert memory.genuine("../x") == {"A": said["A"]}  # until the panel is closed
+    assert Memory(tmp_path).genuine("../x") == {}
     assert memory.set_aside is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"schema": 1, "persons": {"A": {"end_s": 1e999}}}', "[" * 99_999],
+)
+def test_a_damaged_record_of_what_is_genuine_is_set_aside(tmp_path, text):
+    memory, clip = Memory(tmp_path), "1" * 64
+    file = tmp_path / "genuine" / f"{clip}.json"
+    file.parent.mkdir()
+    file.write_text(text)
+    assert memory.genuine(clip) == {}
+    assert memory.set_aside.read_text() == text
+    assert memory.write_genuine(clip, "A", Genuine(end_s=2.0))
+    assert Memory(tmp_path).genuine(clip) == {"A": Genuine(end_s=2.0)}
+
+
+def test_what_others_said_is_not_lost_while_it_cannot_be_read(tmp_path, monkeypatch):
+    memory, clip = Memory(tmp_path), "1" * 64
+    memory.write_genuine(clip, "B", Genuine(end_s=1.0))
+
+    def refuse(_path):
+        raise OSError("too many open files")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Memory, "_get", staticmethod(refuse))
+        assert not memory.write_genuine(clip, "A", Genuine(end_s=2.0))
+        assert memory.genuine(clip) == {"A": Genuine(end_s=2.0)}
+    assert memory.set_aside is None
+    assert memory.write_genuine(clip, "A", Genuine(end_s=3.0))
+    kept = Memory(tmp_path).genuine(clip)
+    assert kept == {"A": Genuine(end_s=3.0), "B": Genuine(end_s=1.0)}
 
 
 @pytest.mark.parametrize("clip_name", ["../../x", "", "ab", "z" * 64])

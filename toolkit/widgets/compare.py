@@ -6,8 +6,9 @@ user takes that back: it is remembered with the clip and the person.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +16,7 @@ import ipywidgets
 
 from toolkit import figures
 from toolkit._i18n import _
-from toolkit.cache import Cache
+from toolkit.cache import Cache, Entry
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.media import show_name
 from toolkit.types import FaceCrops, Tick
@@ -33,7 +34,14 @@ if TYPE_CHECKING:
     from toolkit.widgets.player import Comparison
 
 _WIDE = {"width": "auto", "max_width": "640px"}
+SAME_PLACE = 0.75
+"""Of the side of a face's square: farther apart at one moment, two faces are two persons."""
+
 _STYLE = {"description_width": "11em"}
+
+# said in Dutch by `figures.localised`
+NO_LONGER_KEPT = "the clip that is known to be genuine is no longer kept"
+JUDGED_ELSEWHERE = "the clip that is known to be genuine was judged by another detector"
 
 Kind = Literal["moment", "person", "seconds", "detector", "clip"]
 
@@ -64,6 +72,33 @@ class _Pair:
     right: Scene
     offset_s: float
     frame: int | None
+
+
+def _placed(said: Genuine, examination: Examination, person: str) -> Genuine:
+    """Return what was said, with where the person was in the middle of the track."""
+    crops, pts = examination.crops[person], _pts(examination, person)
+    middle = len(pts) // 2
+    x, y = _centre(crops, middle)
+    return replace(said, at_s=float(pts[middle]), x=x, y=y)
+
+
+def _is_same(said: Genuine, examination: Examination, person: str) -> bool:
+    """Return whether the person was where the one was of whom it was said, about that moment."""
+    crops, pts = examination.crops[person], _pts(examination, person)
+    nearest = int(abs(pts - said.at_s).argmin())
+    x, y = _centre(crops, nearest)
+    side = crops.rgb.shape[1] * math.hypot(*crops.to_frame[nearest][:, 0])
+    return bool(math.hypot(x - said.x, y - said.y) < SAME_PLACE * side)
+
+
+def _pts(examination: Examination, person: str) -> Any:
+    return next(r.track.pts for r in examination.report.tracks if r.track.person == person)
+
+
+def _centre(crops: FaceCrops, moment: int) -> tuple[float, float]:
+    half = crops.rgb.shape[1] / 2
+    x, y = crops.to_frame[moment] @ (half, half, 1.0)
+    return float(x), float(y)
 
 
 class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
@@ -98,6 +133,8 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._found: Beside | None = None
         self._known: Known | None = None
         self._genuine: Genuine | None = None
+        self._why_not: ToolkitError | None = None  # what the user said cannot serve
+        self._cards: dict[str, dict[str, Any]] = {}
         self._is_filling = False
         self._hint = ipywidgets.HTML()
         self.other = classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-other")
@@ -157,11 +194,11 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         is_new = examination is not self._examination
         if is_new:
             self._stage.children = ()
-            self._problem.value = ""
             self.later.value = 0.0
         someone_new = is_new or person != self._person
         self._examination, self._copy, self._person = examination, copy, person
         if someone_new:
+            self._problem.value = ""
             self._recall()
         self.say()
 
@@ -191,7 +228,8 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._is_filling = True
         self.other.options = self._others()
         known = [value for _title, value in self.other.options]
-        usual = self._where_known() or (known[0] if known else None)
+        where = self._where_known()
+        usual = where if where in known else (known[0] if known else None)
         self.other.value = chosen if chosen in known else usual
         self._is_filling = False
         options = self._moments()
@@ -218,7 +256,9 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             title = _("Seconds of this clip that are known to be genuine")
             found.append((title, Other("seconds")))
         mine = report.settings["detector"]["name"]
-        for entry in analysed(self._cache):
+        listed = analysed(self._cache)
+        self._cards = {entry.name: entry.card for entry in listed}
+        for entry in listed:
             who = detector_title(entry.card["detector"])
             if entry.card["sha256"] != report.video.sha256:
                 title = _("{clip}, judged by {detector}")
@@ -253,7 +293,10 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         ):
             field.layout.display = None if kind in kinds else "none"
         self.go.description = _("Compare") if kind == "seconds" else _("Show side by side")
-        said_of_it = kind == "clip" and self.other.value == self._where_known()
+        said_of_it = kind == "clip" and self._genuine is not None
+        if said_of_it:
+            assert self._genuine is not None
+            said_of_it = self._cards[self.other.value.name]["sha256"] == self._genuine.clip
         self._tick(is_genuine=said_of_it)
 
     # -- side by side
@@ -339,13 +382,9 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         other = self.other.value
         if self._is_filling or other is None or other.kind != "clip":
             return
-        self._problem.value = ""
-        if self.genuine.value:
-            cards = {e.name: e.card for e in analysed(self._cache)}
-            card = cards.get(other.name, {})
-            self._state(Genuine(clip=card.get("sha256", ""), name=card.get("name", "")))
-        else:
-            self._state(None)
+        card = self._cards[other.name]
+        said = Genuine(clip=card["sha256"], name=card["name"])
+        self._state(said if self.genuine.value else None)
 
     def _tick(self, *, is_genuine: bool) -> None:
         self._is_filling, before = True, self._is_filling
@@ -354,50 +393,52 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     def _state(self, said: Genuine | None) -> None:
         """Take what the user says is genuine, or None that nothing is, and remember it."""
-        assert self._examination is not None
+        mine, person = self._examination, self._person
+        self._problem.value = ""
+        if mine is None or person is None:
+            return
         try:
-            told = self._hold_against(said)
+            told = self._hold_against(said, mine, person)
         except ToolkitError as error:  # it cannot serve: what was said before stays
             self._problem.value = fragments.problem(error)
             self._show_fields()
             return
-        self._genuine = said
-        clip = self._examination.report.video.sha256
-        if not self._memory.write_genuine(clip, str(self._person), said):
-            text = _(
-                "What you called genuine could not be written to disk. "
-                "It holds until this panel is closed."
-            )
-            self._warn(text)
+        if self._examination is not mine or self._person != person:
+            return  # another result came meanwhile; this was not said of it
+        if said is not None:
+            said = _placed(said, mine, person)
+        self._genuine, self._why_not = said, None
+        if not self._memory.write_genuine(mine.report.video.sha256, person, said):
+            text = _("This could not be written to disk. It holds until this panel is closed.")
+            self._problem.value = f'<p class="dz-note" role="alert">{escape(text)}</p>'
         self._tell(*told)
         self._show_fields()
 
-    def _warn(self, text: str) -> None:
-        self._problem.value = f'<p class="dz-note" role="alert">{escape(text)}</p>'
-
     def _recall(self) -> None:
         """Take up what was known to be genuine of this person when the clip was last looked at."""
-        self._genuine = None
+        self._genuine = self._why_not = None
         told: tuple[Beside | None, Known | None] = (None, None)
-        if self._examination is not None:
-            clip, aside = self._examination.report.video.sha256, self._memory.set_aside
-            self._genuine = self._memory.genuine(clip).get(str(self._person))
-            if self._memory.set_aside is not aside:
-                text = _("What the panel remembered could not be read. It was set aside as {file}.")
-                self._warn(text.format(file=self._memory.set_aside))
+        mine, person = self._examination, self._person
+        if mine is not None and person is not None:
+            self._genuine = self._memory.genuine(mine.report.video.sha256).get(person)
+            try:
+                told = self._hold_against(self._genuine, mine, person)
+                if self._genuine is not None and not _is_same(self._genuine, mine, person):
+                    problem = "this was said of somebody else, who had the same letter then"
+                    raise UsageError(problem, "", "Say it again of the right person.")
+            except ToolkitError as error:
+                told, self._why_not = (None, None), error
         said = self._genuine or Genuine()
         self.start_s.value, self.end_s.value = said.start_s, said.end_s
-        try:
-            told = self._hold_against(self._genuine)
-        except ToolkitError as error:
-            self._problem.value = fragments.problem(error)
         if self._genuine is not None:  # the menu is filled next, and begins with what is known
             self._is_filling = True
             self.other.value = None
             self._is_filling = False
         self._tell(*told)
 
-    def _hold_against(self, said: Genuine | None) -> tuple[Beside | None, Known | None]:
+    def _hold_against(
+        self, said: Genuine | None, mine: Examination, person: str
+    ) -> tuple[Beside | None, Known | None]:
         """Hold the person on screen against what is known to be genuine.
 
         Raises
@@ -405,43 +446,38 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         ToolkitError
             If it cannot serve: too few seconds, or a clip that is not kept any more.
         """
-        if said is None or self._examination is None:
+        if said is None:
             return None, None
         from toolkit import analysis, beside
 
-        mine, person = self._examination, self._person
         other, span = None, None if said.clip else (said.start_s, said.end_s)
         if said.clip:
-            entry = self._entry_of(said)
-            other = analysis.reopen(self._cache, entry) if entry else None
+            entries = self._entries_of(said)
+            detector = mine.report.settings["detector"]["name"]
+            entry = next((e for e in entries if e.card["detector"] == detector), None)
+            other = analysis.reopen(self._cache, entry.name) if entry else None
             if other is None:
-                problem = _("the clip that is known to be genuine is no longer kept")
-                remedy = _("Analyse it again, with this detector.")
+                problem = JUDGED_ELSEWHERE if entries and entry is None else NO_LONGER_KEPT
+                remedy = "Analyse it again, with this detector."
                 raise UsageError(problem, show_name(said.name), remedy)
         found = beside.compare(mine, other, seconds=span, person=person)
         faces = beside.known_faces(mine, other, seconds=span, person=person)
-        return found, Known(mine, str(person), faces)
+        return found, Known(mine, person, faces)
 
-    def _entry_of(self, said: Genuine) -> str:
-        """Return the cache entry of a clip that is known to be genuine, by the same detector."""
-        assert self._examination is not None
-        detector = self._examination.report.settings["detector"]["name"]
-        return next(
-            (
-                entry.name
-                for entry in analysed(self._cache)
-                if (entry.card["sha256"], entry.card["detector"]) == (said.clip, detector)
-            ),
-            "",
-        )
+    def _entries_of(self, said: Genuine) -> list[Entry]:
+        kept = analysed(self._cache, most=None)
+        return [entry for entry in kept if entry.card["sha256"] == said.clip]
 
     def _where_known(self) -> Other | None:
-        """Return the choice in the menu that what is known belongs to."""
+        """Return the choice in the menu that what is known belongs to, if it is there."""
         if self._genuine is None or self._examination is None:
             return None
         if not self._genuine.clip:
             return Other("seconds")
-        return Other("clip", self._entry_of(self._genuine))
+        detector = self._examination.report.settings["detector"]["name"]
+        entries = self._entries_of(self._genuine)
+        found = sorted(entries, key=lambda entry: entry.card["detector"] != detector)
+        return Other("clip", found[0].name) if found else None
 
     def _tell(self, found: Beside | None, known: Known | None) -> None:
         if known is not self._known:
@@ -449,11 +485,18 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             self._on_known(known)
         self._found = found
         lines = figures.beside_sentences(found) if found else []
-        if known is not None and self._genuine is not None:
+        if self._genuine is not None:
             lines.insert(0, self._what_is_known(self._genuine))
+            if self._why_not is not None:
+                lines.append(fragments.sentence(self._why_not))
+        if known is not None:
             lines.append(
                 _("Under “Ask”, the second witness tries these faces first as its reference.")
             )
+        aside = self._memory.set_aside
+        if aside is not None and aside.parent != self._memory.folder:
+            text = _("What the panel remembered could not be read. It was set aside as {file}.")
+            lines.append(text.format(file=aside))
         text = "".join(f"<p>{escape(line)}</p>" for line in lines)
         self._said.value = f'<div class="dz-box" role="status">{text}</div>' if text else ""
         self.take_back.layout.display = None if self._genuine is not None else "none"

@@ -24,13 +24,13 @@ _HERE = Path(__file__).parent
 _CARD = {"name", "sha256", "detector", "abstained", "is_fake"}
 
 
-def analysed(cache: Cache, *, pictures: bool = False) -> list[Entry]:
-    """Return the newest result of each clip and detector, newest first."""
+def analysed(cache: Cache, *, pictures: bool = False, most: int | None = SHOWN_MAX) -> list[Entry]:
+    """Return the newest result of each clip and detector, newest first; None = all of them."""
     latest: dict[tuple[str, str], Entry] = {}
     for entry in cache.entries("report", arrays=("thumbnail",) if pictures else ()):
         if entry.card.keys() >= _CARD:
             latest.setdefault((entry.card["sha256"], entry.card["detector"]), entry)
-    return list(latest.values())[:SHOWN_MAX]
+    return list(latest.values())[:most]
 
 
 class _Clips(anywidget.AnyWidget):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import re
 import time
 from dataclasses import asdict, dataclass, fields
@@ -23,6 +24,9 @@ NO_CLIP = "general"
 """Notes that were written before any clip was analysed."""
 
 T = TypeVar("T", "Position", "Genuine")
+
+_DAMAGED = (ValueError, KeyError, TypeError, RecursionError)
+"""What reading a JSON file raises that holds something else than it should."""
 
 _CLIP = re.compile(r"[0-9a-f]{64}")
 
@@ -66,12 +70,18 @@ class Genuine:
         Seconds of the clip itself; both 0 when another clip is meant.
     clip, name
         SHA-256 and file name of another clip of the same person; empty = the clip itself.
+    at_s, x, y
+        A moment, and where the middle of the person's face was then, in pixels: another analysis
+        may give another person the same letter.
     """
 
     start_s: float = 0.0
     end_s: float = 0.0
     clip: str = ""
     name: str = ""
+    at_s: float = 0.0
+    x: float = 0.0
+    y: float = 0.0
 
 
 class Memory:
@@ -91,6 +101,7 @@ class Memory:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.set_aside: Path | None = None
+        self._unwritten: dict[tuple[str, str], Genuine | None] = {}
 
     @property
     def _file(self) -> Path:
@@ -101,7 +112,7 @@ class Memory:
         try:
             found = self._get(self._file)
             return Position() if found is None else _filled(Position, found["position"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, *_DAMAGED):
             self._set_aside(self._file)
             return Position()
 
@@ -121,30 +132,43 @@ class Memory:
         return self._put(self._notes_file(clip), text)
 
     def genuine(self, clip: str) -> dict[str, Genuine]:
-        """Return what is known to be genuine, by person of a clip (its SHA-256)."""
-        file = self._genuine_file(clip)
-        if file is None:
-            return {}
-        try:
-            found = self._get(file)
-            persons = {} if found is None else dict(found["persons"])
-            return {str(who): _filled(Genuine, said) for who, said in persons.items()}
-        except (OSError, ValueError, KeyError, TypeError):
-            self._set_aside(file)
-            return {}
+        """Return what is known to be genuine, by person of a clip (its SHA-256).
+
+        What could not be written is known as long as this memory lives.
+        """
+        with contextlib.suppress(OSError):  # it cannot be read now: no reason to move it away
+            return self._genuine(clip)
+        return self._overlaid(clip, {})
 
     def write_genuine(self, clip: str, person: str, said: Genuine | None) -> bool:
         """Keep what is known to be genuine of a person, None = nothing; return if that worked."""
+        self._unwritten[clip, person] = said
         file = self._genuine_file(clip)
-        if file is None:
+        try:
+            persons = self._genuine(clip)
+        except OSError:  # what others said in it must not be lost
             return False
-        persons = self.genuine(clip)
-        persons.pop(person, None)
-        if said is not None:
-            persons[person] = said
         written = {who: asdict(what) for who, what in sorted(persons.items())}
         text = json.dumps({"schema": SCHEMA, "persons": written}, indent=1, allow_nan=False)
-        return self._put(file, text + "\n")
+        if file is None or not self._put(file, text + "\n"):
+            return False
+        self._unwritten = {k: v for k, v in self._unwritten.items() if k[0] != clip}
+        return True
+
+    def _genuine(self, clip: str) -> dict[str, Genuine]:
+        file, persons = self._genuine_file(clip), {}
+        if file is not None:
+            try:
+                found = self._get(file)
+                rows = {} if found is None else dict(found["persons"])
+                persons = {str(who): _filled(Genuine, said) for who, said in rows.items()}
+            except _DAMAGED:
+                self._set_aside(file)
+        return self._overlaid(clip, persons)
+
+    def _overlaid(self, clip: str, persons: dict[str, Genuine]) -> dict[str, Genuine]:
+        mine = {who: said for (of, who), said in self._unwritten.items() if of == clip}
+        return {who: said for who, said in (persons | mine).items() if said is not None}
 
     def _genuine_file(self, clip: str) -> Path | None:
         return self.folder / "genuine" / f"{clip}.json" if _CLIP.fullmatch(clip) else None
@@ -186,4 +210,6 @@ def _filled(kind: type[T], found: Any) -> T:
     for name, value in given.items():
         if type(value) is not known[name]:
             raise TypeError(name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(name)
     return kind(**given)
