@@ -344,3 +344,9 @@ def test_what_cannot_be_read_is_set_aside_and_told(compare, panel):
     compare.show(panel.examination, compare._copy, "B")
     assert "set aside" in compare._said.value
     assert [p.name.partition(".")[2][:7] for p in file.parent.iterdir()] == ["damaged"]
+
+
+def test_nobody_to_compare(make):
+    panel = run(make(persons=1))
+    compare = panel._result.compare
+    assert offered(compare) == [Other("moment"), Other("seconds")]

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from toolkit.widgets.player import Comparison
 
 _WIDE = {"width": "auto", "max_width": "640px"}
+_STYLE = {"description_width": "11em"}
+
 SAME_PLACE = 0.75
 """Of the side of a face's square: farther apart at one moment, two faces are two persons."""
-
-_STYLE = {"description_width": "11em"}
 
 # said in Dutch by `figures.localised`
 NO_LONGER_KEPT = "the clip that is known to be genuine is no longer kept"
@@ -293,11 +293,8 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         ):
             field.layout.display = None if kind in kinds else "none"
         self.go.description = _("Compare") if kind == "seconds" else _("Show side by side")
-        said_of_it = kind == "clip" and self._genuine is not None
-        if said_of_it:
-            assert self._genuine is not None
-            said_of_it = self._cards[self.other.value.name]["sha256"] == self._genuine.clip
-        self._tick(is_genuine=said_of_it)
+        shown = self._cards[self.other.value.name]["sha256"] if kind == "clip" else None
+        self._tick(is_genuine=self._genuine is not None and self._genuine.clip == shown)
 
     # -- side by side
 
@@ -475,9 +472,13 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         if not self._genuine.clip:
             return Other("seconds")
         detector = self._examination.report.settings["detector"]["name"]
-        entries = self._entries_of(self._genuine)
-        found = sorted(entries, key=lambda entry: entry.card["detector"] != detector)
-        return Other("clip", found[0].name) if found else None
+        found = {
+            card["detector"]: name
+            for name, card in self._cards.items()
+            if card["sha256"] == self._genuine.clip
+        }
+        name = found.get(detector, next(iter(found.values()), None))
+        return Other("clip", name) if name else None
 
     def _tell(self, found: Beside | None, known: Known | None) -> None:
         if known is not self._known:
