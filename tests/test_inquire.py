@@ -57,6 +57,19 @@ def test_both_witnesses_find_the_mouth(subject):
     assert subject.ask(position) is subject.ask(position)  # asked once
 
 
+def test_the_second_witness_has_a_map_that_adds_up():
+    subject = inquire.Subject(made_up.examination(), detector=made_up.Green())
+    assert subject.heat(3) is None  # not asked yet
+    told = subject.ask(3).by_intervention
+    heat, mouth = subject.heat(3), subject.crops.players[3] == MOUTH
+    assert heat.sum() == pytest.approx(told.logit - told.reference_logit)
+    assert heat[mouth].sum() == pytest.approx(told.shares[MOUTH])
+    assert mouth.ravel()[heat.argmax()]
+    subject.use("grey")  # fails its tests: it may name no region
+    subject.ask(3)
+    assert subject.heat(3) is None
+
+
 def test_exact_replaces_the_sampled_answer_and_stays(subject):
     assert subject.ask(3).by_intervention.method == "antithetic"
     exact = subject.ask(3, exact=True)

@@ -459,6 +459,16 @@ class Subject:
         """Return what is known of a frame already."""
         return self._answers.get((self._kind, position))
 
+    def heat(self, position: int) -> Float | None:
+        """Return where the second witness's shares lie in a frame: (S, S), logits per pixel.
+
+        Within a region it says where something was replaced (`Game.heat`). None before the frame
+        was asked about, and where the intervention may name no region.
+        """
+        known = self.answered(position)
+        shares = None if known is None else known.named_shares
+        return None if shares is None else self._games[self._kind, position].heat(shares)
+
     def is_ready(self, position: int) -> bool:
         """Whether regions of a frame can be replaced at once, in one pass."""
         return (self._kind, position) in self._games

@@ -80,6 +80,18 @@ def test_every_witness_finds_the_region_that_the_detector_reads(blocks, crops):
         assert np.array_equal(told.heat, repeated.told[key].heat)
 
 
+def test_shares_dealt_out_anew_have_nothing_to_do_with_the_detector(blocks, crops):
+    answers = Explainer(blocks, crops, blocks.evidence(crops), seed=0)(3, ["intervention"])
+    told, blind = answers.told["intervention"], answers.controls["control.dealt"]
+    mouth = crops.players[3] == PLAYERS.index("mouth")
+    assert np.maximum(told.heat, 0)[mouth].sum() > 0.9 * np.maximum(told.heat, 0).sum()
+    tops = {PLAYERS[int(one.regions.argmax())] for one in blind}
+    assert tops == {"mouth", "right_eye", "background"}  # those in sight
+    for one in blind:
+        assert one.heat.sum() == pytest.approx(told.heat.sum())
+    assert Explainer(blocks, crops, blocks.evidence(crops))(3, ["ledger"]).controls == {}
+
+
 def test_names_are_checked():
     with pytest.raises(UsageError, match="unknown method"):
         method_keys(["lime"])

@@ -91,8 +91,11 @@ def test_the_witnesses_are_shown_as_they_answer(panel):
     assert "exact, all 1024 composites" in text
     assert "replacing mouth brings this frame below the threshold" in text
     assert panel._key_frames.value.count("<tr>") == 9
+    maps = panel._witnesses.value
+    assert [f'data-witness="{w}"' in maps for w in ("construction", "intervention")] == [True] * 2
     panel.position = 0
     assert "below the threshold, so no region is named" in plain(panel._witnesses.value)
+    assert "data-witness" not in panel._witnesses.value
 
 
 def test_the_other_views(panel):

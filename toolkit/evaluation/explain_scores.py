@@ -1,15 +1,17 @@
 """How well an explanation finds what is known to be forged: where, and when.
 
 Every score stands beside controls that know nothing of the detector: a Gaussian in the centre,
-random maps, plain area; the same Gaussian times the contrast of the picture; and for time a run in
-the middle, random runs and the whole clip. Contrast is there because the truth leans on it: where a
-picture is flat, a forgery changes no pixel by much, so whoever points at eyes and mouth scores.
+random maps, plain area; the same Gaussian times the contrast of the picture; the intervention's own
+map with its shares dealt out to other regions; and for time a run in the middle, random runs and
+the whole clip. Contrast is there because the truth leans on it: where a picture is flat, a forgery
+changes no pixel by much, so whoever points at eyes and mouth scores. The dealt map shows what the
+intervention's picture of a region earns without what the detector said of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -24,7 +26,11 @@ RANDOM_RUNS = 200
 BLIND = ("control.centre", "control.random", "control.area")
 """Controls that do not even see the picture; in time there are no others."""
 
-CONTROLS = (*BLIND, "control.contrast")
+DEALT = "control.dealt"
+CONTROLS = (*BLIND, "control.contrast", DEALT)
+"""The last one only where the intervention answered."""
+
+DEALS = 20
 CONTRAST_BLUR = 2.0  # px of the crop: no single noisy pixel decides
 SCORES = ("mass", "hit", "rank", "region_hit")
 LOWER_FACE = ("mouth", "chin_jaw")
@@ -72,6 +78,29 @@ def by_pixel(heat: Float, players: NDArray[np.uint8], passes: int, seconds: floa
     """Return what a map (S, S) says: its region vector is the positive heat of each region."""
     up = np.bincount(players.ravel(), np.maximum(heat, 0).ravel(), minlength=len(PLAYERS))
     return Told(heat, np.asarray(up, np.float64), heat == heat.max(), passes, seconds)
+
+
+def dealt(
+    heat: Callable[[Float], Float], shares: Float, players: NDArray[np.uint8], *, seed: int
+) -> list[Told]:
+    """Return a region witness's map with its shares (R,) dealt out anew to the regions in sight.
+
+    Parameters
+    ----------
+    heat
+        The map (S, S) that the witness makes of shares.
+    shares, players
+        What it said of a face, and the regions (S, S) of that face.
+    seed
+        Of the deals.
+    """
+    seen, rng = np.unique(players), np.random.default_rng(seed)
+    out = []
+    for _ in range(DEALS):
+        other = np.zeros_like(shares)
+        other[seen] = rng.permutation(shares[seen])
+        out.append(replace(by_pixel(heat(other), players, 0, 0.0), regions=other))
+    return out
 
 
 def contrast(rgb: NDArray[np.uint8]) -> Float:

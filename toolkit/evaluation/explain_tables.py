@@ -78,7 +78,7 @@ def _mass_and_hit(key: str, m: Mapping[str, Any]) -> str:
     return f"{key:32} {m['pairs']:5} {m['mass']:6.3f} {mass:>13} {m['hit']:6.3f} {hit:>13}"
 
 
-_BESIDE = ("ledger", "intervention", "control.centre", "control.contrast")
+_BESIDE = ("ledger", "intervention", "control.dealt", "control.centre", "control.contrast")
 
 
 def _way_lines(found: Mapping[str, Any]) -> list[str]:

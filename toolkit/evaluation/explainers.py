@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -22,7 +22,14 @@ from torch import nn
 
 from toolkit.detectors.base import Card, Detector, InputSpec
 from toolkit.errors import UsageError
-from toolkit.evaluation.explain_scores import CONTROLS, Told, by_pixel, by_region
+from toolkit.evaluation.explain_scores import (
+    CONTROLS,
+    DEALT,
+    Told,
+    by_pixel,
+    by_region,
+    dealt,
+)
 from toolkit.explain import ledger, regions
 from toolkit.explain.folded import folded
 from toolkit.explain.intervention import Game, antithetic, take
@@ -185,10 +192,13 @@ class Answers:
         refusal, or for the intervention no valid reference.
     reference
         Kind of the valid reference; None when there is none, or none was asked for.
+    controls
+        By key, those that need an answer to make nonsense of: the intervention's, dealt out anew.
     """
 
     told: dict[str, Told]
     reference: str | None
+    controls: dict[str, list[Told]] = field(default_factory=dict)
 
 
 class Explainer:
@@ -239,18 +249,19 @@ class Explainer:
     def __call__(self, position: int, keys: Sequence[str]) -> Answers:
         """Return what each method says about one face."""
         told: dict[str, Told] = {}
+        blind: dict[str, list[Told]] = {}
         if "ledger" in keys and (own := by_construction(self._crops, self._evidence, position)):
             told["ledger"] = own
         if not any(k != "ledger" for k in keys):
             return Answers(told, None)
         chosen, best = self._reference(position)
         if "intervention" in keys and chosen is not None:
-            told["intervention"] = self._intervene(position, chosen)
+            told["intervention"], blind[DEALT] = self._intervene(position, chosen)
         for method in METHODS:
             key = f"captum.{method}"
             if self._net is not None and key in keys and not refusal(self._net, method):
                 told[key] = self._captum(position, method, best)
-        return Answers(told, None if chosen is None else chosen.kind)
+        return Answers(told, None if chosen is None else chosen.kind, blind)
 
     def _reference(self, position: int) -> tuple[Reference | None, Reference]:
         """Return the valid reference, if any, and the best there was.
@@ -271,12 +282,15 @@ class Explainer:
         chosen = choice.reference
         return chosen, chosen or min(choice.tried, key=lambda r: r.logit)
 
-    def _intervene(self, position: int, reference: Reference) -> Told:
+    def _intervene(self, position: int, reference: Reference) -> tuple[Told, list[Told]]:
         start = time.perf_counter()
         game = Game(self._detector, self._crops, position, reference.rgb)
         found = antithetic(game, seed=self._seed, tick=self._tick)
         seconds = time.perf_counter() - start
-        return by_region(found.shares, self._crops.players[position], found.passes, seconds)
+        players = self._crops.players[position]
+        told = by_pixel(game.heat(found.shares), players, found.passes, seconds)
+        blind = dealt(game.heat, found.shares, players, seed=self._seed)
+        return replace(told, regions=found.shares), blind
 
     def _captum(self, position: int, method: Any, reference: Reference) -> Told:
         players = self._crops.players[position]

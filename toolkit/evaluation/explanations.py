@@ -21,7 +21,8 @@ over scenes, None with a single scene:
     `lift_contrast`, `hit_lift_centre`, `hit_lift_contrast`, `temporal_iou`, `passes`, `seconds`,
     `intervals` {of each of these: [low, high]}, `flagged`, `common`}}. Keys: ``ledger`` (by
     construction), ``intervention``, ``captum.<name>``, and the controls of `explain_scores`:
-    ``control.centre``, ``control.random``, ``control.area``, ``control.contrast``. Means over the
+    ``control.centre``, ``control.random``, ``control.area``, ``control.contrast``, and where the
+    intervention answered ``control.dealt``, its map with the shares dealt out anew. Means over the
     pairs that the method answered; `flagged` has the same over pairs called forged, `common` over
     pairs that all methods answered. `passes` and `seconds` are per face, as if the method ran
     alone. `temporal_iou` is over splices forged in part that are called forged, and null for
@@ -421,7 +422,7 @@ def _score_pair(
         kinds.append(answers.reference)
         players, mask = truth.crops.players[position], truth.masks[position]
         several = {k: [t] for k, t in answers.told.items()}
-        several |= controls(truth.crops.rgb[position], players, seed=seed)
+        several |= answers.controls | controls(truth.crops.rgb[position], players, seed=seed)
         for key, told in several.items():
             scores = [score(t, mask, truth.regions) for t in told]
             mean = {s: float(np.mean([row[s] for row in scores])) for s in SCORES}

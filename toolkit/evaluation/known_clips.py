@@ -98,7 +98,7 @@ def grade(
             answers = explain(position, keys)
             players = crops.players[position]
             told = {k: [t] for k, t in answers.told.items()}
-            told |= controls(crops.rgb[position], players, seed=seed)
+            told |= answers.controls | controls(crops.rgb[position], players, seed=seed)
             for key, several in told.items():
                 scored = [_scores(t, crops.mesh[position], truth, decoys) for t in several]
                 mean = {n: float(np.mean([s[n] for s in scored])) for n in scored[0]}

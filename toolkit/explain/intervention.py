@@ -101,15 +101,22 @@ class Compositor:
         self.n_players = n_players
         self.crop = crop
         soft = np.stack([(players == r).astype(np.float32) for r in range(n_players)], axis=2)
+        self._sigma = feather * len(crop)
         if feather > 0:
-            sigma = feather * len(crop)
             soft = np.stack(  # cv2.GaussianBlur takes at most four channels
-                [cv2.GaussianBlur(soft[..., r], (0, 0), sigma) for r in range(n_players)], axis=2
+                [cv2.GaussianBlur(soft[..., r], (0, 0), self._sigma) for r in range(n_players)],
+                axis=2,
             )
             soft /= soft.sum(axis=2, keepdims=True)
         self._soft = soft.reshape(-1, n_players).T.copy()
         self._base = reference.astype(np.float32)
         self._gap = crop.astype(np.float32) - self._base
+
+    @property
+    def change(self) -> Float:
+        """How far the reference is from the crop: (S, S), grey levels, soft as the borders are."""
+        gap = np.abs(self._gap).mean(axis=2, dtype=np.float64)
+        return np.asarray(cv2.GaussianBlur(gap, (0, 0), self._sigma) if self._sigma > 0 else gap)
 
     def pictures(self, masks: Sequence[int]) -> NDArray[np.uint8]:
         """Return the composites in which the players of each bit mask are original.
@@ -188,6 +195,33 @@ class Game:
             self._known.update(zip(part, logits.tolist(), strict=True))
         tick(stage, len(new), len(new))
         return np.array([self._known[m] for m in masks])
+
+    def heat(self, shares: Float) -> Float:
+        """Spread each player's share over its pixels, by how much the reference changes them.
+
+        A pixel that stays as it is when its region is replaced has no part in what the replacement
+        does. The change is the mean over colours, softened as the borders of the regions are. This
+        says *within* a region only where something was replaced, not what the detector read there:
+        no pass is spent on it. Where a whole region stays as it is, its share is spread evenly.
+
+        Parameters
+        ----------
+        shares : (n,) float64
+            Of this game.
+
+        Returns
+        -------
+        (S, S) float64
+            In logits per pixel; the pixels of a player add up to its share. The share of a player
+            that is not in the picture is lost.
+        """
+        players = self._crops.players[self.position]
+        change = self.compositor.change
+        sums = np.bincount(players.ravel(), change.ravel(), minlength=self.n_players)
+        area = np.bincount(players.ravel(), minlength=self.n_players)
+        is_changed = sums > 0
+        per = shares / np.where(is_changed, sums, np.maximum(area, 1))
+        return np.asarray(per[players] * np.where(is_changed[players], change, 1.0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit._i18n import _, ngettext
-from toolkit.explain import regions
+from toolkit.explain import ledger, regions
 from toolkit.explain.bands import BandShares
 from toolkit.explain.intervention import Composite
 from toolkit.explain.references import AUTOMATIC, Choice, Reference
@@ -23,7 +23,7 @@ from toolkit.explain.trust import ADDITIVE_MIN, Panel, TrustFigure, reference_li
 from toolkit.figures.charts import Table
 from toolkit.figures.pictures import BLUE, ORANGE, data_address
 from toolkit.figures.sentences import clock, number, reference_name, region_name
-from toolkit.types import PLAYERS, TrackResult
+from toolkit.types import PLAYERS, Evidence, TrackResult
 from toolkit.verdict.aggregate import frame_logits
 
 if TYPE_CHECKING:
@@ -668,6 +668,17 @@ def heat_picture(rgb: NDArray[np.uint8], heat: Float) -> str:
     alpha = _ALPHA * np.abs(value)
     mixed = (1 - alpha) * rgb + alpha * np.where(value >= 0, ORANGE, BLUE)
     return data_address(np.asarray(mixed.round(), np.uint8))
+
+
+def patch_picture(rgb: NDArray[np.uint8], evidence: Evidence, position: int) -> str | None:
+    """Return a face with its patch evidence over it, as `heat_picture`; None without patches."""
+    import cv2
+
+    cells = ledger.heat(evidence, position)
+    if cells is None:
+        return None
+    size = (rgb.shape[1], rgb.shape[0])
+    return heat_picture(rgb, cv2.resize(cells, size, interpolation=cv2.INTER_NEAREST))
 
 
 def composite_picture(made: Composite) -> str:

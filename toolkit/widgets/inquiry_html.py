@@ -49,7 +49,43 @@ def witnesses(
         lines.append(said.pair_sentence(here))
     else:
         lines.append(_("The second witness has not been asked about this frame yet."))
-    return _heading(chosen) + "".join(f"<p>{escape(line)}</p>" for line in lines if line)
+    text = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
+    return _heading(chosen) + text + ("" if here is None else _witness_maps(subject, here))
+
+
+def _witness_maps(subject: Subject, here: FrameAnswer) -> str:
+    """Return where both witnesses see it, side by side; nothing where no region is named."""
+    heat = subject.heat(here.position)
+    if heat is None or here.logit < subject.threshold:
+        return ""
+    rgb, evidence = subject.crops.rgb[here.position], subject.result.evidence
+    maps = (
+        (
+            "construction",
+            _("By construction"),
+            _("The detector's own patches."),
+            said.patch_picture(rgb, evidence, here.position),
+        ),
+        (
+            "intervention",
+            _("By intervention"),
+            _(
+                "The share of each region. Within a region it shows where the reference differs, "
+                "not what the detector read there."
+            ),
+            said.heat_picture(rgb, heat),
+        ),
+    )
+    cards = "".join(
+        f'<figure data-witness="{key}"><img src="{picture}" alt="{escape(name)}">'
+        f"<figcaption><b>{escape(name)}</b><br>{escape(text)}</figcaption></figure>"
+        for key, name, text, picture in maps
+        if picture is not None
+    )
+    note = escape(
+        _("Each map is scaled to its own largest values. Orange speaks for forged, blue against.")
+    )
+    return f'<div class="dz-pictures">{cards}</div><p class="dz-note">{note}</p>'
 
 
 def key_frames(answers: Sequence[FrameAnswer]) -> str:
