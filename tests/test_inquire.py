@@ -10,6 +10,7 @@ import pytest
 from tests.widgets import made_up_inquiry as made_up
 from toolkit import inquire
 from toolkit.errors import Cancelled, DetectorError, UsageError
+from toolkit.explain.references import Light, References
 from toolkit.explain.trust import TrustFigure
 from toolkit.types import PLAYERS, Verdict
 from toolkit.verdict.aggregate import aggregate
@@ -102,6 +103,22 @@ def test_replacing_in_every_frame_turns_the_verdict(subject):
     assert found.after < subject.threshold
     assert (found.moments, found.of) == (8, 8)
     assert not subject.check(["forehead"]).turned
+
+
+def test_a_reference_that_does_harm_replaces_nothing(monkeypatch):
+    def harm(_references, kind, _tick):
+        return Light("V2", False, 9.0, f"{kind} does harm")
+
+    monkeypatch.setattr(References, "_harmless", harm)
+    subject = inquire.Subject(made_up.examination(), detector=made_up.Green())
+    assert subject.ask(3).choice.tried[0].lights[0].passed  # it is judged genuine, no more
+    seen = []
+    found = subject.check(["mouth"], tick=lambda *told: seen.append(told))
+    assert (found.moments, found.of, found.after) == (0, 8, found.before)
+    assert {stage for stage, _, _ in seen} == {"check"}
+    assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
+    subject.use("clean_frame")  # whoever insists on a kind may see what it does
+    assert subject.check(["mouth"]).moments == 8
 
 
 def test_a_region_is_replaced_in_at_most_one_pass(subject):

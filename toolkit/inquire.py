@@ -29,7 +29,7 @@ from toolkit.explain.folded import folded
 from toolkit.explain.frames import flip_frames
 from toolkit.explain.intervals import interval_level, interval_p_value
 from toolkit.explain.intervention import Agreement, Composite, Game, Intervention, agreement
-from toolkit.explain.references import AUTOMATIC, Choice, Kind, Reference, References
+from toolkit.explain.references import Choice, Kind, Reference, References
 from toolkit.explain.trust import Panel, TrustFigure, completeness_figure, panel
 from toolkit.runtime import BATCH
 from toolkit.types import PLAYERS, FaceCrops, Tick, TrackResult, no_tick
@@ -126,7 +126,7 @@ class Checked:
     before, after
         Logit of the track as it is, and with the regions replaced.
     moments, of
-        Moments for which there was a reference, out of how many.
+        Moments for which there was a reference that may be used, out of how many.
     turned
         Whether the verdict turns from forged to not forged.
     """
@@ -481,14 +481,18 @@ class Subject:
     def check(self, names: Sequence[str], *, tick: Tick = no_tick) -> Checked:
         """Replace regions in every moment by intervention, and form the verdict again.
 
-        A moment without a reference below the threshold keeps its logit.
+        A moment without a valid reference keeps its logit; where the user insists on a kind, one
+        without a reference of that kind that is judged genuine.
         """
         logits, done = self.logits.copy(), 0
         n = len(logits)
         for position in range(n):
-            tick("check", position, n)
-            made = self._quick(position)
-            if made is None:
+            asked = intervention.staged(tick, "check", position, n)
+            asked("check", position, n)
+            # not kept: a reference and a game for each of many moments would fill the memory
+            choice = self.chosen(position) or self._choose(position, asked)
+            made = choice.reference or (choice.best if self._kind else None)
+            if made is None or not made.lights[0].passed:
                 continue
             game = Game(self.detector, self.crops, position, made.rgb)
             logits[position] = intervention.replace_regions(game, names).logit
@@ -498,15 +502,6 @@ class Subject:
         turned = before >= self.threshold > after
         chosen = tuple(p for p in PLAYERS if p in names)
         return Checked(chosen, before, after, done, n, turned)
-
-    def _quick(self, position: int) -> Reference | None:
-        """Return a reference for one moment that is judged genuine, in order of preference."""
-        kinds = AUTOMATIC if self._kind is None else (self._kind,)
-        for kind in kinds:
-            made = self.references.best(kind, position)
-            if made is not None and made.lights[0].passed:
-                return made
-        return None
 
     def trust(
         self,
