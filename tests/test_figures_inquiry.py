@@ -18,7 +18,7 @@ from toolkit.explain.regions import FlipSet
 from toolkit.explain.trust import Panel, TrustFigure
 from toolkit.figures import inquiry as words
 from toolkit.inquire import Change, Checked, FrameAnswer, MethodAnswer
-from toolkit.types import PLAYERS
+from toolkit.types import PLAYERS, Evidence, PatchHead
 
 MOUTH, NOSE = PLAYERS.index("mouth"), PLAYERS.index("nose")
 
@@ -225,6 +225,20 @@ def test_a_heat_map_is_scaled_to_itself():
     assert words.heat_picture(rgb, heat) == words.heat_picture(rgb, 1e-3 * heat)
     assert words.heat_picture(rgb, heat) != words.heat_picture(rgb, -heat)
     words.heat_picture(rgb, np.zeros((64, 64)))  # nothing to scale by
+
+
+def test_patches_are_drawn_where_they_are_or_not_at_all():
+    rgb = np.full((64, 64, 3), 128, np.uint8)
+    one = np.arange(1)
+    spans = np.stack([one, one], axis=1)
+    patches = np.full((1, 2, 2), -2.0, np.float32)
+    patches[0, 0, 1] = 2.0
+    head = PatchHead(4.0, 1.0, 0.0, np.full((2, 2), -2.0, np.float32))
+    heat = np.zeros((64, 64))
+    heat[:32, 32:] = 1.0
+    drawn = words.patch_picture(rgb, Evidence(np.ones(1, np.float32), spans, patches, head), 0)
+    assert drawn == words.heat_picture(rgb, heat)
+    assert words.patch_picture(rgb, Evidence(np.ones(1, np.float32), spans), 0) is None
 
 
 def test_methods_say_what_they_found_or_why_not():

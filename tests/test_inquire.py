@@ -12,6 +12,7 @@ from toolkit import inquire
 from toolkit.errors import Cancelled, DetectorError, UsageError
 from toolkit.explain.references import Light, References
 from toolkit.explain.trust import TrustFigure
+from toolkit.figures import inquiry as words
 from toolkit.types import PLAYERS, Verdict
 from toolkit.verdict.aggregate import aggregate
 from toolkit.widgets import inquiry_html
@@ -58,17 +59,34 @@ def test_both_witnesses_find_the_mouth(subject):
     assert subject.ask(position) is subject.ask(position)  # asked once
 
 
-def test_the_second_witness_has_a_map_that_adds_up():
+def test_the_second_witness_has_a_map_that_adds_up(subject):
+    answer = subject.ask(3)
+    told, mouth = answer.by_intervention, subject.crops.players[3] == MOUTH
+    assert answer.heat.sum() == pytest.approx(told.logit - told.reference_logit)
+    assert answer.heat[mouth].sum() == pytest.approx(told.shares[MOUTH])
+    assert mouth.ravel()[answer.heat.argmax()]
+    forced = inquire.Subject(made_up.examination(), detector=made_up.Green())
+    forced.use("grey")
+    assert forced.ask(3).by_intervention is not None
+    assert forced.ask(3).heat is None  # it may name no region
+
+
+def test_a_kind_chosen_meanwhile_is_not_mixed_with_the_one_in_use(monkeypatch):
     subject = inquire.Subject(made_up.examination(), detector=made_up.Green())
-    assert subject.heat(3) is None  # not asked yet
-    told = subject.ask(3).by_intervention
-    heat, mouth = subject.heat(3), subject.crops.players[3] == MOUTH
-    assert heat.sum() == pytest.approx(told.logit - told.reference_logit)
-    assert heat[mouth].sum() == pytest.approx(told.shares[MOUTH])
-    assert mouth.ravel()[heat.argmax()]
-    subject.use("grey")  # fails its tests: it may name no region
-    subject.ask(3)
-    assert subject.heat(3) is None
+    choose = References.choose
+
+    def impatient(references, position, **options):
+        found = choose(references, position, **options)
+        subject.use("blur_noise")
+        return found
+
+    monkeypatch.setattr(References, "choose", impatient)
+    answer = subject.ask(3)
+    assert answer.choice.reference.kind == "clean_frame"
+    assert subject.answered(3) is None
+    later = subject.ask(3)
+    assert later.choice.tried[0].kind == "blur_noise"
+    assert later.by_intervention.reference_logit != answer.by_intervention.reference_logit
 
 
 def test_exact_replaces_the_sampled_answer_and_stays(subject):
@@ -117,8 +135,11 @@ def test_a_reference_that_does_harm_replaces_nothing(monkeypatch):
     assert (found.moments, found.of, found.after) == (0, 8, found.before)
     assert {stage for stage, _, _ in seen} == {"check"}
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
+    assert "nothing was replaced" in words.checked_sentence(found)
     subject.use("clean_frame")  # whoever insists on a kind may see what it does
-    assert subject.check(["mouth"]).moments == 8
+    found = subject.check(["mouth"])
+    assert (found.moments, found.turned, found.valid) == (8, True, False)
+    assert "failed a test" in words.checked_sentence(found)
 
 
 def test_a_region_is_replaced_in_at_most_one_pass(subject):
@@ -186,8 +207,25 @@ def test_donors_are_read_only_when_they_are_needed(tmp_path, monkeypatch):
     subject.ask(5)
     assert calls == [((clip,), everywhere.report.video.sha256)]  # once
     subject.add_clips([clip])
-    subject.ask(4)
-    assert subject.chosen(4) is None or len(calls) <= 2
+    subject.ask(4)  # what was answered without a reference is asked anew
+    assert len(calls) == 2
+
+
+def test_donors_serve_whatever_is_asked_first(tmp_path, monkeypatch):
+    donors = made_up.crops(green=())
+    monkeypatch.setattr(inquire, "read_donors", lambda *_given, **_options: donors)
+    everywhere = made_up.examination(green=tuple(range(made_up.FRAMES)), persons="A")
+    clips = [tmp_path / "donor.mp4"]
+    first = inquire.Subject(everywhere, detector=made_up.Green(), donors=clips)
+    found = first.check(["mouth"])
+    assert (found.moments, found.turned, found.valid) == (8, True, True)
+    later = inquire.Subject(everywhere, detector=made_up.Green())
+    assert later.ask(3).heat is None
+    assert later.check(["mouth"]).moments == 0
+    later.add_clips(clips)
+    assert later.ask(3).choice.reference.kind == "donor"
+    assert later.ask(3).heat is not None
+    assert later.check(["mouth"]) == found
 
 
 def test_known_faces_serve_where_no_frame_of_the_track_does():

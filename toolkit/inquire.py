@@ -92,6 +92,9 @@ class FrameAnswer:
         None when there was no reference to intervene with.
     agreement
         None where one of the two is missing, or the reference is not valid.
+    heat : (S, S) float64 or None
+        Where the intervention's shares lie, in logits per pixel (`Game.heat`); None where it may
+        name no region. Below the threshold it is there, as the shares are, with little to explain.
     """
 
     position: int
@@ -101,6 +104,7 @@ class FrameAnswer:
     by_construction: Float | None
     by_intervention: Intervention | None
     agreement: Agreement | None
+    heat: Float | None = None
 
     @property
     def may_name(self) -> bool:
@@ -129,6 +133,8 @@ class Checked:
         Moments for which there was a reference that may be used, out of how many.
     turned
         Whether the verdict turns from forged to not forged.
+    valid
+        Whether all references passed their tests; one that the user insists on may not have.
     """
 
     replaced: tuple[str, ...]
@@ -137,6 +143,7 @@ class Checked:
     moments: int
     of: int
     turned: bool
+    valid: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -329,22 +336,28 @@ class Subject:
         The tests on genuine and on planted frames are run once per kind. The donors' clips are
         read only when no other reference is valid, or a donor was asked for.
         """
-        key = self._kind, position
-        if key not in self._choices:
-            found = self._choose(position, tick)
-            if found.reference is None and self._clips and self._kind in (None, "donor"):
-                clips, self._clips = self._clips, ()
-                sha256 = self.report.video.sha256
-                donors = read_donors(clips, self.detector.spec, without=sha256, tick=tick)
-                self.references.add_donors(donors)
-                found = self._choose(position, tick)
-            self._choices[key] = found
-        return self._choices[key]
+        return self._choice(self._kind, position, tick)
 
-    def _choose(self, position: int, tick: Tick) -> Choice:
-        if self._kind is None:
+    def _choice(self, kind: Kind | None, position: int, tick: Tick) -> Choice:
+        # `use` may be called while a frame is being asked about: who asks holds on to the kind
+        if (kind, position) not in self._choices:
+            self._choices[kind, position] = self._look_for(kind, position, tick)
+        return self._choices[kind, position]
+
+    def _look_for(self, kind: Kind | None, position: int, tick: Tick) -> Choice:
+        found = self._try(kind, position, tick)
+        if found.reference is None and self._clips and kind in (None, "donor"):
+            clips, self._clips = self._clips, ()
+            sha256 = self.report.video.sha256
+            donors = read_donors(clips, self.detector.spec, without=sha256, tick=tick)
+            self.references.add_donors(donors)
+            found = self._try(kind, position, tick)
+        return found
+
+    def _try(self, kind: Kind | None, position: int, tick: Tick) -> Choice:
+        if kind is None:
             return self.references.choose(position, tick=tick)
-        made = self.references.best(self._kind, position)
+        made = self.references.best(kind, position)
         tried = () if made is None else (self.references.test(made, tick=tick),)
         valid = tried[0] if tried and tried[0].is_valid else None
         return Choice(valid, tried, self.references.unusable)
@@ -358,6 +371,8 @@ class Subject:
         self._clips = tuple(clips)
         for key in [k for k, c in self._choices.items() if c.reference is None]:
             del self._choices[key]
+            self._answers.pop(key, None)
+            self._games.pop(key, None)
 
     def every_kind(self, position: int, kinds: Sequence[Kind]) -> tuple[Reference, ...]:
         """Make a reference of each kind for one frame, where there is one, and judge it (V1)."""
@@ -411,14 +426,16 @@ class Subject:
 
         Without a valid reference there is no game, unless the user insists on a kind.
         """
-        choice = self.choice(position, tick=tick)
-        reference = choice.reference or (choice.best if self._kind else None)
+        return self._game(self._kind, position, tick)
+
+    def _game(self, kind: Kind | None, position: int, tick: Tick) -> Game | None:
+        choice = self._choice(kind, position, tick)
+        reference = choice.reference or (choice.best if kind else None)
         if reference is None:
             return None
-        key = self._kind, position
-        if key not in self._games:
-            self._games[key] = Game(self.detector, self.crops, position, reference.rgb)
-        return self._games[key]
+        if (kind, position) not in self._games:
+            self._games[kind, position] = Game(self.detector, self.crops, position, reference.rgb)
+        return self._games[kind, position]
 
     # -- what takes passes
 
@@ -432,42 +449,36 @@ class Subject:
         exact
             All 2^10 composites instead of antithetic permutations with an error bar.
         """
-        key = self._kind, position
-        known = self._answers.get(key)
+        kind = self._kind
+        known = self._answers.get((kind, position))
         told = known.by_intervention if known else None
         if known is None or (exact and told is not None and told.method != "exact"):
-            game = self.game(position, tick=tick)
+            game = self._game(kind, position, tick)
             if game is not None:
                 told = (
                     intervention.exact(game, tick=tick)
                     if exact
                     else intervention.antithetic(game, seed=self.seed, tick=tick)
                 )
-            self._answers[key] = self._answer(position, told, self.choice(position))
-        return self._answers[key]
+            known = self._answer(position, told, self._choice(kind, position, tick), game)
+            self._answers[kind, position] = known
+        return known
 
-    def _answer(self, position: int, told: Intervention | None, choice: Choice) -> FrameAnswer:
+    def _answer(
+        self, position: int, told: Intervention | None, choice: Choice, game: Game | None
+    ) -> FrameAnswer:
         every = self.construction
         own = None if every is None else every[position]
-        both = None
-        if own is not None and told is not None and choice.reference is not None:
-            both = agreement(own, told.shares)
+        both = heat = None
+        if told is not None and game is not None and choice.reference is not None:
+            heat = game.heat(told.shares)
+            both = None if own is None else agreement(own, told.shares)
         at_s, logit = float(self.result.track.pts[position]), float(self.logits[position])
-        return FrameAnswer(position, at_s, logit, choice, own, told, both)
+        return FrameAnswer(position, at_s, logit, choice, own, told, both, heat)
 
     def answered(self, position: int) -> FrameAnswer | None:
         """Return what is known of a frame already."""
         return self._answers.get((self._kind, position))
-
-    def heat(self, position: int) -> Float | None:
-        """Return where the second witness's shares lie in a frame: (S, S), logits per pixel.
-
-        Within a region it says where something was replaced (`Game.heat`). None before the frame
-        was asked about, and where the intervention may name no region.
-        """
-        known = self.answered(position)
-        shares = None if known is None else known.named_shares
-        return None if shares is None else self._games[self._kind, position].heat(shares)
 
     def is_ready(self, position: int) -> bool:
         """Whether regions of a frame can be replaced at once, in one pass."""
@@ -484,24 +495,26 @@ class Subject:
         A moment without a valid reference keeps its logit; where the user insists on a kind, one
         without a reference of that kind that is judged genuine.
         """
-        logits, done = self.logits.copy(), 0
+        kind, logits, done, valid = self._kind, self.logits.copy(), 0, True
         n = len(logits)
         for position in range(n):
             asked = intervention.staged(tick, "check", position, n)
             asked("check", position, n)
             # not kept: a reference and a game for each of many moments would fill the memory
-            choice = self.chosen(position) or self._choose(position, asked)
-            made = choice.reference or (choice.best if self._kind else None)
+            known = self._choices.get((kind, position))
+            choice = known or self._look_for(kind, position, asked)
+            made = choice.reference or (choice.best if kind else None)
             if made is None or not made.lights[0].passed:
                 continue
             game = Game(self.detector, self.crops, position, made.rgb)
             logits[position] = intervention.replace_regions(game, names).logit
             done += 1
+            valid &= made.is_valid
         tick("check", n, n)
         before, after = (aggregate(x, self.result.aggregate) for x in (self.logits, logits))
         turned = before >= self.threshold > after
         chosen = tuple(p for p in PLAYERS if p in names)
-        return Checked(chosen, before, after, done, n, turned)
+        return Checked(chosen, before, after, done, n, turned, valid)
 
     def trust(
         self,
@@ -511,12 +524,14 @@ class Subject:
         tick: Tick = no_tick,
     ) -> Panel:
         """Return the trust panel of a frame; its exact table is kept for the other questions."""
-        choice = self.choice(position, tick=tick)
+        kind = self._kind
+        choice = self._choice(kind, position, tick)
+        game = self._game(kind, position, tick) if choice.reference else None
         every = self.construction
         others = [
             answer.by_intervention.shares
-            for (kind, other), answer in self._answers.items()
-            if kind == self._kind
+            for (used, other), answer in self._answers.items()
+            if used == kind
             and other != position
             and answer.by_intervention is not None
             and answer.logit >= self.threshold
@@ -527,7 +542,7 @@ class Subject:
             self.references,
             position,
             choice=choice,
-            game=self.game(position) if choice.reference else None,
+            game=game,
             net=self.network,
             by_construction=None if every is None else every[position],
             frames=others,
@@ -536,7 +551,8 @@ class Subject:
             tick=tick,
         )
         if found.intervention is not None:
-            self._answers[self._kind, position] = self._answer(position, found.intervention, choice)
+            answer = self._answer(position, found.intervention, choice, game)
+            self._answers[kind, position] = answer
         return found
 
     def bands(self, position: int, *, tick: Tick = no_tick) -> BandShares | None:

@@ -9,7 +9,7 @@ import pytest
 from toolkit import cli
 from toolkit.errors import Cancelled, UsageError
 from toolkit.evaluation import explain_tables, explanations, pair_clips, pairs, planted_grid
-from toolkit.evaluation.explain_scores import CONTROLS
+from toolkit.evaluation.explain_scores import EVERY_CONTROL
 from toolkit.evaluation.explanations import benchmark, read_pairs
 from toolkit.evaluation.xai_protocol import BUDGETS, Budget
 
@@ -21,7 +21,7 @@ def test_a_method_that_knows_beats_the_controls(pair_list, blocks):
     result = benchmark(read_pairs(pair_list), detector=blocks, **SMALL)
     json.dumps(result, allow_nan=False)
     assert result["complete"]
-    assert set(result["methods"]) == {*WITNESSES, *CONTROLS}
+    assert set(result["methods"]) == {*WITNESSES, *EVERY_CONTROL}
     assert result["detected"] == {"pairs": 1, "called_fake": 1}
     told, centre = result["methods"]["ledger"], result["methods"]["control.centre"]
     assert told["mass"] > 0.5

@@ -10,6 +10,7 @@ import pytest
 
 from tests.widgets import made_up_inquiry as made_up
 from toolkit import _i18n
+from toolkit.figures import inquiry as words
 from toolkit.widgets.inquiry import STATES, Inquiry
 
 pytestmark = pytest.mark.usefixtures("face_models")
@@ -91,8 +92,15 @@ def test_the_witnesses_are_shown_as_they_answer(panel):
     assert "exact, all 1024 composites" in text
     assert "replacing mouth brings this frame below the threshold" in text
     assert panel._key_frames.value.count("<tr>") == 9
-    maps = panel._witnesses.value
-    assert [f'data-witness="{w}"' in maps for w in ("construction", "intervention")] == [True] * 2
+    subject, here = panel.subject, panel.subject.answered(panel.position)
+    rgb = subject.crops.rgb[panel.position]
+    own = words.patch_picture(rgb, subject.result.evidence, panel.position)
+    assert re.findall(
+        r'data-witness="(\w+)"><img src="([^"]+)" alt="([^"]+)"', panel._witnesses.value
+    ) == [
+        ("construction", own, "By construction: most at mouth"),
+        ("intervention", words.heat_picture(rgb, here.heat), "By intervention: most at mouth"),
+    ]
     panel.position = 0
     assert "below the threshold, so no region is named" in plain(panel._witnesses.value)
     assert "data-witness" not in panel._witnesses.value
@@ -209,6 +217,7 @@ def test_without_a_valid_reference_nothing_can_be_ticked():
     ask(panel, "witnesses")
     assert not panel._board.enabled
     assert "No reference is valid" in plain(panel._witnesses.value)
+    assert re.findall(r'data-witness="(\w+)"', panel._witnesses.value) == ["construction"]
     assert "Choose one yourself" in panel._picture.value
 
 

@@ -1,15 +1,16 @@
 """How well an explanation finds what is known to be forged: where, and when.
 
 Every score stands beside controls that know nothing of the detector: a Gaussian in the centre,
-random maps, plain area; the same Gaussian times the contrast of the picture; the intervention's own
-map with its shares dealt out to other regions; and for time a run in the middle, random runs and
-the whole clip. Contrast is there because the truth leans on it: where a picture is flat, a forgery
-changes no pixel by much, so whoever points at eyes and mouth scores. The dealt map shows what the
-intervention's picture of a region earns without what the detector said of it.
+random maps, plain area; the same Gaussian times the contrast of the picture; and for time a run in
+the middle, random runs and the whole clip. Contrast is there because the truth leans on it: where a
+picture is flat, a forgery changes no pixel by much, so whoever points at eyes and mouth scores. One
+more has the intervention's map with its shares on other regions: what sizes, signs and reference
+earn when only the places are wrong.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,11 +27,14 @@ RANDOM_RUNS = 200
 BLIND = ("control.centre", "control.random", "control.area")
 """Controls that do not even see the picture; in time there are no others."""
 
-DEALT = "control.dealt"
-CONTROLS = (*BLIND, "control.contrast", DEALT)
-"""The last one only where the intervention answered."""
+CONTROLS = (*BLIND, "control.contrast")
+"""Those that know nothing of the detector; `controls` makes them."""
 
-DEALS = 20
+DEALT = "control.dealt"
+"""The intervention's map with its shares on other regions, where the intervention answered."""
+
+EVERY_CONTROL = (*CONTROLS, DEALT)
+ROUNDS = 2  # of deals: in each, every share lies once on every other region
 CONTRAST_BLUR = 2.0  # px of the crop: no single noisy pixel decides
 SCORES = ("mass", "hit", "rank", "region_hit")
 LOWER_FACE = ("mouth", "chin_jaw")
@@ -83,23 +87,26 @@ def by_pixel(heat: Float, players: NDArray[np.uint8], passes: int, seconds: floa
 def dealt(
     heat: Callable[[Float], Float], shares: Float, players: NDArray[np.uint8], *, seed: int
 ) -> list[Told]:
-    """Return a region witness's map with its shares (R,) dealt out anew to the regions in sight.
+    """Return a region witness's map with its shares (R,) on other regions than their own.
 
     Parameters
     ----------
     heat
         The map (S, S) that the witness makes of shares.
     shares, players
-        What it said of a face, and the regions (S, S) of that face.
+        What it said of a face, and the regions (S, S) of that face. A region that is not in sight
+        takes no part.
     seed
-        Of the deals.
+        Of the orders in which the shares are passed on, which differ from face to face.
     """
-    seen, rng = np.unique(players), np.random.default_rng(seed)
-    out = []
-    for _ in range(DEALS):
-        other = np.zeros_like(shares)
-        other[seen] = rng.permutation(shares[seen])
-        out.append(replace(by_pixel(heat(other), players, 0, 0.0), regions=other))
+    seen, out = np.unique(players), []
+    rng = np.random.default_rng([seed, zlib.crc32(players.tobytes())])
+    for _ in range(ROUNDS):
+        order = rng.permutation(seen)
+        for step in range(1, len(order)):
+            other = np.zeros_like(shares)
+            other[order] = shares[np.roll(order, step)]
+            out.append(replace(by_pixel(heat(other), players, 0, 0.0), regions=other))
     return out
 
 

@@ -23,8 +23,8 @@ from torch import nn
 from toolkit.detectors.base import Card, Detector, InputSpec
 from toolkit.errors import UsageError
 from toolkit.evaluation.explain_scores import (
-    CONTROLS,
     DEALT,
+    EVERY_CONTROL,
     Told,
     by_pixel,
     by_region,
@@ -42,7 +42,7 @@ WITNESSES = ("ledger", "intervention")
 
 
 def method_keys(names: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the keys to run; without names, all. The controls always come along.
+    """Return the keys to run; without names, all. The controls come along by themselves.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def method_keys(names: Sequence[str] = ()) -> tuple[str, ...]:
         If a name is unknown.
     """
     known = (*WITNESSES, *(f"captum.{m}" for m in METHODS))
-    unknown = [n for n in names if n not in (*known, *CONTROLS)]
+    unknown = [n for n in names if n not in (*known, *EVERY_CONTROL)]
     if unknown:
         raise UsageError("unknown method", ", ".join(unknown), f"Known: {', '.join(known)}.")
     return tuple(k for k in known if not names or k in names)
@@ -193,7 +193,7 @@ class Answers:
     reference
         Kind of the valid reference; None when there is none, or none was asked for.
     controls
-        By key, those that need an answer to make nonsense of: the intervention's, dealt out anew.
+        By key, those made of an answer: the intervention's, with its shares on other regions.
     """
 
     told: dict[str, Told]

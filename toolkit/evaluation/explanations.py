@@ -22,11 +22,13 @@ over scenes, None with a single scene:
     `intervals` {of each of these: [low, high]}, `flagged`, `common`}}. Keys: ``ledger`` (by
     construction), ``intervention``, ``captum.<name>``, and the controls of `explain_scores`:
     ``control.centre``, ``control.random``, ``control.area``, ``control.contrast``, and where the
-    intervention answered ``control.dealt``, its map with the shares dealt out anew. Means over the
-    pairs that the method answered; `flagged` has the same over pairs called forged, `common` over
-    pairs that all methods answered. `passes` and `seconds` are per face, as if the method ran
+    intervention answered ``control.dealt``, its map with the shares on other regions. Means over
+    the pairs that the method answered; `flagged` has the same over pairs called forged, `common`
+    over pairs that all methods answered. `passes` and `seconds` are per face, as if the method ran
     alone. `temporal_iou` is over splices forged in part that are called forged, and null for
     methods that do not speak of time. Lifts are of the mass, but for those named after the hit.
+    `hit` is about the highest pixel of a map; where several are equally high, the part of them that
+    was changed. Captum's region methods write the same on every pixel of a region.
 ``ways``
     {way of forging: {key: {`pairs`, `mass`, `hit`}}}: means over the pairs forged that way.
 ``detected``
@@ -69,7 +71,7 @@ from toolkit.errors import UsageError
 from toolkit.evaluation import pair_clips, planted_grid, xai_protocol
 from toolkit.evaluation.explain_scores import (
     BLIND,
-    CONTROLS,
+    EVERY_CONTROL,
     LOWER_FACE,
     SCORES,
     Told,
@@ -162,7 +164,7 @@ class _Bench:
         self.explained = self.verdicts | {
             "faces": faces,
             "methods": list(self.keys),
-            "controls": list(CONTROLS),
+            "controls": list(EVERY_CONTROL),
             "gallery": [digest(p) for p in gallery],
         }
         self._gallery_paths = gallery
@@ -253,7 +255,7 @@ def benchmark(
     detector
         A name or a detector.
     methods
-        Keys such as ``"ledger"`` or ``"captum.occlusion"``; none = all. Controls always run.
+        Keys such as ``"ledger"`` or ``"captum.occlusion"``; none = all. Controls come along.
     gallery
         Genuine clips of other people, for references; never the originals, which are the truth.
     known
@@ -496,12 +498,12 @@ def _summarise(
         "methods": {
             k: _timed(_summary(scored, k, seed), k, temporal)
             | {"flagged": _summary(flagged, k, seed), "common": _summary(common, k, seed)}
-            for k in (*keys, *CONTROLS)
+            for k in (*keys, *EVERY_CONTROL)
         },
-        "ways": _ways(scored, [*keys, *CONTROLS]),
+        "ways": _ways(scored, [*keys, *EVERY_CONTROL]),
         "detected": {"pairs": len(scored), "called_fake": len(flagged)},
         "leads": {k: _leads(scored, k) for k in keys},
-        "lower_face": {k: _lower_face(scored, k, seed) for k in (*keys, *CONTROLS)},
+        "lower_face": {k: _lower_face(scored, k, seed) for k in (*keys, *EVERY_CONTROL)},
         "temporal": temporal,
         "transplanted": None
         if not transplants

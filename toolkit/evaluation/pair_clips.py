@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.detectors.base import Detector
-from toolkit.evaluation.explain_scores import BLIND, CONTROLS, mean_of
+from toolkit.evaluation.explain_scores import BLIND, EVERY_CONTROL, mean_of
 from toolkit.evaluation.kept import Row, Unit
 from toolkit.evaluation.known_clips import Gallery, grade
 from toolkit.evaluation.pairs import Pair
@@ -249,7 +249,7 @@ def transplant_summary(rows: Sequence[Row], keys: Sequence[str], *, seed: int) -
         "control": detection([r for r in judged if r["control"]]),
         "methods": {
             key: _regions(called, key, seed) | {"all": _regions(real, key, seed)}
-            for key in (*keys, *CONTROLS)
+            for key in (*keys, *EVERY_CONTROL)
         },
         "not_judged": len(rows) - len(judged),
     }

@@ -24,7 +24,7 @@ import numpy as np
 
 from toolkit import media
 from toolkit.detectors.base import Detector
-from toolkit.evaluation.explain_scores import CONTROLS, mean_of
+from toolkit.evaluation.explain_scores import EVERY_CONTROL, mean_of
 from toolkit.evaluation.kept import Row, Unit, digest
 from toolkit.evaluation.known_clips import Gallery, grade
 from toolkit.evaluation.scores import wilson
@@ -187,7 +187,7 @@ def summarise(rows: Sequence[Row], keys: Sequence[str], *, seed: int) -> dict[st
     forged = [r for r in judged if r["role"] == "forged"]
     alarmed = {r["clip"] for r in judged if r["role"] == "nothing" and r["called_fake"]}
     return {
-        "methods": {key: _method(judged, key, seed=seed) for key in (*keys, *CONTROLS)},
+        "methods": {key: _method(judged, key, seed=seed) for key in (*keys, *EVERY_CONTROL)},
         "called_forged": _rate(forged),
         "called_forged_and_unforged_copy_not": _rate(
             [r for r in forged if r["clip"] not in alarmed]

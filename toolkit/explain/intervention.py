@@ -113,7 +113,7 @@ class Compositor:
         self._gap = crop.astype(np.float32) - self._base
 
     @property
-    def change(self) -> Float:
+    def difference(self) -> Float:
         """How far the reference is from the crop: (S, S), grey levels, soft as the borders are."""
         gap = np.abs(self._gap).mean(axis=2, dtype=np.float64)
         return np.asarray(cv2.GaussianBlur(gap, (0, 0), self._sigma) if self._sigma > 0 else gap)
@@ -197,12 +197,13 @@ class Game:
         return np.array([self._known[m] for m in masks])
 
     def heat(self, shares: Float) -> Float:
-        """Spread each player's share over its pixels, by how much the reference changes them.
+        """Spread each player's share over its pixels, by how far the reference is from them.
 
         A pixel that stays as it is when its region is replaced has no part in what the replacement
-        does. The change is the mean over colours, softened as the borders of the regions are. This
-        says *within* a region only where something was replaced, not what the detector read there:
-        no pass is spent on it. Where a whole region stays as it is, its share is spread evenly.
+        does. One grey level, what rounding may make, is added to the difference everywhere: so the
+        share of a region that stays as it is is spread evenly, and no small difference becomes a
+        peak. This says *within* a region only where something was replaced, not what the detector
+        read there: no pass is spent on it.
 
         Parameters
         ----------
@@ -216,12 +217,9 @@ class Game:
             that is not in the picture is lost.
         """
         players = self._crops.players[self.position]
-        change = self.compositor.change
-        sums = np.bincount(players.ravel(), change.ravel(), minlength=self.n_players)
-        area = np.bincount(players.ravel(), minlength=self.n_players)
-        is_changed = sums > 0
-        per = shares / np.where(is_changed, sums, np.maximum(area, 1))
-        return np.asarray(per[players] * np.where(is_changed[players], change, 1.0))
+        weight = self.compositor.difference + 1.0
+        sums = np.bincount(players.ravel(), weight.ravel(), minlength=self.n_players)
+        return np.asarray((shares / np.where(sums > 0, sums, 1.0))[players] * weight)
 
 
 @dataclass(frozen=True, eq=False)

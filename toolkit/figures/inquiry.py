@@ -214,6 +214,8 @@ def pair_sentence(answer: FrameAnswer) -> str:
 
 def checked_sentence(found: Checked) -> str:
     """Return what replacing regions in every moment does to the verdict."""
+    if not found.moments:
+        return _("No moment has a reference that may be used, so nothing was replaced.")
     text = (
         _(
             "Replacing {regions} in {n} of {of} moments moves the logit from {before} to {after}: "
@@ -225,13 +227,16 @@ def checked_sentence(found: Checked) -> str:
             "the verdict stays."
         )
     )
-    return text.format(
+    line = text.format(
         regions=_joined([PLAYERS.index(p) for p in found.replaced]),
         n=found.moments,
         of=found.of,
         before=number(found.before, 2, signed=True),
         after=number(found.after, 2, signed=True),
     )
+    if found.valid:
+        return line
+    return f"{line} {_('The reference that you asked for failed a test, so this shows little.')}"
 
 
 def composite_sentence(made: Composite, threshold: float) -> str:

@@ -54,9 +54,8 @@ def witnesses(
 
 
 def _witness_maps(subject: Subject, here: FrameAnswer) -> str:
-    """Return where both witnesses see it, side by side; nothing where no region is named."""
-    heat = subject.heat(here.position)
-    if heat is None or here.logit < subject.threshold:
+    """Return where the witnesses see it, side by side; nothing below the threshold."""
+    if here.logit < subject.threshold:
         return ""
     rgb, evidence = subject.crops.rgb[here.position], subject.result.evidence
     maps = (
@@ -64,24 +63,29 @@ def _witness_maps(subject: Subject, here: FrameAnswer) -> str:
             "construction",
             _("By construction"),
             _("The detector's own patches."),
+            here.by_construction,
             said.patch_picture(rgb, evidence, here.position),
         ),
         (
             "intervention",
             _("By intervention"),
             _(
-                "The share of each region. Within a region it shows where the reference differs, "
-                "not what the detector read there."
+                "The share of each region. Within a region the map shows where the reference "
+                "differs from the frame, not what the detector read there."
             ),
-            said.heat_picture(rgb, heat),
+            here.named_shares,
+            None if here.heat is None else said.heat_picture(rgb, here.heat),
         ),
     )
     cards = "".join(
-        f'<figure data-witness="{key}"><img src="{picture}" alt="{escape(name)}">'
+        f'<figure data-witness="{key}"><img src="{picture}" alt="'
+        f'{escape(_("{witness}: most at {region}").format(witness=name, region=top))}">'
         f"<figcaption><b>{escape(name)}</b><br>{escape(text)}</figcaption></figure>"
-        for key, name, text, picture in maps
-        if picture is not None
+        for key, name, text, shares, picture in maps
+        if picture is not None and (top := said.top_region_name(shares))
     )
+    if not cards:
+        return ""
     note = escape(
         _("Each map is scaled to its own largest values. Orange speaks for forged, blue against.")
     )
