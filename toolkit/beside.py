@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit.errors import UsageError
-from toolkit.types import FaceCrops, TrackResult
+from toolkit.types import FaceCrops, TrackResult, spread
 from toolkit.verdict import comparison
 from toolkit.verdict.comparison import Comparison, Span
 
@@ -81,9 +81,7 @@ def known_faces(
     rows = np.arange(len(other.track.pts))
     if seconds is not None:
         rows = rows[comparison.moments_in(other, seconds)]
-    if len(rows) > FACES_MAX:
-        rows = rows[np.linspace(0, len(rows) - 1, FACES_MAX).round().astype(np.int64)]
-    return seen.crops[other.track.person].at(rows)
+    return seen.crops[other.track.person].at(rows[spread(len(rows), FACES_MAX)])
 
 
 def _sides(

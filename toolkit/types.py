@@ -51,6 +51,19 @@ def no_tick(stage: str, done: int, total: int) -> None:
     """Report to nobody: the default of every `tick` argument."""
 
 
+def spread(n: int, most: int) -> NDArray[np.int64]:
+    """Return at most `most` of the positions 0 .. n - 1, from all over them, in order.
+
+    Examples
+    --------
+    >>> spread(100, 3).tolist(), spread(2, 3).tolist(), spread(0, 3).tolist()
+    ([0, 50, 99], [0, 1], [])
+    """
+    if n < 1:
+        return np.zeros(0, np.int64)
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))
+
+
 def _expect(name: str, array: NDArray[Any], shape: tuple[int | None, ...], dtype: Any) -> None:
     fits = len(array.shape) == len(shape) and all(
         want is None or want == have for want, have in zip(shape, array.shape, strict=True)

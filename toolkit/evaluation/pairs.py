@@ -24,7 +24,7 @@ from toolkit.evaluation.kept import digest
 from toolkit.faces.crops import CropCollector, cut, face_square
 from toolkit.faces.mesh import LargestFace
 from toolkit.faces.regions import OVAL
-from toolkit.types import PLAYERS, FaceCrops, Tick, Video, no_tick
+from toolkit.types import PLAYERS, FaceCrops, Tick, Video, no_tick, spread
 
 FRAMES = 8  # read per pair
 NEIGHBOURS = 2  # frames on either side for the median of the change
@@ -159,13 +159,11 @@ def _largest_faces(
 ) -> FaceCrops:
     """Return the largest face of at most `count` of the frames, within some columns of them."""
     finder, collector = LargestFace(), CropCollector(size=spec.size, margin=spec.margin)
-    if len(among):
-        rows = np.unique(np.linspace(0, len(among) - 1, count).round().astype(np.int64))
-        for frame in media.read(video, among[rows], tick=tick):
-            rgb = np.ascontiguousarray(frame.rgb[:, columns])
-            mesh = finder(rgb)
-            if mesh is not None:
-                collector.add(rgb, mesh)
+    for frame in media.read(video, among[spread(len(among), count)], tick=tick):
+        rgb = np.ascontiguousarray(frame.rgb[:, columns])
+        mesh = finder(rgb)
+        if mesh is not None:
+            collector.add(rgb, mesh)
     return collector.crops()
 
 
@@ -194,7 +192,7 @@ def find_truth(
     common = min(len(v.pts) for v in videos)
     common = min(common, pair.common_frames or common)
     edge = min(NEIGHBOURS, (common - 1) // 2)
-    centres = np.unique(np.linspace(edge, common - 1 - edge, frames).round().astype(np.int64))
+    centres = edge + spread(common - 2 * edge, frames)
     around = np.unique(centres[:, None] + np.arange(-edge, edge + 1))
     finder, collector = LargestFace(), CropCollector(size=spec.size, margin=spec.margin)
     changes: dict[int, NDArray[np.float32]] = {}

@@ -45,7 +45,7 @@ from toolkit.forge import expression, marks
 from toolkit.forge import swap as forge
 from toolkit.forge.expression import BLENDSHAPES, PLAIN, USUAL, Gallery
 from toolkit.forge.swap import BREAKS, Performance, Recipe
-from toolkit.types import PLAYERS, FaceCrops, Sampling, Tick, TrackResult, no_tick
+from toolkit.types import PLAYERS, FaceCrops, Sampling, Tick, TrackResult, no_tick, spread
 
 SCHEMA = "doorzicht.swaps/1"
 SIZES = (5, 50, 500, 4000)
@@ -150,7 +150,7 @@ def match_curve(
         and named in `too_large`.
     """
     there = np.flatnonzero(performance.has_face)
-    moments = there[np.unique(np.linspace(0, len(there) - 1, TARGETS).round().astype(int))]
+    moments = there[spread(len(there), TARGETS)]
     parts = expression.squared_distances(
         performance.coefficients[moments].astype(np.float64),
         performance.poses[moments],
@@ -283,10 +283,10 @@ def _likeness(
         return np.asarray(mean / np.linalg.norm(mean), np.float64)
 
     def some(path: Path, indices: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-        few = indices[np.unique(np.linspace(0, len(indices) - 1, 10).round().astype(int))]
+        few = indices[spread(len(indices), 10)]
         return (frame.rgb for frame in media.read(media.probe(path), few))
 
-    few = np.unique(np.linspace(0, len(gallery) - 1, 10).round().astype(int)).tolist()
+    few = spread(len(gallery), 10).tolist()
     person = mean_of(gallery.faces[i].rgb for i in few)
     target = mean_of(some(performance.path, performance.indices))
     result = mean_of(some(clip, made.indices))
@@ -304,7 +304,7 @@ def _likeness(
 def contact_sheet(clip: Path, *, count: int = SHEET) -> NDArray[np.uint8]:
     """Return `count` frames of a clip in rows of five, evenly in time, to be looked at by eye."""
     video = media.probe(clip)
-    wanted = np.unique(np.linspace(0, len(video.pts) - 1, count).round().astype(np.int64))
+    wanted = spread(len(video.pts), count)
     pictures = [frame.rgb for frame in media.read(video, wanted)]
     blank = np.zeros_like(pictures[0])
     pictures += [blank] * (-len(pictures) % 5)

@@ -18,7 +18,7 @@ from toolkit.errors import VideoError
 from toolkit.explain.intervention import staged, take
 from toolkit.faces.crops import CropCollector
 from toolkit.faces.mesh import LargestFace
-from toolkit.types import FaceCrops, Tick, no_tick
+from toolkit.types import FaceCrops, Tick, no_tick, spread
 from toolkit.verdict.abstention import Limits
 
 FRAMES = 6
@@ -84,7 +84,7 @@ def _faces(
         video = media.probe(clip, tick=tick)
         if video.sha256 == without:
             return
-        wanted = np.unique(np.linspace(0, len(video.pts) - 1, frames).round().astype(np.int64))
+        wanted = spread(len(video.pts), frames)
         finder, collector = LargestFace(), CropCollector(size=spec.size, margin=spec.margin)
         for frame in media.read(video, wanted, tick=tick):
             mesh = finder(frame.rgb)

@@ -26,7 +26,7 @@ from toolkit.faces.mesh import canonical_face, head_pose
 from toolkit.forge.degrade import Picture, noise_like, to_u8
 from toolkit.forge.plant import KINDS as PLANTS
 from toolkit.forge.selfblend import PARTS, blend, region_mask
-from toolkit.types import PLAYERS, FaceCrops, Tick, no_tick
+from toolkit.types import PLAYERS, FaceCrops, Tick, no_tick, spread
 from toolkit.verdict.aggregate import frame_logits
 
 Kind = Literal[
@@ -544,7 +544,9 @@ class References:
         """
         track = [self._track.face(i) for i in self._track.usable[:TESTED]]
         known, gallery = (
-            [] if pool is None else [pool.face(i) for i in _spread(pool.usable, TESTED)]
+            []
+            if pool is None
+            else [pool.face(pool.usable[i]) for i in spread(len(pool.usable), TESTED)]
             for pool in (self._known, self._gallery)
         )
         if known:
@@ -698,14 +700,6 @@ def plant_in_crop(
     mask = region_mask(mesh, (rgb.shape[0], rgb.shape[1]), [part])
     mask = cv2.GaussianBlur(mask, (0, 0), max(0.8, 0.03 * width))
     return blend(PLANTS[kind](rgb, width, 1.0), rgb, mask)
-
-
-def _spread(positions: Sequence[int], count: int) -> list[int]:
-    """Return at most `count` of the positions, from all over them."""
-    if not positions:
-        return []
-    rows = np.unique(np.linspace(0, len(positions) - 1, count).round().astype(int))
-    return [positions[row] for row in rows.tolist()]
 
 
 def _poses(crops: FaceCrops) -> Float:

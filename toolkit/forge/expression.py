@@ -24,7 +24,7 @@ from toolkit import media
 from toolkit.errors import ShapeError, UsageError
 from toolkit.faces.crops import face_width
 from toolkit.faces.mesh import Expression, LargestFace, head_pose
-from toolkit.types import Tick, no_tick
+from toolkit.types import Tick, no_tick, spread
 
 Float = NDArray[np.float64]
 Picture = NDArray[np.uint8]
@@ -449,7 +449,7 @@ def read_clip(
         raise UsageError("no frame of the clip is chosen", value, "Choose a longer stretch.")
     span = float(times[inside[-1]] - times[inside[0]])
     count = min(len(inside), PICTURES_MAX, max(1, round(span * per_second) + 1))
-    wanted = inside[np.unique(np.linspace(0, len(inside) - 1, count).round().astype(np.int64))]
+    wanted = inside[spread(len(inside), count)]
     reader, faces, missed = FaceReader(), [], 0
     for frame in media.read(video, wanted.astype(np.int64), tick=tick, stage="gallery"):
         reading = reader(frame.rgb)

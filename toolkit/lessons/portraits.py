@@ -5,14 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
-import numpy as np
-
 from toolkit import media, samples
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.forge.plant import FaceFinder
 from toolkit.training.data import read_picture
 from toolkit.training.tiny import Face, face_of
-from toolkit.types import Tick, no_tick
+from toolkit.types import Tick, no_tick, spread
 
 FACES_PER_CLIP = 24
 PICTURE = "astronaut"
@@ -49,7 +47,7 @@ def faces(*, per_clip: int = FACES_PER_CLIP, tick: Tick = no_tick) -> list[Face]
 @functools.lru_cache(maxsize=16)
 def _clip_faces(name: str, count: int) -> tuple[Face, ...]:
     video = media.probe(samples.path(name))
-    indices = np.unique(np.linspace(0, len(video.pts) - 1, count).astype(np.int64))
+    indices = spread(len(video.pts), count)
     find, out = FaceFinder(), []
     for frame in media.read(video, indices):
         mesh = find(frame.rgb)

@@ -28,7 +28,7 @@ from toolkit.lessons import clips
 from toolkit.lessons.clips import Plan
 from toolkit.lessons.codes import QUESTIONS_MAX, QUIZZES
 from toolkit.lessons.tally import Key
-from toolkit.types import PLAYERS, FaceCrops, Sampling, Tick, TrackResult, no_tick
+from toolkit.types import PLAYERS, FaceCrops, Sampling, Tick, TrackResult, no_tick, spread
 
 if TYPE_CHECKING:
     from toolkit.analysis import Examination
@@ -395,7 +395,7 @@ def suspicious_moments(
 
     video = media.probe(samples.path(name))
     length = float(video.pts[-1] - video.pts[0])
-    indices = np.unique(np.linspace(0, len(video.pts) - 1, SEARCHED).astype(np.int64))
+    indices = spread(len(video.pts), SEARCHED)
     find = FaceFinder()
     collector = CropCollector(size=judge.spec.size, margin=judge.spec.margin)
     times = []

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from toolkit._i18n import _
 from toolkit.errors import VideoError
 from toolkit.media.video import PIXELS_MAX, PROBE_CPU_S, _Child, _open, probe, read
-from toolkit.types import Tick, Video, no_tick
+from toolkit.types import Tick, Video, no_tick, spread
 
 Rate = Literal["constant", "variable", "unknown"]
 
@@ -496,7 +496,7 @@ def _telling_edits(facts: Provenance) -> list[str]:
 
 def _borders(video: Video, tick: Tick) -> tuple[int, int, int, int] | None:
     """Return the black columns and rows at left, top, right, bottom, or None if all is black."""
-    wanted = np.unique(np.linspace(0, len(video.pts) - 1, BORDER_FRAMES).astype(np.int64))
+    wanted = spread(len(video.pts), BORDER_FRAMES)
     brightest: NDArray[np.float32] | None = None
     try:
         for frame in read(video, wanted, tick=tick, stage="provenance"):

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from toolkit import media
 from toolkit.errors import ToolkitError, UsageError
@@ -21,7 +20,7 @@ from toolkit.faces.mesh import LargestFace
 from toolkit.files import atomic_path
 from toolkit.jobs import TerminalLine
 from toolkit.training.data import surroundings
-from toolkit.types import Tick, no_tick
+from toolkit.types import Tick, no_tick, spread
 
 REACH = 1.3  # more than any training crop needs
 
@@ -42,7 +41,7 @@ def cut_frames(clip: Path, out: Path, *, each: int = 64, tick: Tick = no_tick) -
     if each < 1:
         raise UsageError("too few frames per clip", str(each), "Give 1 or more.")
     video = media.probe(clip, tick=tick)
-    wanted = np.unique(np.linspace(0, len(video.pts) - 1, each).round().astype(np.int64))
+    wanted = spread(len(video.pts), each)
     find = LargestFace()
     out.mkdir(parents=True, exist_ok=True)
     written = []
