@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.widgets import made_up_inquiry as made_up
 from toolkit import inquire
 from toolkit.errors import Cancelled, DetectorError, UsageError
+from toolkit.explain import intervention
 from toolkit.explain.references import Light, References
 from toolkit.explain.trust import TrustFigure
 from toolkit.figures import inquiry as words
@@ -139,7 +141,9 @@ def test_a_reference_that_does_harm_replaces_nothing(monkeypatch):
     subject.use("clean_frame")  # whoever insists on a kind may see what it does
     found = subject.check(["mouth"])
     assert (found.moments, found.turned, found.valid) == (8, True, False)
-    assert "failed a test" in words.checked_sentence(found)
+    assert "failed a test or is known to mislead" in words.checked_sentence(found)
+    subject.use("grey")
+    assert not subject.check(["mouth"]).valid
 
 
 def test_a_region_is_replaced_in_at_most_one_pass(subject):
@@ -226,6 +230,67 @@ def test_donors_serve_whatever_is_asked_first(tmp_path, monkeypatch):
     assert later.ask(3).choice.reference.kind == "donor"
     assert later.ask(3).heat is not None
     assert later.check(["mouth"]) == found
+
+
+def test_donors_outlive_a_cancel_and_worse_ones_before_them(tmp_path, monkeypatch):
+    good, bad = made_up.crops(green=()), made_up.crops(green=(1, 3, 5, 7))
+    given = {"good.mp4": good, "bad.mp4": bad}
+    impatient = [True]
+
+    def read(clips, _spec, *, without, tick):
+        tick("donors", 0, len(clips))
+        if impatient:
+            impatient.pop()
+            raise Cancelled
+        return given[clips[0].name]
+
+    def harm(references, kind, _tick):
+        worse = kind == "donor" and references._gallery.crops is bad
+        return Light("V2", not worse, 9.0 if worse else 0.0, "made up")
+
+    monkeypatch.setattr(inquire, "read_donors", read)
+    monkeypatch.setattr(References, "_harmless", harm)
+    everywhere = made_up.examination(green=tuple(range(made_up.FRAMES)), persons="A")
+    subject = inquire.Subject(everywhere, detector=made_up.Green(), donors=[tmp_path / "bad.mp4"])
+    with pytest.raises(Cancelled):
+        subject.ask(3)
+    assert subject.ask(3).heat is None  # they are read now, and fail their test
+    assert subject.add_clips([tmp_path / "good.mp4"]) == {(None, 3)}
+    seen = []
+    found = subject.check(["mouth"], tick=lambda *told: seen.append(told[0]))
+    assert (found.moments, found.turned) == (8, True)
+    assert set(seen) == {"check", "donors"}
+    assert subject.ask(3).choice.reference.kind == "donor"
+    assert subject.add_clips([tmp_path / "good.mp4"]) == set()
+
+
+def test_donors_given_meanwhile_are_not_credited_with_what_was_measured_before(monkeypatch):
+    bad, good = made_up.crops(green=(1, 3, 5, 7)), made_up.crops(green=())
+    waiting = [good, bad]
+
+    def harm(references, _kind, _tick):
+        worse = references._gallery.crops is bad
+        return Light("V2", not worse, 9.0 if worse else 0.0, "made up")
+
+    def measured(game, **options):
+        if waiting:
+            subject.add_clips([Path("good.mp4")])  # from the panel, while the worker is at it
+        return sampled(game, **options)
+
+    sampled = intervention.antithetic
+    monkeypatch.setattr(inquire, "read_donors", lambda *_given, **_options: waiting.pop())
+    monkeypatch.setattr(References, "_harmless", harm)
+    monkeypatch.setattr(intervention, "antithetic", measured)
+    everywhere = made_up.examination(green=tuple(range(made_up.FRAMES)), persons="A")
+    subject = inquire.Subject(everywhere, detector=made_up.Green(), donors=[Path("bad.mp4")])
+    subject.use("donor")
+    assert not subject.ask(3).may_name
+    assert subject.answered(3) is None
+    answer = subject.ask(3)
+    assert answer.may_name
+    measured_at = answer.by_intervention.reference_logit
+    assert measured_at == pytest.approx(answer.choice.reference.logit, abs=1e-4)
+    assert subject.answered(3) is answer
 
 
 def test_known_faces_serve_where_no_frame_of_the_track_does():

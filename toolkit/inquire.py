@@ -134,7 +134,7 @@ class Checked:
     turned
         Whether the verdict turns from forged to not forged.
     valid
-        Whether all references passed their tests; one that the user insists on may not have.
+        Whether all references may name regions; of a kind that the user insists on, they may not.
     """
 
     replaced: tuple[str, ...]
@@ -211,6 +211,15 @@ def completeness(answers: Sequence[MethodAnswer]) -> tuple[TrustFigure, ...]:
     return tuple(completeness_figure(f) for f in found if f and f.completeness is not None)
 
 
+def _counting(tick: Tick, step: int, steps: int) -> Tick:
+    """Count moments whatever is done in them, but let the reading of donors be seen."""
+
+    def inner(stage: str, done: int, total: int) -> None:
+        tick(*((stage, done, total) if stage == "donors" else ("check", step, steps)))
+
+    return inner
+
+
 # -- whom to ask
 
 
@@ -226,7 +235,7 @@ class Subject:
     detector
         The one that judged; None loads the one that the report names.
     donors
-        Genuine clips of other persons; read when the first reference is chosen.
+        Genuine clips of other persons; read when no other reference is valid.
     known
         Faces of this person that are known to be genuine (`beside.known_faces`): the references
         that are tried first.
@@ -270,7 +279,7 @@ class Subject:
         self._references: References | None = None
         self._kind: Kind | None = None
         self._choices: dict[tuple[Kind | None, int], Choice] = {}
-        self._games: dict[tuple[Kind | None, int], Game] = {}
+        self._games: dict[tuple[Kind | None, int], tuple[Reference, Game]] = {}
         self._answers: dict[tuple[Kind | None, int], FrameAnswer] = {}
         self._maps: dict[int, tuple[Lookalike, ...]] = {}
 
@@ -346,13 +355,17 @@ class Subject:
 
     def _look_for(self, kind: Kind | None, position: int, tick: Tick) -> Choice:
         found = self._try(kind, position, tick)
-        if found.reference is None and self._clips and kind in (None, "donor"):
-            clips, self._clips = self._clips, ()
-            sha256 = self.report.video.sha256
-            donors = read_donors(clips, self.detector.spec, without=sha256, tick=tick)
-            self.references.add_donors(donors)
+        while found.reference is None and self._clips and kind in (None, "donor"):
+            self._read_clips(tick)
             found = self._try(kind, position, tick)
         return found
+
+    def _read_clips(self, tick: Tick) -> None:
+        clips, sha256 = self._clips, self.report.video.sha256
+        donors = read_donors(clips, self.detector.spec, without=sha256, tick=tick)
+        self.references.add_donors(donors)
+        if self._clips is clips:  # not when others were given meanwhile, nor after a cancel
+            self._clips = ()
 
     def _try(self, kind: Kind | None, position: int, tick: Tick) -> Choice:
         if kind is None:
@@ -366,16 +379,32 @@ class Subject:
         """Return the choice for a frame where it was made already."""
         return self._choices.get((self._kind, position))
 
-    def add_clips(self, clips: Sequence[Path]) -> None:
-        """Know other clips to take donors from; frames without a valid reference are tried anew."""
-        self._clips = tuple(clips)
-        for key in [k for k, c in self._choices.items() if c.reference is None]:
-            del self._choices[key]
-            self._answers.pop(key, None)
-            self._games.pop(key, None)
+    def add_clips(self, clips: Sequence[Path]) -> set[tuple[Kind | None, int]]:
+        """Know other clips to take donors from.
 
-    def every_kind(self, position: int, kinds: Sequence[Kind]) -> tuple[Reference, ...]:
+        Returns
+        -------
+        set of (kind, position)
+            What a donor may serve and was answered without a valid reference: it is forgotten, and
+            asked anew when somebody asks.
+        """
+        self._clips = tuple(clips)
+        dropped = {
+            key
+            for key, choice in list(self._choices.items())
+            if choice.reference is None and key[0] in (None, "donor")
+        }
+        for key in dropped:
+            for kept in (self._choices, self._answers, self._games):
+                kept.pop(key, None)
+        return dropped
+
+    def every_kind(
+        self, position: int, kinds: Sequence[Kind], *, tick: Tick = no_tick
+    ) -> tuple[Reference, ...]:
         """Make a reference of each kind for one frame, where there is one, and judge it (V1)."""
+        if "donor" in kinds and self._clips:
+            self._read_clips(tick)
         made = (self.references.best(kind, position) for kind in kinds)
         return tuple(m for m in made if m is not None)
 
@@ -426,16 +455,18 @@ class Subject:
 
         Without a valid reference there is no game, unless the user insists on a kind.
         """
-        return self._game(self._kind, position, tick)
+        kind = self._kind
+        return self._game(kind, position, self._choice(kind, position, tick))
 
-    def _game(self, kind: Kind | None, position: int, tick: Tick) -> Game | None:
-        choice = self._choice(kind, position, tick)
+    def _game(self, kind: Kind | None, position: int, choice: Choice) -> Game | None:
         reference = choice.reference or (choice.best if kind else None)
         if reference is None:
             return None
-        if (kind, position) not in self._games:
-            self._games[kind, position] = Game(self.detector, self.crops, position, reference.rgb)
-        return self._games[kind, position]
+        made = self._games.get((kind, position))
+        if made is None or made[0] is not reference:
+            made = reference, Game(self.detector, self.crops, position, reference.rgb)
+            self._games[kind, position] = made
+        return made[1]
 
     # -- what takes passes
 
@@ -450,19 +481,25 @@ class Subject:
             All 2^10 composites instead of antithetic permutations with an error bar.
         """
         kind = self._kind
+        choice = self._choice(kind, position, tick)
         known = self._answers.get((kind, position))
         told = known.by_intervention if known else None
         if known is None or (exact and told is not None and told.method != "exact"):
-            game = self._game(kind, position, tick)
+            game = self._game(kind, position, choice)
             if game is not None:
                 told = (
                     intervention.exact(game, tick=tick)
                     if exact
                     else intervention.antithetic(game, seed=self.seed, tick=tick)
                 )
-            known = self._answer(position, told, self._choice(kind, position, tick), game)
-            self._answers[kind, position] = known
+            known = self._answer(position, told, choice, game)
+            self._keep(kind, known)
         return known
+
+    def _keep(self, kind: Kind | None, answer: FrameAnswer) -> None:
+        # donors may have been given while it was made: then it is asked anew
+        if self._choices.get((kind, answer.position)) is answer.choice:
+            self._answers[kind, answer.position] = answer
 
     def _answer(
         self, position: int, told: Intervention | None, choice: Choice, game: Game | None
@@ -498,7 +535,7 @@ class Subject:
         kind, logits, done, valid = self._kind, self.logits.copy(), 0, True
         n = len(logits)
         for position in range(n):
-            asked = intervention.staged(tick, "check", position, n)
+            asked = _counting(tick, position, n)
             asked("check", position, n)
             # not kept: a reference and a game for each of many moments would fill the memory
             known = self._choices.get((kind, position))
@@ -526,7 +563,7 @@ class Subject:
         """Return the trust panel of a frame; its exact table is kept for the other questions."""
         kind = self._kind
         choice = self._choice(kind, position, tick)
-        game = self._game(kind, position, tick) if choice.reference else None
+        game = self._game(kind, position, choice) if choice.reference else None
         every = self.construction
         others = [
             answer.by_intervention.shares
@@ -551,8 +588,7 @@ class Subject:
             tick=tick,
         )
         if found.intervention is not None:
-            answer = self._answer(position, found.intervention, choice, game)
-            self._answers[kind, position] = answer
+            self._keep(kind, self._answer(position, found.intervention, choice, game))
         return found
 
     def bands(self, position: int, *, tick: Tick = no_tick) -> BandShares | None:

@@ -52,7 +52,9 @@ def no_tick(stage: str, done: int, total: int) -> None:
 
 
 def spread(n: int, most: int) -> NDArray[np.int64]:
-    """Return at most `most` of the positions 0 .. n - 1, from all over them, in order.
+    """Return at most `most` (0 or more) of the positions 0 .. n - 1, from all over them, in order.
+
+    The first and the last are among them; of one only, it is the first.
 
     Examples
     --------

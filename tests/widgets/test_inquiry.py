@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -219,6 +220,21 @@ def test_without_a_valid_reference_nothing_can_be_ticked():
     assert "No reference is valid" in plain(panel._witnesses.value)
     assert re.findall(r'data-witness="(\w+)"', panel._witnesses.value) == ["construction"]
     assert "Choose one yourself" in panel._picture.value
+
+
+def test_what_rested_on_no_reference_is_taken_back_when_donors_come(monkeypatch):
+    donors = made_up.crops(green=())
+    monkeypatch.setattr("toolkit.inquire.read_donors", lambda *_given, **_options: donors)
+    everywhere = made_up.examination(green=tuple(range(made_up.FRAMES)), persons="A")
+    panel = Inquiry(everywhere, detector=made_up.Green(), donors=())
+    ask(panel, "witnesses", "trust", "bands")
+    assert "On no key frame" in panel._witnesses.value
+    monkeypatch.setattr(panel, "_clips", lambda: (Path("donor.mp4"),))
+    panel._on_folder({})
+    assert "On no key frame" not in panel._witnesses.value
+    assert "has not been checked yet" in panel._trust.value
+    ask(panel, "witnesses")
+    assert "mouth is most important" in plain(panel._witnesses.value)
 
 
 def test_what_is_known_to_be_genuine_gives_a_reference():

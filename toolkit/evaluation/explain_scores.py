@@ -34,6 +34,9 @@ DEALT = "control.dealt"
 """The intervention's map with its shares on other regions, where the intervention answered."""
 
 EVERY_CONTROL = (*CONTROLS, DEALT)
+MAPS = 2
+"""Raised when a map or a control is made in another way: rows of before are then made again."""
+
 ROUNDS = 2  # of deals: in each, every share lies once on every other region
 CONTRAST_BLUR = 2.0  # px of the crop: no single noisy pixel decides
 SCORES = ("mass", "hit", "rank", "region_hit")

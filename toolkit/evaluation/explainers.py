@@ -256,7 +256,9 @@ class Explainer:
             return Answers(told, None)
         chosen, best = self._reference(position)
         if "intervention" in keys and chosen is not None:
-            told["intervention"], blind[DEALT] = self._intervene(position, chosen)
+            told["intervention"], others = self._intervene(position, chosen)
+            if others:  # there are none where a single region is in sight
+                blind[DEALT] = others
         for method in METHODS:
             key = f"captum.{method}"
             if self._net is not None and key in keys and not refusal(self._net, method):

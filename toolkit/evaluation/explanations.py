@@ -73,6 +73,7 @@ from toolkit.evaluation.explain_scores import (
     BLIND,
     EVERY_CONTROL,
     LOWER_FACE,
+    MAPS,
     SCORES,
     Told,
     controls,
@@ -165,6 +166,7 @@ class _Bench:
             "faces": faces,
             "methods": list(self.keys),
             "controls": list(EVERY_CONTROL),
+            "maps": MAPS,
             "gallery": [digest(p) for p in gallery],
         }
         self._gallery_paths = gallery

@@ -410,13 +410,17 @@ class References:
         self.know(known)
 
     def add_donors(self, gallery: FaceCrops | None) -> None:
-        """Take genuine faces of other persons as donors; those that look forged are left out."""
+        """Take genuine faces of other persons as donors; those that look forged are left out.
+
+        Donors are tested anew, and everything where these faces are what it is tested on.
+        """
         if gallery is None or not len(gallery.rgb):
             return
         self._gallery = self._pool(gallery)
-        untested = [key for key, light in self._shared.items() if light.passed is None]
-        for key in untested:  # now there may be faces to test on
-            del self._shared[key]
+        test_faces = self._known is None and not self._track.usable
+        for key, light in list(self._shared.items()):
+            if test_faces or light.passed is None or key[1] == "donor":
+                del self._shared[key]
 
     def know(self, faces: FaceCrops | None) -> None:
         """Take faces of this person as known to be genuine, in place of any before; None = none.

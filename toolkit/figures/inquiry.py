@@ -236,7 +236,8 @@ def checked_sentence(found: Checked) -> str:
     )
     if found.valid:
         return line
-    return f"{line} {_('The reference that you asked for failed a test, so this shows little.')}"
+    more = _("The reference failed a test or is known to mislead, so this shows little.")
+    return f"{line} {more}"
 
 
 def composite_sentence(made: Composite, threshold: float) -> str:

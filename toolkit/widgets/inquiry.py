@@ -380,7 +380,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
             tick("references", 0, 1)
             kinds = (*AUTOMATIC, *ON_REQUEST)
-            found = subject.every_kind(position, kinds)
+            found = subject.every_kind(position, kinds, tick=tick)
             if self.subject is subject:
                 self._every_kind[position] = found
             return found
@@ -849,13 +849,21 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             return
         self.cancel()
         subject.use(None if chosen == AUTO else chosen)
-        self._keys = []
+        self._keys, self._found_out = [], []
         self._fill()
 
     def _on_folder(self, _change: Any) -> None:
-        if self.subject is not None:
-            self.subject.add_clips(self._clips())
-            self._fill()
+        subject = self.subject
+        if subject is None:
+            return
+        self.cancel()
+        dropped = subject.add_clips(self._clips())
+        self._keys = [a for a in self._keys if (subject.kind, a.position) not in dropped]
+        self._found_out, self._every_kind = [], {}
+        for kept in (self._figures, self._panels, self._band_shares, self._method_answers):
+            for key in dropped:
+                kept.pop(key, None)
+        self._fill()
 
 
 def _stage_name(stage: str) -> str:

@@ -77,13 +77,18 @@ def _witness_maps(subject: Subject, here: FrameAnswer) -> str:
             None if here.heat is None else said.heat_picture(rgb, here.heat),
         ),
     )
-    cards = "".join(
-        f'<figure data-witness="{key}"><img src="{picture}" alt="'
-        f'{escape(_("{witness}: most at {region}").format(witness=name, region=top))}">'
-        f"<figcaption><b>{escape(name)}</b><br>{escape(text)}</figcaption></figure>"
-        for key, name, text, shares, picture in maps
-        if picture is not None and (top := said.top_region_name(shares))
-    )
+    cards = ""
+    for key, name, text, shares, picture in maps:
+        if picture is None:
+            continue
+        alt = name
+        if shares is not None and shares.max() > 0:
+            most = said.top_region_name(shares)
+            alt = _("{witness}: most at {region}").format(witness=name, region=most)
+        cards += (
+            f'<figure data-witness="{key}"><img src="{picture}" alt="{escape(alt)}">'
+            f"<figcaption><b>{escape(name)}</b><br>{escape(text)}</figcaption></figure>"
+        )
     if not cards:
         return ""
     note = escape(
