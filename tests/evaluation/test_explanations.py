@@ -32,6 +32,11 @@ def test_a_method_that_knows_beats_the_controls(pair_list, blocks):
     assert told["hit_lift_contrast"] == pytest.approx(1 - contrast["hit"])
     assert told["hit"] == 1
     assert told["region_hit"] == 1
+    ahead = result["ahead"]["ledger"]["control.centre"]
+    assert ahead["mass"] == {"mean": pytest.approx(told["lift_centre"]), "interval": None}
+    assert ahead["hit"]["mean"] == pytest.approx(told["hit_lift_centre"])
+    other = result["ahead"]["intervention"]["ledger"]
+    assert other["mass"]["mean"] == -result["ahead"]["ledger"]["intervention"]["mass"]["mean"]
     way = result["ways"]["planted"]["ledger"]
     assert way == {"pairs": 1, "mass": told["mass"], "hit": 1.0}
     assert told["passes"] == 0
@@ -48,7 +53,9 @@ def test_a_method_that_knows_beats_the_controls(pair_list, blocks):
     assert row["methods"]["ledger"]["lift_random"] == pytest.approx(told["lift_random"])
     text = explain_tables.table(result)
     assert text.index("pairs are called forged") < text.index("\ncalled forged ")
-    assert text.count("\nledger ") == 3  # all pairs, called forged, answered by all
+    # all pairs, called forged, answered by all; ahead of what, and what is ahead of it
+    assert text.count("\nledger ") == 5
+    assert f"\ncontrol.centre {' ' * 17}     1 {ahead['mass']['mean']:+.3f}" in text
     assert "from drawing 1 scenes: one" in text
     line = text.split("per way of forging")[1].splitlines()[1]
     assert line.startswith("planted  ")

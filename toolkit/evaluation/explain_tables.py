@@ -24,6 +24,8 @@ def table(result: dict[str, Any]) -> str:
         lines.append(f"(low high): 95 %, from drawing {len(groups)} scenes: {', '.join(groups)}")
         for part, title in _PARTS.items():
             lines += ["", *_part_lines(shown, part, title)]
+        for key, others in result["ahead"].items():
+            lines += ["", *_ahead_lines(key, others)]
         lines += ["", *_way_lines(result["ways"]), "", *_lower_lines(result["lower_face"])]
     if result["temporal"]:
         lines += ["", *_when_lines(result["temporal"])]
@@ -76,6 +78,19 @@ def _mass_and_hit_head(title: str) -> str:
 def _mass_and_hit(key: str, m: Mapping[str, Any]) -> str:
     mass, hit = (_span(m["intervals"][name], "") for name in ("mass", "hit"))
     return f"{key:32} {m['pairs']:5} {m['mass']:6.3f} {mass:>13} {m['hit']:6.3f} {hit:>13}"
+
+
+def _ahead_lines(key: str, others: Mapping[str, Any]) -> list[str]:
+    """Return how far a witness is ahead of each other method, hardest first."""
+    title, span = f"{key} ahead of", "(low high)"
+    lines = [f"{title:32} {'pairs':>5} {'mass':>6} {span:>15} {'hit':>6} {span:>15}"]
+    for other, m in sorted(others.items(), key=lambda item: item[1]["mass"]["mean"]):
+        cells = (
+            f"{m[name]['mean']:+6.3f} {_span(m[name]['interval'], '+'):>15}"
+            for name in ("mass", "hit")
+        )
+        lines.append(f"{other:32} {m['pairs']:5} {' '.join(cells)}")
+    return lines
 
 
 _BESIDE = ("ledger", "intervention", "control.dealt", "control.centre", "control.contrast")

@@ -29,6 +29,9 @@ over scenes, None with a single scene:
     methods that do not speak of time. Lifts are of the mass, but for those named after the hit.
     `hit` is about the highest pixel of a map; where several are equally high, the part of them that
     was changed. Captum's region methods write the same on every pixel of a region.
+``ahead``
+    {``ledger`` or ``intervention``: {any other key: {`pairs`, `mass`, `hit`}}}: how far it is
+    ahead over the pairs that both answered, {mean, interval}; below 0, behind.
 ``ways``
     {way of forging: {key: {`pairs`, `mass`, `hit`}}}: means over the pairs forged that way.
 ``detected``
@@ -82,7 +85,7 @@ from toolkit.evaluation.explain_scores import (
     scene_interval,
     score,
 )
-from toolkit.evaluation.explainers import Explainer, method_keys
+from toolkit.evaluation.explainers import WITNESSES, Explainer, method_keys
 from toolkit.evaluation.kept import (
     Row,
     Sections,
@@ -502,6 +505,11 @@ def _summarise(
             | {"flagged": _summary(flagged, k, seed), "common": _summary(common, k, seed)}
             for k in (*keys, *EVERY_CONTROL)
         },
+        "ahead": {
+            key: _ahead(scored, key, [*keys, *EVERY_CONTROL], seed)
+            for key in speaking
+            if key in WITNESSES
+        },
         "ways": _ways(scored, [*keys, *EVERY_CONTROL]),
         "detected": {"pairs": len(scored), "called_fake": len(flagged)},
         "leads": {k: _leads(scored, k) for k in keys},
@@ -544,6 +552,23 @@ def _timed(summary: dict[str, Any], key: str, temporal: Mapping[str, Any] | None
         found = temporal["partial"]["iou" if key == "ledger" else key]
     intervals = {**summary["intervals"], "temporal_iou": found["interval"]}
     return {**summary, "temporal_iou": found["mean"], "intervals": intervals}
+
+
+def _ahead(
+    rows: Sequence[Row], key: str, others: Sequence[str], seed: int
+) -> dict[str, dict[str, Any]]:
+    """Return how far a method is ahead of each other one, pair by pair."""
+    out: dict[str, dict[str, Any]] = {}
+    for other in others:
+        both = [r for r in rows if key in r["methods"] and other in r["methods"]]
+        if other == key or not both:
+            continue
+        out[other] = {"pairs": len(both)}
+        for name in ("mass", "hit"):
+            gaps = [r["methods"][key][name] - r["methods"][other][name] for r in both]
+            found = mean_of(gaps, [r["scene"] for r in both], seed=seed)
+            out[other][name] = {k: found[k] for k in ("mean", "interval")}
+    return out
 
 
 def _ways(rows: Sequence[Row], keys: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
