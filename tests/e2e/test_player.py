@@ -90,6 +90,18 @@ PLAY = (
 }"""
 )
 
+# Timers of the player that are running: [delay in ms of each].
+WATCH_TIMERS = """
+  const [set, clear, running] = [window.setTimeout, window.clearTimeout, new Map()];
+  window.setTimeout = (run, ms, ...rest) => {
+    const id = set(() => { running.delete(id); run(...rest); }, ms);
+    running.set(id, ms);
+    return id;
+  };
+  window.clearTimeout = (id) => { running.delete(id); clear(id); };
+  window.timers = () => [...running.values()];
+"""
+
 SIDE_BY_SIDE = (
     """async ([index, frames]) => {"""
     + BARS
@@ -385,10 +397,13 @@ def test_a_constant_rate_is_as_exact(context, tmp_path):
     file = tmp_path / "page.html"
     playable.write(steady.report, file, display=steady.copy, crops=steady.crops, language="en")
     page = context.new_page()
+    page.add_init_script(WATCH_TIMERS)
     page.goto(file.as_uri())
     page.locator(FIGURES).wait_for()
     order = random.Random(1)
     assert page.evaluate(SEEK_ALL, [0, [order.randrange(60) for _ in range(200)]]) == []
+    # each seek waits for its own frame: what is left of those before would draw too early
+    assert page.evaluate("timers().filter((ms) => ms === 400).length") <= 1
     seen = page.evaluate(PLAY, 0)
     page.close()
     assert len(seen) > 20

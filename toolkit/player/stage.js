@@ -40,8 +40,9 @@ class Stage {
     video.onloadeddata = () => { this.isReady = true; this.on.ready(this); };
     video.onerror = () => this.on.error(this, video.error?.message || 'video error');
     video.onseeked = () => {
+      clearTimeout(this.late); // this may be told of an earlier seek, during a later one
       if (this.wanted !== null && this.wanted !== this.aimed) this.aim();
-      else setTimeout(() => this.arrive(), UNSEEN_MS);
+      else this.late = setTimeout(() => this.arrive(), UNSEEN_MS);
     };
     video.onplay = () => { this.wanted = null; this.on.play(this); };
     video.onpause = () => this.on.pause(this);
@@ -76,6 +77,7 @@ class Stage {
   }
 
   aim() {
+    clearTimeout(this.late); // of an earlier seek: it would draw before this one is presented
     this.aimed = this.wanted;
     if (this.aimed === this.shown && this.video.paused) { this.wanted = null; return; }
     this.video.currentTime = seekTime(this.scene.pts, this.aimed);
@@ -92,6 +94,7 @@ class Stage {
 
   dispose() {
     this.alive = false;
+    clearTimeout(this.late);
     const { video } = this;
     for (const name of ['onloadeddata', 'onerror', 'onseeked', 'onplay', 'onpause']) video[name] = null;
     video.pause();
