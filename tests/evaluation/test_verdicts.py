@@ -140,13 +140,17 @@ def test_a_control_has_no_threshold_and_is_compared(tmp_path):
 def test_likelihood_ratios_only_on_footage_not_fitted_on(tmp_path, monkeypatch):
     clips, rows = made_up(tmp_path)
     usable = [i for i, c in enumerate(clips) if not c.is_marginal]
+    told = []
 
     def use(groups):
         labels = [clips[i].is_fake for i in usable]
         logits = [rows[i]["logit"] for i in usable]
         fitted = calibration.fit(logits, labels, groups)
         monkeypatch.setattr(calibration, "find", lambda _name, _sha: fitted)
-        return fitted, summarise(clips, rows)["net"]["likelihood_ratios"]
+        summary = summarise(clips, rows)
+        lines = verdicts.table({"settings": {"reshare": None}, "summary": summary}).splitlines()
+        told.append([line.partition("Cllr")[0].strip() for line in lines if "Cllr" in line])
+        return fitted, summary["net"]["likelihood_ratios"]
 
     fitted, found = use([f"elsewhere{i}" for i in usable])
     ratios = fitted.map(np.array([rows[i]["logit"] for i in usable]))
@@ -158,6 +162,8 @@ def test_likelihood_ratios_only_on_footage_not_fitted_on(tmp_path, monkeypatch):
     assert (found["fakes"], found["reals"]) == (4, 3)
     _, found = use([clips[i].group for i in usable])
     assert found is None
+    assert told[0] == ["", "studio:"]
+    assert told[2] == []
 
 
 # --- controls

@@ -605,11 +605,15 @@ def table(result: dict[str, Any]) -> str:
             for source, found in s["differences"].items()
             for other, d in found.items()
         ]
-        if ratios := s["likelihood_ratios"]:
-            lines.append(
-                f"  Cllr {ratios['cllr']:.3f}, at best {ratios['cllr_min']:.3f}, on "
-                f"{ratios['fakes']} forged and {ratios['reals']} genuine clips not fitted on"
-            )
+        lines += [
+            f"  {of}Cllr {cost['cllr']:.3f}, at best {cost['cllr_min']:.3f}, on "
+            f"{cost['fakes']} forged and {cost['reals']} genuine clips not fitted on"
+            for of, cost in [
+                ("", s["likelihood_ratios"]),
+                *((f"{n}: ", r["likelihood_ratios"]) for n, r in s["per_source"].items()),
+            ]
+            if cost
+        ]
     return "\n".join(lines)
 
 
