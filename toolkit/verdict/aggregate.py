@@ -13,7 +13,8 @@ from toolkit.errors import ShapeError, UsageError
 from toolkit.types import Aggregate, Evidence, PatchHead
 
 TOP_PART = 4
-"""The top-k mean looks at one frame in this many: a start value, to measure on spliced clips."""
+"""The top-k mean looks at one frame in this many. Other parts were measured on spliced clips, and
+none was better in all (`toolkit.training.frame_rules`, models/seamnet.md)."""
 
 TOP_LEAST = 3
 """Fewest frames the top-k mean looks at, so that no single frame decides. A start value."""
