@@ -137,6 +137,21 @@ def test_a_score_without_a_side_is_taken_the_better_way():
     assert turned.difference == pytest.approx(mine.value - 1)
 
 
+def test_cost_of_groups_by_drawing_them_one_by_one():
+    rng = np.random.default_rng(2)
+    rows = [(f"g{i % 5}", bool(i % 3), float(rng.random())) for i in range(20)]
+    rows += [("g5", True, 3.0)]  # only forged
+    found = []
+    for times in s.draw(6, 0):
+        drawn = [r for r in rows for _ in range(int(times[int(r[0][1])]))]
+        sides = [[c for _, fake, c in drawn if fake == label] for label in (True, False)]
+        if all(sides):
+            found.append(np.mean([np.mean(side) for side in sides]))
+    assert len(found) > 1000
+    assert s.bootstrap_cost(rows, seed=0) == pytest.approx(np.percentile(found, [2.5, 97.5]))
+    assert s.bootstrap_cost(rows[-1:], seed=0) is None
+
+
 def test_rate_of_groups():
     hits = [(f"g{i // 4}", i < 4) for i in range(16)]
     low, high = s.bootstrap_rate(hits, seed=0)

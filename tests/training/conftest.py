@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from toolkit.faces.mesh import canonical_face
-from toolkit.training import data
+from toolkit.training import data, stills
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +30,18 @@ def faces_folder(face_models, tmp_path_factory):
 def _one_in_four(monkeypatch):
     """Keep enough of a small source for validation."""
     monkeypatch.setattr(data, "VALIDATION_PART", 4)
+
+
+@pytest.fixture
+def filmed(faces_folder, tmp_path):
+    """Return the source with two people more of whom there is a video that gets brighter."""
+    photo, picture = faces_folder.photos[0], data.read_picture(faces_folder.photos[0].path)
+    frames = []
+    for who in ("Face1", "clip"):  # one name is that of a photographed person elsewhere
+        (tmp_path / "frames").mkdir(exist_ok=True)
+        for i in range(stills.MOMENTS):
+            path = tmp_path / "frames" / f"{who}_{i:06d}.png"
+            bright = np.clip(picture.astype(int) // 2 + 2 * i, 0, 255).astype(np.uint8)
+            path.write_bytes(cv2.imencode(".png", bright)[1].tobytes())
+            frames.append(data.Photo(path, photo.mesh))
+    return data.Folder((*faces_folder.photos, *reversed(frames)), 1.0)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.errors import UsageError
-from toolkit.training import data, frame_rules
-from toolkit.training.frame_rules import IN_USE, SHARES, Levels, measure, spliced
+from toolkit.training import frame_rules
+from toolkit.training.frame_rules import IN_USE, SHARES, measure, spliced
+from toolkit.training.stills import Levels
 
 FLAT = [np.zeros(32)]
 
@@ -90,60 +89,6 @@ def test_people_are_drawn_again_as_a_whole():
     alone = Levels(levels.genuine, levels.forged, ("one",) * 40)
     assert np.ptp(measure(levels, FLAT, threshold=0.0)["alarms"]["interval"]) > 0.1
     assert np.ptp(measure(alone, FLAT, threshold=0.0)["alarms"]["interval"]) == 0
-
-
-class Brightness:
-    def logits(self, rgb):
-        return rgb.astype(np.float32).mean(axis=(1, 2, 3)) / 10
-
-
-@pytest.fixture
-def filmed(faces_folder, tmp_path):
-    """Return the source with two people more of whom there is a video that gets brighter."""
-    photo, picture = faces_folder.photos[0], data.read_picture(faces_folder.photos[0].path)
-    frames = []
-    for who in ("Face1", "clip"):  # one name is that of a photographed person elsewhere
-        (tmp_path / "frames").mkdir(exist_ok=True)
-        for i in range(frame_rules.MOMENTS):
-            path = tmp_path / "frames" / f"{who}_{i:06d}.png"
-            bright = np.clip(picture.astype(int) // 2 + 2 * i, 0, 255).astype(np.uint8)
-            path.write_bytes(cv2.imencode(".png", bright)[1].tobytes())
-            frames.append(data.Photo(path, photo.mesh))
-    return data.Folder((*faces_folder.photos, *reversed(frames)), 1.0)
-
-
-def test_nobody_is_both_photographed_and_filmed(faces_folder, filmed):
-    rest, videos = frame_rules.divide([filmed])
-    assert [f.photos for f in rest] == [faces_folder.photos]
-    seen = [photos[0].identity for photos in videos]
-    kept = {p.identity for p in filmed.photos if p.in_validation}
-    assert set(seen) == {"Face1", "clip"} - kept
-    assert all(p.path.parent.name == "frames" for photos in videos for p in photos)
-    with pytest.raises(UsageError, match="filmed"):
-        frame_rules.divide([faces_folder])
-
-
-def test_a_video_goes_up_and_down_in_order_of_time(filmed):
-    photos = [p for p in filmed.photos if p.path.parent.name == "frames"]
-    photos = sorted((p for p in photos if p.identity == "clip"), key=lambda p: p.path.name)
-    (course,) = frame_rules.ups_and_downs(Brightness(), [photos])
-    assert course.shape == (frame_rules.MOMENTS,)
-    assert course.mean() == pytest.approx(0, abs=1e-5)
-    assert (np.diff(course) >= 0).all()
-    climb = 0.2 * (frame_rules.MOMENTS - 1)
-    assert course[-1] - course[0] == pytest.approx(frame_rules.UNSEEN * climb, rel=0.1)
-    photos[3].path.unlink()
-    with pytest.raises(UsageError, match="cannot be read"):
-        frame_rules.ups_and_downs(Brightness(), [photos])
-
-
-def test_levels_are_those_of_genuine_and_forged_clips_of_people_kept(faces_folder):
-    found = frame_rules.levels(Brightness(), [faces_folder], 3, seed=4)
-    clips = list(frame_rules.still_clips([faces_folder], 3, seed=4))
-    for sides in (("genuine", found.genuine), ("forged", found.forged)):
-        want = [Brightness().logits(getattr(c, sides[0])).mean() for c in clips]
-        assert sides[1] == pytest.approx(want)
-    assert set(found.groups) <= {p.identity for p in faces_folder.photos if p.in_validation}
 
 
 def test_the_command_tells_and_writes(faces_folder, tmp_path, monkeypatch, capsys):

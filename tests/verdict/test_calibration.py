@@ -128,6 +128,34 @@ def test_classes_apart_stay_finite_and_bounded():
     assert abs(fitted.log10_lr(100.0)) <= math.log10(6) + 1e-12
 
 
+def test_forgeries_without_traces_are_mixed_in():
+    """Of two densities: the forged one is a mixture of its own and of the genuine one."""
+    z, y, groups = gaussians(20_000, seed=4)
+    plain = c.fit(z, y, groups, cap=9)
+    mixed = c.fit(z, y, groups, cap=9, traceless=0.3)
+    at = np.linspace(-4, 5, 50)
+
+    def density(x, mean):
+        return np.exp(-((x - mean) ** 2) / 2)
+
+    wanted = np.log10((0.7 * density(at, 2) + 0.3 * density(at, 0)) / density(at, 0))
+    inside = wanted < min(mixed.bounds[1], 1)
+    assert mixed.map(at)[inside] == pytest.approx(wanted[inside], abs=0.05)
+    assert (np.diff(mixed.map(at)) >= 0).all()
+    assert mixed.map(np.array([-1e9, 1e9])) == pytest.approx(mixed.bounds)
+    assert mixed.bounds[0] == pytest.approx(max(plain.bounds[0], math.log10(0.3)))
+    for part in (-0.1, 1.0, math.nan):
+        with pytest.raises(UsageError, match="share"):
+            c.fit(z, y, groups, traceless=part)
+
+
+def test_a_cap_holds_however_many_groups_there_are():
+    z, y, _ = gaussians(300)
+    groups = [f"g{i}" for i in range(len(z))]
+    assert c.fit(z, y, groups).bounds[1] > 2
+    assert c.fit(z, y, groups, cap=0.4).bounds == (-0.4, 0.4)
+
+
 def test_held_out_leaves_the_group_out():
     z, y, groups = gaussians(60)
     bounded, free = c.held_out(z, y, groups)
@@ -160,7 +188,7 @@ def test_mistakes_are_named():
         c.fit([1.0, 2.0], [True, False], ["a"])
 
 
-def test_the_file_goes_round_and_is_bound_to_its_weights(tmp_path, monkeypatch):
+def test_the_file_goes_round_and_is_bound_to_weights_and_rule(tmp_path, monkeypatch):
     monkeypatch.setattr(c, "path_for", lambda name: tmp_path / f"{name}.json")
     assert c.find("seamnet", SHA) is None
     fitted = c.fit(*gaussians(50), weights_sha256=SHA, population="made up", date="2026-11-25")
@@ -168,13 +196,22 @@ def test_the_file_goes_round_and_is_bound_to_its_weights(tmp_path, monkeypatch):
     assert c.load(c.path_for("seamnet")) == fitted
     assert c.find("seamnet", SHA) == fitted
     assert c.find("seamnet", "cd" * 32) is None
+    c.save(replace(fitted, rule="the plain mean"), c.path_for("seamnet"))
+    assert c.find("seamnet", SHA) is None
     with pytest.raises(UsageError, match="name its weights"):
         c.save(replace(fitted, weights_sha256=""), tmp_path / "x.json")
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"alpha": -1.0}, {"bounds": [0.5, 1.0]}, {"n_real": 0}, {"schema": "x"}, {"more": 1}],
+    [
+        {"alpha": -1.0},
+        {"bounds": [0.5, 1.0]},
+        {"n_real": 0},
+        {"schema": "x"},
+        {"more": 1},
+        {"traceless": 1.0},
+    ],
 )
 def test_a_file_that_no_fit_writes_is_refused(tmp_path, change):
     path = tmp_path / "c.json"

@@ -122,6 +122,31 @@ def bootstrap_rate(hits: Sequence[tuple[str, bool]], *, seed: int) -> Interval |
     return percentiles(counts @ called / (counts @ clips))
 
 
+def bootstrap_cost(costs: Sequence[tuple[str, bool, float]], *, seed: int) -> Interval | None:
+    """Return the interval of a cost that is the mean over both labels' means.
+
+    Parameters
+    ----------
+    costs
+        (group, whether the clip is forged, its cost) per clip. None with fewer than two groups.
+        Resamples that lack a label are left out.
+    """
+    groups = sorted({g for g, _, _ in costs})
+    if len(groups) < 2:
+        return None
+    place = np.array([groups.index(g) for g, _, _ in costs])
+    is_fake = np.array([fake for _, fake, _ in costs])
+    value = np.array([c for _, _, c in costs], np.float64)
+    counts, total = draw(len(groups), seed), np.zeros(RESAMPLES)
+    for label in (True, False):
+        of = is_fake == label
+        clips = counts @ np.bincount(place[of], minlength=len(groups))
+        paid = counts @ np.bincount(place[of], weights=value[of], minlength=len(groups))
+        missing = np.full(RESAMPLES, np.nan)
+        total += np.divide(paid, clips, out=missing, where=clips > 0) / 2
+    return percentiles(total)
+
+
 class Separation:
     """Mean AUC over forgery methods, each against the originals of the same footage.
 

@@ -544,6 +544,13 @@ class _Part:
             "fakes": sum(labels),
             "reals": len(labels) - sum(labels),
             "cllr": cost,
+            "cllr_interval": scores.bootstrap_cost(
+                [
+                    (j.clip.group, j.clip.is_fake, float(c))
+                    for j, c in zip(new, calibration.costs(ratios, labels), strict=True)
+                ],
+                seed=self.seed,
+            ),
             "cllr_min": least,
             "cllr_cal": cost - least,
             "misleading_fake": curve.misleading_fake,
@@ -606,7 +613,8 @@ def table(result: dict[str, Any]) -> str:
             for other, d in found.items()
         ]
         lines += [
-            f"  {of}Cllr {cost['cllr']:.3f}, at best {cost['cllr_min']:.3f}, on "
+            f"  {of}Cllr {cost['cllr']:.3f} {between(cost['cllr_interval'])}, at best "
+            f"{cost['cllr_min']:.3f}, on "
             f"{cost['fakes']} forged and {cost['reals']} genuine clips not fitted on"
             for of, cost in [
                 ("", s["likelihood_ratios"]),

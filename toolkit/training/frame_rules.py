@@ -3,17 +3,8 @@
     python -m toolkit.training.frame_rules --faces DIR[:WEIGHT] [--faces ...] --out FILE.json
 
 A forged part is enough, but one odd frame is not: a rule must find a clip that is forged for a
-tenth of its length without calling a grimace forged. Two things are needed to tell, and no single
-source has both, so they are put together:
-
-- how far genuine and forged clips of many people lie apart: from clips made of photographs of
-  people kept from training (`toolkit.training.calibrate`);
-- how the logit of a genuine video goes up and down from moment to moment: from the people of whom
-  there are `MOMENTS` pictures or more, in the order of their names. Only the ups and downs about
-  their mean are used, `UNSEEN` times as large, for the network saw those pictures in training.
-  Nobody is used for both.
-
-What is forged is higher by a constant: a real forgery also goes up and down.
+tenth of its length without calling a grimace forged. The clips are put together as
+`toolkit.training.stills` says.
 """
 
 from __future__ import annotations
@@ -22,28 +13,23 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.detectors.seamnet import MARGIN, SIZE, SeamNetDetector
+from toolkit.detectors.seamnet import SeamNetDetector
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.faces.crops import cut, face_square
 from toolkit.files import atomic_write
 from toolkit.jobs import TerminalLine
-from toolkit.training.calibrate import still_clips
-from toolkit.training.data import Folder, Photo, index_folder, parse_folder, read_picture
-from toolkit.types import Aggregate, Tick, no_tick, spread
+from toolkit.training.data import index_folder, parse_folder
+from toolkit.training.stills import Levels, divide, levels, put_together, ups_and_downs
+from toolkit.types import Aggregate
 from toolkit.verdict.aggregate import aggregate, rule_for
 
 SCHEMA = "doorzicht.frame-rules/1"
 CLIPS = 300  # made of photographs
-MOMENTS = 32  # of each clip, as `Sampling` reads of a short video
-BATCH = 8
-UNSEEN = 1.3  # held-back genuine clips of the benchmark go as much farther than trained ones
 VIDEOS_EACH = 4  # ups and downs laid over each clip
 SHARES = (0.1, 0.3, 0.5, 1.0)  # of the clip that is forged
 PLACES = (0.0, 0.5, 1.0)  # where the forged part lies: first, middle, last
@@ -53,22 +39,6 @@ IN_USE = "in use"
 
 Float = NDArray[np.float64]
 Rule = Callable[[Float], float]
-
-
-class Scorer(Protocol):
-    """What gives a logit per picture (N, S, S, 3) uint8."""
-
-    def logits(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return (N,) logits."""
-
-
-@dataclass(frozen=True, eq=False)
-class Levels:
-    """Mean logits of clips made of photographs: `genuine`, `forged` (C,), and whom they show."""
-
-    genuine: Float
-    forged: Float
-    groups: tuple[str, ...]
 
 
 def highest(part: float, *, least: int = 3) -> Rule:
@@ -122,88 +92,6 @@ def spliced(genuine: Float, forged: Float, share: float, place: float) -> Float:
     return out
 
 
-def divide(folders: Sequence[Folder]) -> tuple[list[Folder], list[list[Photo]]]:
-    """Tell people who were photographed from those who were filmed: `MOMENTS` pictures or more.
-
-    Returns
-    -------
-    (folders, videos)
-        The folders without anybody who was filmed, and the pictures of each filmed person that
-        training drew from, in the order of their names.
-
-    Raises
-    ------
-    UsageError
-        If nobody was filmed.
-    """
-    people: dict[tuple[Path, str], list[Photo]] = {}
-    for folder in folders:
-        for photo in folder.photos:
-            people.setdefault((photo.path.parent, photo.identity), []).append(photo)
-    filmed = {who for who, photos in people.items() if len(photos) >= MOMENTS}
-    videos = [
-        sorted(people[who], key=lambda p: p.path.name)
-        for who in sorted(filmed)
-        if not people[who][0].in_validation
-    ]
-    if not videos:
-        raise UsageError(
-            "nobody was filmed",
-            f"no person in training with {MOMENTS} pictures",
-            "Add a folder of frames: python -m toolkit.training.frames.",
-        )
-    rest = [
-        Folder(tuple(p for p in f.photos if (p.path.parent, p.identity) not in filmed), f.weight)
-        for f in folders
-    ]
-    return rest, videos
-
-
-def levels(
-    detector: Scorer, folders: Sequence[Folder], count: int, *, seed: int, tick: Tick = no_tick
-) -> Levels:
-    """Score clips made of photographs of people kept from training.
-
-    Raises
-    ------
-    UsageError
-        If there are no such people, or hardly any photograph gives a clip.
-    """
-    rows, groups = [], []
-    for clip in still_clips(folders, count, seed=seed, tick=tick):
-        rows.append([float(detector.logits(x).mean()) for x in (clip.genuine, clip.forged)])
-        groups.append(clip.group)
-    found = np.array(rows, np.float64)
-    return Levels(found[:, 0], found[:, 1], tuple(groups))
-
-
-def ups_and_downs(
-    detector: Scorer, videos: Sequence[Sequence[Photo]], *, tick: Tick = no_tick
-) -> list[Float]:
-    """Return how the logit of a video like each of these goes about its mean: (MOMENTS,) each.
-
-    Raises
-    ------
-    UsageError
-        If a picture cannot be read.
-    """
-    found = []
-    for number, photos in enumerate(videos):
-        tick("videos", number, len(videos))
-        crops = [_crop(photos[i]) for i in spread(len(photos), MOMENTS)]
-        parts = [np.stack(crops[i : i + BATCH]) for i in range(0, len(crops), BATCH)]
-        z = np.concatenate([detector.logits(part) for part in parts]).astype(np.float64)
-        found.append(UNSEEN * (z - z.mean()))
-    return found
-
-
-def _crop(photo: Photo) -> NDArray[np.uint8]:
-    rgb = read_picture(photo.path)
-    if rgb is None:
-        raise UsageError("a picture cannot be read any more", str(photo.path), "Check --faces.")
-    return cut(rgb, face_square(photo.mesh, margin=MARGIN), SIZE)
-
-
 def measure(
     found: Levels,
     wander: Sequence[Float],
@@ -234,11 +122,7 @@ def measure(
     rng = np.random.default_rng(seed)
     people = sorted(set(found.groups))
     owner = np.repeat([people.index(g) for g in found.groups], VIDEOS_EACH)
-    courses = [
-        (genuine + wander[i], forged + wander[i])
-        for genuine, forged in zip(found.genuine, found.forged, strict=True)
-        for i in rng.integers(0, len(wander), VIDEOS_EACH)
-    ]
+    courses = put_together(found, wander, rng, each=VIDEOS_EACH)
     drawn = rng.multinomial(len(people), np.full(len(people), 1 / len(people)), size=RESAMPLES)
     weights = np.vstack([np.ones(len(owner)), drawn[:, owner]])  # row 0: as it is
     scores = {name: _scores(courses, rule) for name, rule in rules().items()}

@@ -4,6 +4,10 @@ One logit per clip, never per frame. The map is fitted by logistic regression on
 footage and judged on others; it lies in a JSON beside the weights, bound to their SHA-256. L stands
 for log10 of the likelihood ratio: of H1, a blending-type manipulation of the face, against H2,
 unmanipulated camera video. No probability follows from it without a prior.
+
+A low logit says little for H2, because many forgeries leave nothing of what the detector looks for.
+A share of them, `Calibration.traceless`, is therefore taken to look genuine: with r the ratio for
+the others, the ratio is ``(1 - traceless) r + traceless``, never below `traceless`.
 """
 
 from __future__ import annotations
@@ -21,10 +25,11 @@ from numpy.typing import ArrayLike, NDArray
 from toolkit import models
 from toolkit.errors import ModelError, ShapeError, UsageError
 from toolkit.files import atomic_write
+from toolkit.verdict.aggregate import RULE
 
 Float = NDArray[np.float64]
 
-SCHEMA = "doorzicht.calibration/1"
+SCHEMA = "doorzicht.calibration/2"
 GROUPS_FOR_MORE = 100
 """Up to this many independent groups, |L| is at most `CAP`: "limited support"."""
 
@@ -41,15 +46,18 @@ class Calibration:
     Attributes
     ----------
     alpha, beta
-        ``logit(posterior) = alpha * z + beta`` on the fitted clips.
+        ``logit(posterior) = alpha * z + beta`` on the fitted clips, where every forgery leaves
+        traces.
     n_fake, n_real
         Fitted clips; their log ratio is taken off, so that L holds no prior.
     bounds
         Lowest and highest L that the data supports.
     groups
         The footage that was fitted on: a figure on any of it is no evidence.
-    weights_sha256
-        The detector's weights. Other weights need another map.
+    traceless
+        Share of forgeries that are taken to look genuine, 0 to below 1: an assumption.
+    weights_sha256, rule
+        The detector's weights, and how frames were summed up. Others need another map.
     population, date
         What the clips were, in words; when it was fitted.
     """
@@ -60,7 +68,9 @@ class Calibration:
     n_real: int
     bounds: tuple[float, float]
     groups: tuple[str, ...]
+    traceless: float = 0.0
     weights_sha256: str = ""
+    rule: str = RULE
     population: str = ""
     date: str = ""
 
@@ -79,6 +89,9 @@ class Calibration:
         """Return L of many clips: (N,) float64."""
         prior = math.log10(self.n_fake / self.n_real)
         raw = (self.alpha * np.asarray(logits, np.float64) + self.beta) / math.log(10) - prior
+        if self.traceless > 0:
+            seen = math.log(1 - self.traceless) + raw * math.log(10)
+            raw = np.logaddexp(seen, math.log(self.traceless)) / math.log(10)
         return np.clip(raw, *self.bounds)
 
 
@@ -87,6 +100,8 @@ def fit(
     labels: ArrayLike,
     groups: Sequence[str],
     *,
+    cap: float = math.inf,
+    traceless: float = 0.0,
     weights_sha256: str = "",
     population: str = "",
     date: str = "",
@@ -103,15 +118,22 @@ def fit(
         Footage of each clip. The bounds follow from how many groups hold forged and how many hold
         genuine clips: ``|L| <= log10`` of the smaller number, and at most `CAP` up to
         `GROUPS_FOR_MORE` groups.
+    cap
+        Largest |L| in any case.
+    traceless
+        See `Calibration`; L is never below its log10.
 
     Raises
     ------
     ShapeError
         If the three differ in length, or a logit is not finite.
     UsageError
-        If a label is missing, or higher logits do not speak for forgery.
+        If a label is missing, higher logits do not speak for forgery, or `traceless` is out of
+        range.
     """
     x, y = _checked(logits, labels)
+    if not 0 <= traceless < 1:
+        raise UsageError("a share is out of range", f"{traceless:g}", "Use 0 or more, below 1.")
     if len(groups) != len(x):
         raise ShapeError("groups do not fit the logits", f"{len(groups)} groups, {len(x)} logits")
     alpha, beta = fit_logistic(x[:, None], y)
@@ -122,16 +144,18 @@ def fit(
             "Nothing can be calibrated with this detector on these clips.",
         )
     fewest = min(len({g for g, f in zip(groups, y, strict=True) if f == want}) for want in (0, 1))
-    cap = math.log10(fewest)
+    cap = min(cap, math.log10(fewest))
     if len(set(groups)) <= GROUPS_FOR_MORE:
         cap = min(cap, CAP)
+    floor = math.log10(traceless) if traceless > 0 else -math.inf
     return Calibration(
         alpha=float(alpha),
         beta=float(beta),
         n_fake=int(y.sum()),
         n_real=int((~y).sum()),
-        bounds=(-cap, cap),
+        bounds=(max(-cap, floor), cap),
         groups=tuple(sorted(set(groups))),
+        traceless=traceless,
         weights_sha256=weights_sha256,
         population=population,
         date=date,
@@ -206,20 +230,31 @@ def held_out(logits: ArrayLike, labels: ArrayLike, groups: Sequence[str]) -> tup
 # --- how good likelihood ratios are -------------------------------------------------------------
 
 
+def costs(log10_lr: ArrayLike, labels: ArrayLike) -> Float:
+    """Return what each clip's L costs, in bits: ``log2(1 + 10^-L)`` forged, ``log2(1 + 10^L)`` not.
+
+    Examples
+    --------
+    >>> costs([0.0, 0.0], [True, False]).tolist()
+    [1.0, 1.0]
+    """
+    x, y = _checked(log10_lr, labels)
+    natural = x * math.log(10)
+    return np.asarray(np.logaddexp(0, np.where(y, -natural, natural)) / math.log(2))
+
+
 def cllr(log10_lr: ArrayLike, labels: ArrayLike) -> float:
     """Return the log-likelihood-ratio cost (doi:10.1016/j.csl.2005.08.001).
 
-    Half the mean of ``log2(1 + 10^-L)`` over forged clips plus half that of ``log2(1 + 10^L)``
-    over genuine ones: 0 is perfect, 1 is what saying nothing (L = 0) costs.
+    Half the mean of `costs` over forged clips plus half that over genuine ones: 0 is perfect, 1 is
+    what saying nothing (L = 0) costs.
 
     Examples
     --------
     >>> cllr([0.0, 0.0], [True, False])
     1.0
     """
-    x, y = _checked(log10_lr, labels)
-    natural = x * math.log(10)
-    cost = np.logaddexp(0, np.where(y, -natural, natural)) / math.log(2)
+    cost, y = costs(log10_lr, labels), np.asarray(labels).astype(bool)
     return float((cost[y].mean() + cost[~y].mean()) / 2)
 
 
@@ -353,6 +388,7 @@ def load(path: Path) -> Calibration:
         read = Calibration(**content, bounds=(low, high), groups=groups)
         numbers = (read.alpha, read.beta, low, high)
         sound = all(math.isfinite(n) for n in numbers) and read.alpha > 0 and low <= 0 <= high
+        sound = sound and 0 <= read.traceless < 1
         if not sound or min(read.n_fake, read.n_real) < 1:
             msg = "numbers that no fit gives"
             raise ValueError(msg)
@@ -366,7 +402,7 @@ def load(path: Path) -> Calibration:
 
 
 def find(detector: str, weights_sha256: str) -> Calibration | None:
-    """Return the map of these very weights, or None: then no likelihood ratio is given.
+    """Return the map of these very weights and of the rule in use, or None: then there is no ratio.
 
     Raises
     ------
@@ -377,4 +413,5 @@ def find(detector: str, weights_sha256: str) -> Calibration | None:
     if not where.is_file():
         return None
     found = load(where)
-    return found if found.weights_sha256 == weights_sha256 else None
+    fits = found.weights_sha256 == weights_sha256 and found.rule == RULE
+    return found if fits else None
