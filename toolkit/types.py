@@ -363,7 +363,7 @@ class Verdict:
     threshold
         At or above it the detector calls the track forged.
     log10_lr, lr_bounds
-        Calibrated likelihood ratio and the range the data supports, or None.
+        Calibrated likelihood ratio and the bounds of the calibration, or None.
     abstained, reason, reason_code
         Whether no verdict is given, why in one English sentence, and the stable word for it.
     """

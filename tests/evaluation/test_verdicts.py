@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from toolkit.detectors.base import Card
 from toolkit.errors import UsageError
-from toolkit.evaluation import controls, verdicts
+from toolkit.evaluation import controls, scores, verdicts
 from toolkit.types import Sampling
 from toolkit.verdict import calibration
 
@@ -81,8 +82,8 @@ def made_up(tmp_path):
     return clips, rows
 
 
-def summarise(clips, rows):
-    net = SimpleNamespace(card=CARD)
+def summarise(clips, rows, card=CARD):
+    net = SimpleNamespace(card=card)
     blur = [r | {"logit": float(i % 3 == 0), "seconds": None} for i, r in enumerate(rows)]
     return verdicts.summarise(clips, {"net": rows, controls.BLUR: blur}, {"net": net})
 
@@ -142,12 +143,12 @@ def test_likelihood_ratios_only_on_footage_not_fitted_on(tmp_path, monkeypatch):
     usable = [i for i, c in enumerate(clips) if not c.is_marginal]
     told = []
 
-    def use(groups):
+    def use(groups, card=CARD):
         labels = [clips[i].is_fake for i in usable]
         logits = [rows[i]["logit"] for i in usable]
         fitted = calibration.fit(logits, labels, groups)
         monkeypatch.setattr(calibration, "find", lambda _name, _sha: fitted)
-        summary = summarise(clips, rows)
+        summary = summarise(clips, rows, card)
         lines = verdicts.table({"settings": {"reshare": None}, "summary": summary}).splitlines()
         told.append([line.partition("Cllr")[0].strip() for line in lines if "Cllr" in line])
         return fitted, summary["net"]["likelihood_ratios"]
@@ -158,12 +159,22 @@ def test_likelihood_ratios_only_on_footage_not_fitted_on(tmp_path, monkeypatch):
     assert (found["fakes"], found["reals"]) == (12, 7)
     assert found["cllr"] == pytest.approx(calibration.cllr(ratios, labels))
     assert found["cllr_cal"] == pytest.approx(found["cllr"] - found["cllr_min"])
+    costs = zip(usable, calibration.costs(ratios, labels), strict=True)
+    of_scenes = [(clips[i].scene, clips[i].is_fake, float(cost)) for i, cost in costs]
+    assert found["cllr_interval"] == scores.bootstrap_cost(of_scenes, seed=0)
     _, found = use([f"t{i % 4}" for i in range(len(usable))])
     assert (found["fakes"], found["reals"]) == (4, 3)
     _, found = use([clips[i].group for i in usable])
     assert found is None
+    # a list may name no footage; then files have the names of what was fitted on, or trained on
+    _, found = use(["0", "1", *[f"elsewhere{i}" for i in usable[2:]]])
+    assert (found["fakes"], found["reals"]) == (12, 5)
+    trained = replace(CARD, trained_on=("2", "3swap"))
+    _, found = use([f"elsewhere{i}" for i in usable], trained)
+    assert (found["fakes"], found["reals"]) == (11, 6)
     assert told[0] == ["", "studio:"]
     assert told[2] == []
+    assert not [t for t in told if t and t[0]]
 
 
 # --- controls

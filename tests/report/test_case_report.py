@@ -8,6 +8,7 @@ import hashlib
 import html
 import io
 import json
+import math
 import re
 import shutil
 import socket
@@ -30,6 +31,7 @@ from toolkit.report import case as cases
 from toolkit.report.case import Case, CaseError
 from toolkit.report.casefile import Asked
 from toolkit.types import Verdict
+from toolkit.verdict import calibration
 from toolkit.verdict.calibration import Calibration
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{x}\u202e #panic() *b* $x$ @ref ${jndi:x}"
@@ -333,11 +335,12 @@ def test_ratio_in_words(language, log10_lr):
     ("ratio", "words"),
     [
         (1, "limited (weak) support"),
-        (9.99, "limited (weak) support"),
-        (10, "moderate support"),
-        (100, "moderately strong support"),
-        (1000, "strong support"),
-        (10_000, "very strong support"),
+        (10**calibration.CAP, "limited (weak) support"),
+        (10.01, "moderate support"),
+        (100, "moderate support"),
+        (100.1, "moderately strong support"),
+        (1000.1, "strong support"),
+        (10_001, "very strong support"),
     ],
 )
 def test_bands(ratio, words):
@@ -346,13 +349,14 @@ def test_bands(ratio, words):
 
 def test_a_ratio_is_printed_with_bounds_words_and_the_scale(tmp_path, clip, monkeypatch):
     """As it will be when a calibration ships."""
-    fitted = Calibration(1.0, 0.0, 40, 40, (-1.0, 1.0), (), population="clips of a talk show")
+    bounds = (math.log10(0.4), 1.0)
+    fitted = Calibration(1.0, 0.0, 40, 40, bounds, (), 0.4, population="clips of a talk show")
     monkeypatch.setattr(steps.calibration, "find", lambda *_: fitted)
 
     def examine(*args, **how):
         found = casework.examine_two(*args, **how)
         first = found.report.tracks[0]
-        verdict = dataclasses.replace(first.verdict, log10_lr=0.6, lr_bounds=(-1.0, 1.0))
+        verdict = dataclasses.replace(first.verdict, log10_lr=0.6, lr_bounds=bounds)
         tracks = (dataclasses.replace(first, verdict=verdict), *found.report.tracks[1:])
         report = dataclasses.replace(found.report, verdict=verdict, tracks=tracks)
         return dataclasses.replace(found, report=report)
@@ -364,9 +368,11 @@ def test_a_ratio_is_printed_with_bounds_words_and_the_scale(tmp_path, clip, monk
     assert "about 4 times more probable if H1 is true than if H2 is true" in said
     assert "limited (weak) support for H1" in said
     assert "very strong support" in said  # the scale
+    assert "no ratio outside of 2.5 in favour of H2 and 10 in favour of H1" in said
     assert "No likelihood ratio" not in said
     said = Reader(page_of(case)).said("validation")
     assert "fitted on 40 forged and 40 genuine clips: clips of a talk show" in said
+    assert "assumed, not measured, that of 100 forgeries 40 look genuine" in said
     assert "no likelihood ratio is derived" not in said
     assert "only as far as the exhibit is like the clips it was fitted on" in said
 

@@ -34,14 +34,15 @@ def _one_in_four(monkeypatch):
 
 @pytest.fixture
 def filmed(faces_folder, tmp_path):
-    """Return the source with two people more of whom there is a video that gets brighter."""
+    """Return the source with three people more, of whom there are videos that get brighter."""
     photo, picture = faces_folder.photos[0], data.read_picture(faces_folder.photos[0].path)
     frames = []
-    for who in ("Face1", "clip"):  # one name is that of a photographed person elsewhere
+    # one name is that of a photographed person elsewhere; it is kept for validation
+    for who, pace in (("Face1", 2), ("clip", 2), ("reel", 1)):
         (tmp_path / "frames").mkdir(exist_ok=True)
         for i in range(stills.MOMENTS):
             path = tmp_path / "frames" / f"{who}_{i:06d}.png"
-            bright = np.clip(picture.astype(int) // 2 + 2 * i, 0, 255).astype(np.uint8)
+            bright = np.clip(picture.astype(int) // 2 + pace * i, 0, 255).astype(np.uint8)
             path.write_bytes(cv2.imencode(".png", bright)[1].tobytes())
             frames.append(data.Photo(path, photo.mesh))
     return data.Folder((*faces_folder.photos, *reversed(frames)), 1.0)

@@ -15,14 +15,13 @@ class Card:
     weights_sha256 = "a" * 64
 
 
-class Sharpness:
-    """A detector that calls smooth pictures forged; enough to fit a map."""
+class Brightness:
+    """A detector that calls bright pictures forged: a video that gets brighter goes up."""
 
     card = Card()
 
     def logits(self, rgb):
-        spread = np.abs(np.diff(rgb.astype(np.float32), axis=2)).mean(axis=(1, 2, 3))
-        return (20 - spread).astype(np.float32)
+        return rgb.astype(np.float32).mean(axis=(1, 2, 3)) / 10
 
 
 @pytest.fixture
@@ -31,12 +30,18 @@ def sides(monkeypatch):
     rng = np.random.default_rng(1)
     genuine, names = rng.normal(0, 1, 60), tuple(f"p{i}" for i in range(60))
     found = stills.Levels(genuine, rng.normal(2, 1, 60), names)
-    monkeypatch.setattr(calibrate, "levels", lambda *_a, **_k: found)
+
+    def levels(_detector, folders, count, **_k):
+        assert count == 60
+        assert all("frames" not in str(p.path.parent) for f in folders for p in f.photos)
+        return found
+
+    monkeypatch.setattr(calibrate, "levels", levels)
     return found
 
 
 def test_map_names_its_weights_and_its_people(filmed, sides, tmp_path):
-    found = calibrate.calibrate(Sharpness(), [filmed], count=60, date="2026-11-25")
+    found = calibrate.calibrate(Brightness(), [filmed], count=60, date="2026-11-25")
     assert found.weights_sha256 == "a" * 64
     assert "kept from training" in found.population
     _rest, videos = stills.divide([filmed])
@@ -48,9 +53,10 @@ def test_map_names_its_weights_and_its_people(filmed, sides, tmp_path):
 
 def test_the_map_is_that_of_clips_that_go_up_and_down(filmed, sides):
     """Fitted by hand: every level with one video's ups and downs, by the rule of the product."""
-    found = calibrate.calibrate(Sharpness(), [filmed], count=60, traceless=0)
+    found = calibrate.calibrate(Brightness(), [filmed], count=60, traceless=0)
     _rest, videos = stills.divide([filmed])
-    wander = stills.ups_and_downs(Sharpness(), videos)
+    assert len(videos) == 2
+    wander = stills.ups_and_downs(Brightness(), videos)
     draws = np.random.default_rng(4)
     x = []
     for pair in zip(sides.genuine, sides.forged, strict=True):
@@ -66,12 +72,37 @@ def test_photographs_support_no_more_than_limited_support(filmed, monkeypatch):
     names = tuple(f"p{i}" for i in range(400))
     found = stills.Levels(rng.normal(0, 1, 400), rng.normal(2, 1, 400), names)
     monkeypatch.setattr(calibrate, "levels", lambda *_a, **_k: found)
-    made = calibrate.calibrate(Sharpness(), [filmed], count=400)
+    made = calibrate.calibrate(Brightness(), [filmed], count=400)
     assert made.bounds == pytest.approx((np.log10(calibrate.TRACELESS), calibration.CAP))
 
 
 def test_what_it_needs_is_said(faces_folder, filmed):
     with pytest.raises(UsageError, match="filmed"):
-        calibrate.calibrate(Sharpness(), [faces_folder], count=3)
+        calibrate.calibrate(Brightness(), [faces_folder], count=3)
     with pytest.raises(UsageError, match="one clip"):
-        calibrate.calibrate(Sharpness(), [filmed], count=0)
+        calibrate.calibrate(Brightness(), [filmed], count=0)
+
+
+@pytest.mark.parametrize("traceless", [-0.1, 1.0, np.nan])
+def test_a_share_out_of_range_is_refused_before_anything_is_scored(filmed, monkeypatch, traceless):
+    monkeypatch.setattr(calibrate, "divide", lambda _folders: pytest.fail("too late"))
+    with pytest.raises(UsageError, match="without traces"):
+        calibrate.calibrate(Brightness(), [filmed], count=3, traceless=traceless)
+
+
+def test_one_person_supports_nothing(filmed, monkeypatch):
+    alone = stills.Levels(np.arange(5.0), np.arange(5.0) + 2, ("one",) * 5)
+    monkeypatch.setattr(calibrate, "levels", lambda *_a, **_k: alone)
+    with pytest.raises(UsageError, match="one person"):
+        calibrate.calibrate(Brightness(), [filmed], count=5)
+
+
+def test_the_command_writes_what_it_fitted(filmed, sides, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(calibrate, "index_folder", lambda *_a, **_k: filmed)
+    out = tmp_path / "new" / "map.json"
+    asked = ["--faces", "here", "--out", str(out), "--clips", "60"]
+    assert calibrate.main([*asked, "--traceless", "2"]) == 1
+    assert "without traces" in capsys.readouterr().err
+    assert calibrate.main([*asked, "--traceless", "0.25"]) == 0
+    assert "25% of forgeries reckoned to look genuine" in capsys.readouterr().out
+    assert calibration.load(out).traceless == 0.25

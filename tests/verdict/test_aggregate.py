@@ -1,5 +1,8 @@
 """Frame logits and the rules that make one logit of them."""
 
+import math
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +12,7 @@ from toolkit.errors import ShapeError, UsageError
 from toolkit.types import Aggregate, Evidence, PatchHead
 from toolkit.verdict.aggregate import (
     FRAME_TAU,
+    RULE,
     aggregate,
     drift,
     frame_logits,
@@ -80,3 +84,14 @@ def test_frame_logits_without_patches_are_the_detectors():
     assert drift(evidence) == 0.0
     with pytest.raises(ShapeError, match="1 of 2"):
         frame_logits(Evidence(np.array([1, np.nan], np.float32), np.zeros((2, 2), np.int64)))
+
+
+def test_the_rule_in_words_is_the_rule():
+    """A likelihood ratio is bound to these words: another rule must have others."""
+    part, least = map(
+        int, re.fullmatch(r"mean of the highest 1/(\d+) .*, (\d+) at least", RULE).groups()
+    )
+    for n in range(1, 200):
+        k = min(n, max(least, math.ceil(n / part)))
+        x = np.arange(n, dtype=float)
+        assert aggregate(x, rule_for(n)) == pytest.approx(x[-k:].mean())

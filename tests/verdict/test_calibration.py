@@ -154,17 +154,9 @@ def test_a_cap_holds_however_many_groups_there_are():
     groups = [f"g{i}" for i in range(len(z))]
     assert c.fit(z, y, groups).bounds[1] > 2
     assert c.fit(z, y, groups, cap=0.4).bounds == (-0.4, 0.4)
-
-
-def test_held_out_leaves_the_group_out():
-    z, y, groups = gaussians(60)
-    bounded, free = c.held_out(z, y, groups)
-    out = np.array([g == "g7" for g in groups])
-    other = c.fit(z[~out], y[~out], [g for g in groups if g != "g7"])
-    assert bounded[out] == pytest.approx(other.map(z[out]))
-    assert np.abs(bounded).max() <= 1.0 < np.abs(free).max()
-    alone, _ = c.held_out([0.0, 1.0], [False, True], ["a", "b"])
-    assert np.isnan(alone).all()
+    for cap in (-1, math.nan):
+        with pytest.raises(UsageError, match="bound"):
+            c.fit(z, y, groups, cap=cap)
 
 
 def test_tippett_counts():
@@ -211,12 +203,16 @@ def test_the_file_goes_round_and_is_bound_to_weights_and_rule(tmp_path, monkeypa
         {"schema": "x"},
         {"more": 1},
         {"traceless": 1.0},
+        {"traceless": 0.9},  # the bounds go below it
+        {"traceless": ...},  # not there at all
+        {"rule": ...},
     ],
 )
 def test_a_file_that_no_fit_writes_is_refused(tmp_path, change):
     path = tmp_path / "c.json"
     c.save(c.fit(*gaussians(50), weights_sha256=SHA), path)
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    content = json.loads(path.read_text()) | change
+    path.write_text(json.dumps({k: v for k, v in content.items() if v is not ...}))
     with pytest.raises(ModelError, match=r"c\.json"):
         c.load(path)
 

@@ -42,6 +42,8 @@ class Card:
         Fake logit at or above which the detector calls a track forged.
     licence, blind_to
         Terms of the weights; what the detector cannot see, one phrase each.
+    trained_on
+        Names, without folder or suffix, of the clips that training pictures were taken from.
     held_back
         How genuine clips fared that were kept from training, or None where nobody measured.
     """
@@ -53,6 +55,7 @@ class Card:
     licence: str
     blind_to: tuple[str, ...]
     held_back: HeldBack | None = None
+    trained_on: tuple[str, ...] = ()
 
 
 class Detector(Protocol):

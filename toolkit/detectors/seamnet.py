@@ -150,6 +150,7 @@ class SeamNetDetector:
                 "sound",
             ),
             held_back=HeldBack(**facts["held_back"]) if facts.get("held_back") else None,
+            trained_on=tuple(facts.get("training_clips", ())),
         )
         self.spec = InputSpec(size=SIZE, margin=MARGIN)
         answer = float(self.logits(canary_picture()[None])[0])

@@ -181,7 +181,7 @@ def _overview(summary: dict[str, Any], settings: dict[str, Any]) -> str:
                 number(s["abstained"]),
                 number(s["forced_fpr"]),
                 number(s["forced_tpr"]),
-                number(ratios.get("cllr"), ".3f"),
+                _with(ratios.get("cllr"), ratios.get("cllr_interval")),
                 number(ratios.get("cllr_min"), ".3f"),
                 number(s["seconds_per_clip"], ".1f"),
                 settings["detectors"][name][:12] or "-",
@@ -333,7 +333,7 @@ def _chains(results: Sequence[dict[str, Any]]) -> str:
                 _with(s["fpr"], s["fpr_interval"]),
                 _with(s["tpr"], s["tpr_interval"]),
                 number(s["abstained"]),
-                number(ratios.get("cllr"), ".3f"),
+                _with(ratios.get("cllr"), ratios.get("cllr_interval")),
             ]
             for source in sources or ["-"]:
                 r = s["per_source"].get(source, {})

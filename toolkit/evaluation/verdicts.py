@@ -401,6 +401,7 @@ class _Part:
         self.name, self.seed = name, seed
         self.threshold: float | None = card.threshold if card else None
         self.map = calibration.find(name, card.weights_sha256) if card else None
+        self.seen = {*self.map.groups, *card.trained_on} if self.map else set()
         self.usable = [j for j in judged if not j.clip.is_marginal]
         self.marginal = [j for j in judged if j.clip.is_marginal]
 
@@ -426,7 +427,7 @@ class _Part:
             "forced_fpr": real["forced_rate"],
             "forced_tpr": fake["forced_rate"],
             "abstained": _share(sum(j.row["abstained"] for j in self.usable), len(self.usable)),
-            "likelihood_ratios": self._likelihood_ratios(self.usable),
+            "likelihood_ratios": self._likelihood_ratios(self.usable, by_scene=True),
             "marginal": {s: self._labels(mine) for s, mine in _by_source(self.marginal)},
             "seconds_per_clip": float(np.median(seconds)) if seconds else None,
         }
@@ -523,13 +524,21 @@ class _Part:
             "eer": scores.equal_error_rate(fake, real),
         }
 
-    def _likelihood_ratios(self, judged: Sequence[_Judged]) -> dict[str, Any] | None:
-        """Return the cost of forced likelihood ratios on footage that the map was not fitted on."""
+    def _likelihood_ratios(
+        self, judged: Sequence[_Judged], *, by_scene: bool = False
+    ) -> dict[str, Any] | None:
+        """Return the cost of forced likelihood ratios on clips that nothing was fitted on.
+
+        Neither the map nor the detector: what training pictures were taken from is left out too.
+        The interval is by scene, or else by footage.
+        """
         if self.map is None:
             return None
-        fitted = set(self.map.groups)
         new = [
-            j for j in judged if j.logit is not None and not fitted & {j.clip.group, j.clip.scene}
+            j
+            for j in judged
+            if j.logit is not None
+            and not self.seen & {j.clip.group, j.clip.scene, j.clip.path.stem}
         ]
         labels = [j.clip.is_fake for j in new]
         if len(set(labels)) < 2:
@@ -546,7 +555,7 @@ class _Part:
             "cllr": cost,
             "cllr_interval": scores.bootstrap_cost(
                 [
-                    (j.clip.group, j.clip.is_fake, float(c))
+                    (j.clip.scene if by_scene else j.clip.group, j.clip.is_fake, float(c))
                     for j, c in zip(new, calibration.costs(ratios, labels), strict=True)
                 ],
                 seed=self.seed,
@@ -613,8 +622,7 @@ def table(result: dict[str, Any]) -> str:
             for other, d in found.items()
         ]
         lines += [
-            f"  {of}Cllr {cost['cllr']:.3f} {between(cost['cllr_interval'])}, at best "
-            f"{cost['cllr_min']:.3f}, on "
+            f"  {of}Cllr {_with_interval(cost)}, at best {cost['cllr_min']:.3f}, on "
             f"{cost['fakes']} forged and {cost['reals']} genuine clips not fitted on"
             for of, cost in [
                 ("", s["likelihood_ratios"]),
@@ -667,6 +675,10 @@ def _line(name: str, label: str, r: dict[str, Any], separation: dict[str, Any]) 
 def number(value: float | None, form: str = ".2f") -> str:
     """Return a figure as text, a dash where there is none."""
     return "-" if value is None else format(value, form)
+
+
+def _with_interval(cost: dict[str, Any]) -> str:
+    return f"{cost['cllr']:.3f} {between(cost['cllr_interval'])}".rstrip()
 
 
 def between(interval: Sequence[float] | None, form: str = ".2f") -> str:

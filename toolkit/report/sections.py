@@ -399,7 +399,7 @@ def _result(e: Mapping[str, Any], shown: Shown) -> Section:
         (_("threshold of the detector (logit)"), _number(verdict.threshold, 6)),
         (_("log10 of the likelihood ratio"), _number(verdict.log10_lr, 3)),
         (
-            _("bounds that the data support"),
+            _("bounds of the calibration"),
             " … ".join(figures.number(b, 2, signed=True) for b in verdict.lr_bounds)
             if verdict.lr_bounds
             else _("none: not calibrated"),
@@ -734,6 +734,15 @@ def _validation(e: Mapping[str, Any], _shown: Shown) -> list[Block]:
                 ).format(fake=ratio["n_fake"], real=ratio["n_real"], what=ratio["population"])
             )
         )
+        if ratio.get("traceless"):  # maps of before had none
+            blocks.append(
+                Text(
+                    _(
+                        "It was assumed, not measured, that of 100 forgeries {n} look genuine to "
+                        "the detector; a low logit therefore says little for H2."
+                    ).format(n=figures.number(100 * ratio["traceless"], 0))
+                )
+            )
     unlike = (
         _(
             "No validation on material like this exhibit (its compression, face size, pose, "

@@ -41,10 +41,11 @@ def band(ratio: float) -> str:
 
     Examples
     --------
-    >>> band(3), band(10), band(20000)
-    ('limited (weak) support', 'moderate support', 'very strong support')
+    >>> band(3), band(10), band(20), band(20000)
+    ('limited (weak) support', 'limited (weak) support', 'moderate support', 'very strong support')
     """
-    return _support(next((word for limit, word in BANDS if ratio < limit), "very_strong"))
+    # a ratio that is cut at a limit must not reach the next word
+    return _support(next((word for limit, word in BANDS if ratio <= limit + 1e-9), "very_strong"))
 
 
 def times(ratio: float) -> str:
@@ -92,8 +93,8 @@ def ratio_sentences(log10_lr: float | None, bounds: tuple[float, float] | None) 
         low, high = bounds
         said.append(
             _(
-                "The calibration data support no ratio outside of {low} in favour of H2 and "
-                "{high} in favour of H1; the ratio is cut there."
+                "This calibration supports no ratio outside of {low} in favour of H2 and {high} in "
+                "favour of H1."
             ).format(low=times(10.0 ** max(0.0, -low)), high=times(10.0 ** max(0.0, high)))
         )
     return said

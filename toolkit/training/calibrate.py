@@ -25,7 +25,7 @@ from toolkit.detectors.seamnet import SeamNetDetector
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.jobs import TerminalLine
 from toolkit.training.data import Folder, index_folder, parse_folder
-from toolkit.training.stills import divide, levels, put_together, ups_and_downs
+from toolkit.training.stills import FACES_HELP, divide, levels, put_together, ups_and_downs
 from toolkit.types import Tick, no_tick
 from toolkit.verdict import calibration
 from toolkit.verdict.aggregate import aggregate, rule_for
@@ -63,10 +63,12 @@ def calibrate(
     Raises
     ------
     UsageError
-        If nobody was filmed, nobody was kept from training, or a number is out of range.
+        If nobody was filmed, nobody or only one person was kept from training, or a number is out
+        of range.
     """
     if count < 1:
         raise UsageError("at least one clip is needed", str(count), "Check --clips.")
+    calibration.check_traceless(traceless)
     photographed, videos = divide(folders)
     wander = ups_and_downs(detector, videos, tick=tick)
     found = levels(detector, photographed, count, seed=seed, tick=tick)
@@ -86,6 +88,12 @@ def calibrate(
         ),
         date=date,
     )
+    if fitted.bounds[1] <= 0:
+        raise UsageError(
+            "clips of one person support no likelihood ratio",
+            found.groups[0],
+            "Give pictures of more people, or raise --clips.",
+        )
     filmed = {photos[0].identity for photos in videos}
     return dataclasses.replace(fitted, groups=tuple(sorted({*fitted.groups, *filmed})))
 
@@ -97,7 +105,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--faces", action="append", required=True, metavar="DIR[:WEIGHT]")
+    parser.add_argument(
+        "--faces", action="append", required=True, metavar="DIR[:WEIGHT]", help=FACES_HELP
+    )
     parser.add_argument("--weights", type=Path, help="default: the bundled ones")
     parser.add_argument("--out", type=Path, default=calibration.path_for("seamnet"))
     parser.add_argument("--work", type=Path, default=Path("runs/train"), help="face index")
@@ -114,6 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         chosen = {"weights": options.weights} if options.weights else {}
         detector = SeamNetDetector(**chosen)
+        options.out.parent.mkdir(parents=True, exist_ok=True)
         today = dt.datetime.now(dt.UTC).date().isoformat()
         with TerminalLine() as tick:
             folders = [
@@ -129,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 tick=tick,
             )
         calibration.save(found, options.out)
-    except ToolkitError as error:
+    except (ToolkitError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     low, high = found.bounds

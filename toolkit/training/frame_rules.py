@@ -24,7 +24,7 @@ from toolkit.errors import ToolkitError, UsageError
 from toolkit.files import atomic_write
 from toolkit.jobs import TerminalLine
 from toolkit.training.data import index_folder, parse_folder
-from toolkit.training.stills import Levels, divide, levels, put_together, ups_and_downs
+from toolkit.training.stills import FACES_HELP, Levels, divide, levels, put_together, ups_and_downs
 from toolkit.types import Aggregate
 from toolkit.verdict.aggregate import aggregate, rule_for
 
@@ -211,7 +211,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--faces", action="append", required=True, metavar="DIR[:WEIGHT]")
+    parser.add_argument(
+        "--faces", action="append", required=True, metavar="DIR[:WEIGHT]", help=FACES_HELP
+    )
     parser.add_argument("--weights", type=Path, help="default: the bundled ones")
     parser.add_argument("--out", type=Path, required=True, help="JSON")
     parser.add_argument("--work", type=Path, default=Path("runs/train"), help="face index")

@@ -36,6 +36,10 @@ FRAMES = 16  # of a clip made of a photograph
 TRIES = 6
 MOMENTS = 32  # of a clip put together, as `Sampling` reads of a short video
 BATCH = 8
+FACES_HELP = (
+    f"genuine pictures; whoever has {MOMENTS} or more in a folder counts as filmed, so one folder "
+    "of toolkit.training.frames at least is needed"
+)
 UNSEEN = 1.3  # held-back genuine clips of the benchmark go as much farther than trained ones
 
 Float = NDArray[np.float64]
@@ -122,7 +126,7 @@ def still_clips(
         clip = still_clip(photos.draw(rng), rng)
         if clip is None:
             continue
-        tick("calibrate", made, count)
+        tick("clips", made, count)
         yield clip
         made += 1
         if made == count:

@@ -5,9 +5,10 @@ footage and judged on others; it lies in a JSON beside the weights, bound to the
 for log10 of the likelihood ratio: of H1, a blending-type manipulation of the face, against H2,
 unmanipulated camera video. No probability follows from it without a prior.
 
-A low logit says little for H2, because many forgeries leave nothing of what the detector looks for.
-A share of them, `Calibration.traceless`, is therefore taken to look genuine: with r the ratio for
-the others, the ratio is ``(1 - traceless) r + traceless``, never below `traceless`.
+A low logit says little for H2, because of many forgeries nothing is left that the detector looks
+for: they are too well matched, or coded too hard. A share, `Calibration.traceless`, is therefore
+taken to look genuine: with r the ratio for the others, the ratio is ``(1 - traceless) r +
+traceless``, never below `traceless`.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Calibration:
     n_fake, n_real
         Fitted clips; their log ratio is taken off, so that L holds no prior.
     bounds
-        Lowest and highest L that the data supports.
+        Lowest and highest L, from the number of groups and from `traceless`.
     groups
         The footage that was fitted on: a figure on any of it is no evidence.
     traceless
@@ -119,7 +120,7 @@ def fit(
         genuine clips: ``|L| <= log10`` of the smaller number, and at most `CAP` up to
         `GROUPS_FOR_MORE` groups.
     cap
-        Largest |L| in any case.
+        Largest |L| in any case, 0 or more.
     traceless
         See `Calibration`; L is never below its log10.
 
@@ -128,12 +129,13 @@ def fit(
     ShapeError
         If the three differ in length, or a logit is not finite.
     UsageError
-        If a label is missing, higher logits do not speak for forgery, or `traceless` is out of
-        range.
+        If a label is missing, higher logits do not speak for forgery, or `cap` or `traceless` is
+        out of range.
     """
     x, y = _checked(logits, labels)
-    if not 0 <= traceless < 1:
-        raise UsageError("a share is out of range", f"{traceless:g}", "Use 0 or more, below 1.")
+    check_traceless(traceless)
+    if not cap >= 0:
+        raise UsageError("a bound is out of range", f"{cap:g}", "Use 0 or more.")
     if len(groups) != len(x):
         raise ShapeError("groups do not fit the logits", f"{len(groups)} groups, {len(x)} logits")
     alpha, beta = fit_logistic(x[:, None], y)
@@ -160,6 +162,22 @@ def fit(
         population=population,
         date=date,
     )
+
+
+def check_traceless(share: float) -> None:
+    """Refuse a share of forgeries without traces that is not 0 to below 1.
+
+    Raises
+    ------
+    UsageError
+        If it is out of range.
+    """
+    if not 0 <= share < 1:
+        raise UsageError(
+            "the share of forgeries without traces is out of range",
+            f"{share:g}",
+            "Use 0 or more, below 1.",
+        )
 
 
 def fit_logistic(features: Float, labels: NDArray[np.bool_], *, ridge: float = RIDGE) -> Float:
@@ -199,32 +217,6 @@ def fit_logistic(features: Float, labels: NDArray[np.bool_], *, ridge: float = R
             break
         weights, now = weights - size * step, after
     return weights
-
-
-def held_out(logits: ArrayLike, labels: ArrayLike, groups: Sequence[str]) -> tuple[Float, Float]:
-    """Map each group with a fit on all other groups: the honest L where groups are few.
-
-    Returns
-    -------
-    (N,) float64, (N,) float64
-        L within the bounds of its own fit, and without bounds. NaN where the other groups lack a
-        label or do not agree that higher logits speak for forgery.
-    """
-    x, y = _checked(logits, labels)
-    bounded, free = np.full(len(x), np.nan), np.full(len(x), np.nan)
-    for group in sorted(set(groups)):
-        out = np.array([g == group for g in groups])
-        others = [g for g in groups if g != group]
-        if len(set(y[~out].tolist())) < 2:
-            continue
-        try:
-            fitted = fit(x[~out], y[~out], others)
-        except UsageError:
-            continue
-        bounded[out] = fitted.map(x[out])
-        unlimited = Calibration(**asdict(fitted) | {"bounds": (-math.inf, math.inf)})
-        free[out] = unlimited.map(x[out])
-    return bounded, free
 
 
 # --- how good likelihood ratios are -------------------------------------------------------------
@@ -385,10 +377,13 @@ def load(path: Path) -> Calibration:
             raise ValueError(msg)
         low, high = (float(b) for b in content.pop("bounds"))
         groups = tuple(str(g) for g in content.pop("groups"))
-        read = Calibration(**content, bounds=(low, high), groups=groups)
+        traceless, rule = float(content.pop("traceless")), str(content.pop("rule"))
+        read = Calibration(
+            **content, bounds=(low, high), groups=groups, traceless=traceless, rule=rule
+        )
         numbers = (read.alpha, read.beta, low, high)
         sound = all(math.isfinite(n) for n in numbers) and read.alpha > 0 and low <= 0 <= high
-        sound = sound and 0 <= read.traceless < 1
+        sound = sound and 0 <= read.traceless < 1 and 10**low >= read.traceless - 1e-9
         if not sound or min(read.n_fake, read.n_real) < 1:
             msg = "numbers that no fit gives"
             raise ValueError(msg)
