@@ -150,6 +150,8 @@ def test_cost_of_groups_by_drawing_them_one_by_one():
     assert len(found) > 1000
     assert s.bootstrap_cost(rows, seed=0) == pytest.approx(np.percentile(found, [2.5, 97.5]))
     assert s.bootstrap_cost(rows[-1:], seed=0) is None
+    one_genuine = [("g0", False, 1.0), ("g1", True, 1.0), ("g2", True, 2.0)]
+    assert s.bootstrap_cost(one_genuine, seed=0) is None
 
 
 def test_rate_of_groups():

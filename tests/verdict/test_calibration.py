@@ -217,6 +217,14 @@ def test_a_file_that_no_fit_writes_is_refused(tmp_path, change):
         c.load(path)
 
 
+@pytest.mark.parametrize("text", ["5", "null", "[]", '"x"', "", "{"])
+def test_a_file_of_something_else_is_refused(tmp_path, text):
+    path = tmp_path / "c.json"
+    path.write_text(text)
+    with pytest.raises(ModelError, match=r"c\.json"):
+        c.load(path)
+
+
 def test_against_scikit_learn():
     linear = pytest.importorskip("sklearn.linear_model")
     iso = pytest.importorskip("sklearn.isotonic")

@@ -128,11 +128,11 @@ def bootstrap_cost(costs: Sequence[tuple[str, bool, float]], *, seed: int) -> In
     Parameters
     ----------
     costs
-        (group, whether the clip is forged, its cost) per clip. None with fewer than two groups.
-        Resamples that lack a label are left out.
+        (group, whether the clip is forged, its cost) per clip. None with fewer than two groups of
+        a label: nothing would be drawn again there. Resamples that lack a label are left out.
     """
     groups = sorted({g for g, _, _ in costs})
-    if len(groups) < 2:
+    if min(len({g for g, fake, _ in costs if fake == label}) for label in (True, False)) < 2:
         return None
     place = np.array([groups.index(g) for g, _, _ in costs])
     is_fake = np.array([fake for _, fake, _ in costs])

@@ -109,7 +109,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--faces", action="append", required=True, metavar="DIR[:WEIGHT]", help=FACES_HELP
     )
     parser.add_argument("--weights", type=Path, help="default: the bundled ones")
-    parser.add_argument("--out", type=Path, default=calibration.path_for("seamnet"))
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help=f"JSON; as {calibration.path_for('seamnet').name} beside the weights, every verdict "
+        "carries its ratio",
+    )
     parser.add_argument("--work", type=Path, default=Path("runs/train"), help="face index")
     parser.add_argument("--clips", type=int, default=CLIPS, help="of each label")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""From a clip's logit to a likelihood ratio with bounds no wider than the data supports.
+"""From a clip's logit to a likelihood ratio with bounds no wider than data and assumptions support.
 
 One logit per clip, never per frame. The map is fitted by logistic regression on some groups of
 footage and judged on others; it lies in a JSON beside the weights, bound to their SHA-256. L stands
@@ -387,7 +387,7 @@ def load(path: Path) -> Calibration:
         if not sound or min(read.n_fake, read.n_real) < 1:
             msg = "numbers that no fit gives"
             raise ValueError(msg)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
             "the calibration cannot be read",
             f"{path.name}: {error}",
