@@ -59,13 +59,13 @@ def test_ups_and_downs_punish_rules_of_few_moments():
 
 
 def test_thresholds_keep_the_false_alarms():
-    levels, wander = made_up(300, gap=1.0), [np.random.default_rng(1).normal(0, 0.5, 32)]
+    levels, wander = made_up(80, gap=1.0), [np.random.default_rng(1).normal(0, 0.5, 32)]
     result = measure(levels, wander, threshold=0.0)
     for name, rule in frame_rules.rules().items():
         values = np.array([rule(g + wander[0]) for g in levels.genuine])
         for alarms in (0.05, 0.02):
             share = (values >= result["rules"][name][f"{alarms:g}"]["threshold"]).mean()
-            assert alarms - 1 / 300 - 1e-9 <= share <= alarms
+            assert alarms - 1 / 80 - 1e-9 <= share <= alarms
 
 
 def test_the_rule_in_use_is_that_of_the_product_and_ahead_of_itself_by_nothing():
