@@ -28,7 +28,7 @@ from toolkit.detectors.base import Detector
 from toolkit.errors import Cancelled, ToolkitError, UsageError
 from toolkit.evaluation import scores, verdicts
 from toolkit.evaluation.scores import Score, Separation
-from toolkit.evaluation.verdicts import Clip, between, number
+from toolkit.evaluation.verdicts import Clip, number, with_interval
 from toolkit.files import atomic_write
 from toolkit.jobs import TerminalLine
 from toolkit.types import Sampling, Tick, no_tick
@@ -258,11 +258,9 @@ def table(result: dict[str, Any]) -> str:
         f"{'without it':>18} {'gain':>20} {'TPR':>18} {'without':>7} {'FPR':>9}"
     )
     for name, r in result["per_method"].items():
-        areas = [
-            f"{number(r[k])} {between(r[f'{k}_interval'])}".strip() for k in ("auc", "plain_auc")
-        ]
-        gain = f"{number(r['gain'], '+.2f')} {between(r['gain_interval'], '+.2f')}".strip()
-        hits = f"{number(r['tpr'])} {between(r['tpr_interval'])}".strip()
+        areas = [with_interval(r[k], r[f"{k}_interval"]) for k in ("auc", "plain_auc")]
+        gain = with_interval(r["gain"], r["gain_interval"], "+.2f")
+        hits = with_interval(r["tpr"], r["tpr_interval"])
         alarms = f"{number(r['fpr'])} ({r['originals']})"
         lines.append(
             f"  {name[:44]:44} {r['forgeries']:>6} {areas[0]:>18} {areas[1]:>18} {gain:>20} "

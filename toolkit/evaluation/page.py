@@ -15,7 +15,7 @@ from typing import Any
 from toolkit.errors import UsageError
 from toolkit.evaluation import controls
 from toolkit.evaluation.coverage import COVERAGE_MIN
-from toolkit.evaluation.verdicts import MARGINAL, SCHEMA, between, number
+from toolkit.evaluation.verdicts import MARGINAL, SCHEMA, number, with_interval
 from toolkit.files import atomic_write
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -80,8 +80,9 @@ def render(result: dict[str, Any], *, others: Sequence[dict[str, Any]] = ()) -> 
         f"<p>{len(paths)} clips. "
         + (f"Every clip first went along <b>{escape(chain)}</b>. " if chain else "")
         + f"Intervals are 95 %: AUC by drawing whole footage {settings['resamples']} times, "
-        "overall rates by drawing whole scenes, rates per source by Wilson's formula. Small and "
-        "few sources make them wide. Marginal clips stand apart and count nowhere else.</p>",
+        "overall rates and Cllr by drawing whole scenes, rates per source by Wilson's formula. "
+        "Small and few sources make them wide. Marginal clips stand apart and count nowhere "
+        "else.</p>",
         "<h2>Detectors</h2>",
         _overview(summary, settings),
         "<h2>AUC</h2>",
@@ -151,10 +152,6 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
-def _with(value: float | None, interval: Sequence[float] | None, form: str = ".2f") -> str:
-    return f"{number(value, form)} {between(interval, form)}".strip()
-
-
 def _overview(summary: dict[str, Any], settings: dict[str, Any]) -> str:
     head = [
         "detector",
@@ -176,12 +173,12 @@ def _overview(summary: dict[str, Any], settings: dict[str, Any]) -> str:
             [
                 name,
                 number(s["threshold"], "+.2f"),
-                _with(s["fpr"], s["fpr_interval"]),
-                _with(s["tpr"], s["tpr_interval"]),
+                with_interval(s["fpr"], s["fpr_interval"]),
+                with_interval(s["tpr"], s["tpr_interval"]),
                 number(s["abstained"]),
                 number(s["forced_fpr"]),
                 number(s["forced_tpr"]),
-                _with(ratios.get("cllr"), ratios.get("cllr_interval")),
+                with_interval(ratios.get("cllr"), ratios.get("cllr_interval"), ".3f"),
                 number(ratios.get("cllr_min"), ".3f"),
                 number(s["seconds_per_clip"], ".1f"),
                 settings["detectors"][name][:12] or "-",
@@ -201,7 +198,7 @@ def _sources(s: dict[str, Any]) -> str:
             str(r["clips"]),
             str(r["abstained"]),
             called,
-            _with(r["rate"], r["interval"]),
+            with_interval(r["rate"], r["interval"]),
             number(r["forced_rate"]),
             number(r["median_logit"], "+.3g"),
         ]
@@ -210,10 +207,10 @@ def _sources(s: dict[str, Any]) -> str:
     for source, r in s["per_source"].items():
         for label in ("real", "fake"):
             if r[label]:
-                area = [_with(r["auc"], r["auc_interval"]), number(r["eer"])]
+                area = [with_interval(r["auc"], r["auc_interval"]), number(r["eer"])]
                 rows.append([*rates(source, label, r[label]), *(area if label == "fake" else "  ")])
     for method, r in s["per_method"].items():
-        area = [_with(r["auc"], r["auc_interval"]), number(r["eer"])]
+        area = [with_interval(r["auc"], r["auc_interval"]), number(r["eer"])]
         rows.append([*rates(method, "fake", r["fake"]), *area])
     for source, r in s[MARGINAL].items():
         rows += [
@@ -230,7 +227,7 @@ def _differences(summary: dict[str, Any]) -> str:
             name,
             source,
             other + (" (turned round)" if d["turned"] else ""),
-            _with(d["difference"], d["interval"], "+.2f"),
+            with_interval(d["difference"], d["interval"], "+.2f"),
             str(d["clips"]),
         ]
         for name, s in summary.items()
@@ -330,14 +327,14 @@ def _chains(results: Sequence[dict[str, Any]]) -> str:
                 continue
             ratios = s["likelihood_ratios"] or {}
             common = [
-                _with(s["fpr"], s["fpr_interval"]),
-                _with(s["tpr"], s["tpr_interval"]),
+                with_interval(s["fpr"], s["fpr_interval"]),
+                with_interval(s["tpr"], s["tpr_interval"]),
                 number(s["abstained"]),
-                _with(ratios.get("cllr"), ratios.get("cllr_interval")),
+                with_interval(ratios.get("cllr"), ratios.get("cllr_interval"), ".3f"),
             ]
             for source in sources or ["-"]:
                 r = s["per_source"].get(source, {})
-                area = _with(r.get("mean_auc"), r.get("mean_auc_interval"))
+                area = with_interval(r.get("mean_auc"), r.get("mean_auc_interval"))
                 rows.append([name, label, source, area, *common])
         curves: dict[str, list[float | None]] = {
             f"mean AUC, {source}": [

@@ -622,7 +622,8 @@ def table(result: dict[str, Any]) -> str:
             for other, d in found.items()
         ]
         lines += [
-            f"  {of}Cllr {_with_interval(cost)}, at best {cost['cllr_min']:.3f}, on "
+            f"  {of}Cllr {with_interval(cost['cllr'], cost['cllr_interval'], '.3f')}, at best "
+            f"{cost['cllr_min']:.3f}, on "
             f"{cost['fakes']} forged and {cost['reals']} genuine clips not fitted on"
             for of, cost in [
                 ("", s["likelihood_ratios"]),
@@ -661,7 +662,7 @@ def chains_table(results: Sequence[dict[str, Any]]) -> str:
 
 
 def _line(name: str, label: str, r: dict[str, Any], separation: dict[str, Any]) -> str:
-    area = f"{number(separation.get('auc'))} {between(separation.get('auc_interval'))}".strip()
+    area = with_interval(separation.get("auc"), separation.get("auc_interval"))
     called = (
         "-" if r["called_fake"] is None else f"{r['called_fake']}/{r['clips'] - r['abstained']}"
     )
@@ -677,10 +678,11 @@ def number(value: float | None, form: str = ".2f") -> str:
     return "-" if value is None else format(value, form)
 
 
-def _with_interval(cost: dict[str, Any]) -> str:
-    return f"{cost['cllr']:.3f} {between(cost['cllr_interval'])}".rstrip()
-
-
 def between(interval: Sequence[float] | None, form: str = ".2f") -> str:
     """Return an interval as text; empty where there is none."""
     return "" if interval is None else f"[{interval[0]:{form}}, {interval[1]:{form}}]"
+
+
+def with_interval(value: float | None, interval: Sequence[float] | None, form: str = ".2f") -> str:
+    """Return a figure with its interval as text; "-" and nothing where there are none."""
+    return f"{number(value, form)} {between(interval, form)}".strip()
