@@ -128,6 +128,8 @@ def _build(hint: Any, plain: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
         return [_build(inner[0], part, arrays) for part in _expect(plain, list)]
     if origin is dict:
         return {key: _build(inner[1], part, arrays) for key, part in _expect(plain, dict).items()}
+    if hasattr(hint, "from_plain"):  # it reads what earlier versions stored, too
+        return hint.from_plain(plain)
     if dataclasses.is_dataclass(hint):
         hints = typing.get_type_hints(hint)
         given = {
