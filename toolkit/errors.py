@@ -9,7 +9,7 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable
 
-from toolkit.messages import Message, Value, text_of
+from toolkit.messages import Message, Value
 
 
 class ToolkitError(Exception):

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +76,11 @@ class Message:
         template = _(self.template) if self.template else ""
         return _fill(template, self.values, _Dutch() if language() == "nl" else _English())
 
+    def to_plain(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON; `from_plain` makes the same of them again."""
+        values = {k: v.to_plain() if isinstance(v, Message) else v for k, v in self.values.items()}
+        return {"code": self.code, "template": self.template, "values": values}
+
     @classmethod
     def from_plain(cls, plain: Any) -> Message:
         """Return the message that was stored as plain values.
@@ -113,9 +118,22 @@ def phrase(template: str, /, **values: Value) -> Message:
     return Message("", template, values)
 
 
-def text_of(said: str | Message) -> str:
-    """Return a message in the language in use, and data as they are."""
-    return said.text() if isinstance(said, Message) else said
+def joined(parts: Iterable[str | Message], mark: str = "; ") -> Message:
+    """Return messages and data in a row, with a mark between them.
+
+    Examples
+    --------
+    >>> str(joined(["a.mp4", phrase("{n} frames", n=3)]))
+    'a.mp4; 3 frames'
+    """
+    values = {f"part{number}": part for number, part in enumerate(parts)}
+    return Message("", mark.join(f"{{{name}}}" for name in values), values)
+
+
+def text_of(said: object) -> str:
+    """Return a message, or an error that holds one, in the language in use; data as they are."""
+    text = getattr(said, "text", None)
+    return str(text()) if callable(text) else str(said)
 
 
 class Typeset(float):

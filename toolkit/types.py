@@ -145,9 +145,7 @@ class Notice:
         template = str(plain["template"] if "template" in plain else plain["text"])
         told = {"code": plain["code"], "template": template, "values": plain.get("values", {})}
         message, at_s = Message.from_plain(told), plain["at_s"]
-        return cls(
-            message.code, template, None if at_s is None else float(at_s), message.values
-        )
+        return cls(message.code, template, None if at_s is None else float(at_s), message.values)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -416,10 +414,14 @@ class Verdict:
 
     def __post_init__(self) -> None:
         # a finished sentence comes from files of earlier versions, and stays English
-        if isinstance(self.reason, str):
-            object.__setattr__(self, "reason", Message(self.reason_code or "", self.reason))
-        elif self.reason is not None and self.reason.code:
-            object.__setattr__(self, "reason_code", self.reason.code)
+        reason: Message | str | None = self.reason
+        if isinstance(reason, str):
+            reason = Message("", reason)
+        if reason is not None and not reason.code and self.reason_code:
+            reason = dataclasses.replace(reason, code=self.reason_code)
+        object.__setattr__(self, "reason", reason)
+        if reason is not None:
+            object.__setattr__(self, "reason_code", reason.code or None)
 
     @property
     def is_fake(self) -> bool:

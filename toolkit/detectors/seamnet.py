@@ -21,6 +21,7 @@ from torch import nn
 from toolkit import models, runtime
 from toolkit.detectors.base import Card, HeldBack, InputSpec
 from toolkit.errors import ModelError
+from toolkit.messages import phrase
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
 
 WEIGHTS = models.ROOT / "models" / "seamnet.safetensors"
@@ -157,7 +158,11 @@ class SeamNetDetector:
         if abs(answer - facts["canary_logit"]) > CANARY_TOLERANCE:
             raise ModelError(
                 "the detector does not answer as its card says",
-                f"canary logit {answer:.5f}, expected {facts['canary_logit']:.5f}",
+                phrase(
+                    "canary logit {answer:.5f}, expected {expected:.5f}",
+                    answer=answer,
+                    expected=facts["canary_logit"],
+                ),
                 "Do not use this installation: run 'python start.py setup' again.",
             )
 
@@ -173,7 +178,7 @@ class SeamNetDetector:
         if missing:
             raise ModelError(
                 "the card of the weights is not complete",
-                f"{path.name} lacks {', '.join(missing)}",
+                phrase("{name} lacks {missing}", name=path.name, missing=", ".join(missing)),
                 models.SETUP,
             )
         return facts

@@ -112,7 +112,9 @@ def check(names: Sequence[str], network: Callable[[], SeamNet] | None) -> None:
     """
     for name in names:
         if name not in NAMES:
-            raise UsageError("there is no such control", name, f"Known: {', '.join(NAMES)}.")
+            raise UsageError(
+                "there is no such control", name, "Known: {known}.", known=", ".join(NAMES)
+            )
     if IMAGENET in names and network is None:
         raise UsageError(
             "this control needs the ImageNet network",

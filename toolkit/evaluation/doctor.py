@@ -44,14 +44,16 @@ def examine() -> tuple[list[str], bool]:
     for status in models.status():
         file = status.pinned
         healthy &= status.state == "verified" or not (file.required or status.state == "damaged")
-        word = status.state if status.problem is None else f"{status.state}: {status.problem}"
+        word = (
+            status.state if status.problem is None else f"{status.state}: {status.problem.text()}"
+        )
         lines.append(f"  {file.id}: {file.file}, {file.licence}: {word}")
     lines.append("Detector")
     try:
         lines += _detector()
     except ToolkitError as error:
         healthy = False
-        lines.append(f"  {error}")
+        lines.append(f"  {error.text()}")
     lines.append("In order." if healthy else "Not in order.")
     return lines, healthy
 

@@ -52,7 +52,9 @@ def method_keys(names: Sequence[str] = ()) -> tuple[str, ...]:
     known = (*WITNESSES, *(f"captum.{m}" for m in METHODS))
     unknown = [n for n in names if n not in (*known, *EVERY_CONTROL)]
     if unknown:
-        raise UsageError("unknown method", ", ".join(unknown), f"Known: {', '.join(known)}.")
+        raise UsageError(
+            "unknown method", ", ".join(unknown), "Known: {known}.", known=", ".join(known)
+        )
     return tuple(k for k in known if not names or k in names)
 
 

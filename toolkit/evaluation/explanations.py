@@ -296,9 +296,11 @@ def benchmark(
         If an option is unknown, or `out` holds something else.
     """
     if unknown := [p for p in parts if p not in PARTS]:
-        raise UsageError("unknown part", ", ".join(unknown), f"Known: {', '.join(PARTS)}.")
+        raise UsageError(
+            "unknown part", ", ".join(unknown), "Known: {known}.", known=", ".join(PARTS)
+        )
     if budget not in BUDGETS:
-        raise UsageError("unknown budget", budget, f"Known: {', '.join(BUDGETS)}.")
+        raise UsageError("unknown budget", budget, "Known: {known}.", known=", ".join(BUDGETS))
     bench = _Bench(
         detector, methods, gallery, known=known, device=device, faces=faces, seed=seed, tick=tick
     )

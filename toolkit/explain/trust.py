@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit._i18n import _, language
+from toolkit._i18n import N_
 from toolkit.detectors.base import Detector
 from toolkit.errors import UsageError
 from toolkit.explain import regions
@@ -40,6 +40,7 @@ from toolkit.explain.references import (
     References,
     SeamControl,
 )
+from toolkit.messages import Message, Typeset
 from toolkit.types import PLAYERS, FaceCrops, Tick, no_tick
 
 if TYPE_CHECKING:
@@ -56,19 +57,6 @@ RANDOM_ORDERS = 20
 SEEDS = 3
 
 Float = NDArray[np.float64]
-
-
-def N_(text: str) -> str:  # noqa: N802 - gettext's name for "collect, translate later"
-    """Mark a text for the catalogue."""
-    return text
-
-
-class _Said(float):
-    """A number that is written as the language writes it."""
-
-    def __format__(self, spec: str) -> str:
-        text = super().__format__(spec).replace("-", "−").replace("%", " %")
-        return text.replace(".", ",") if language() == "nl" else text
 
 
 @dataclass(frozen=True)
@@ -94,10 +82,15 @@ class TrustFigure:
     values: Mapping[str, float | str] = field(default_factory=dict)
 
     @property
+    def message(self) -> Message:
+        """What it means, to be said in any language."""
+        values = {k: Typeset(v) if isinstance(v, float) else v for k, v in self.values.items()}
+        return Message(self.name, self.text, values)
+
+    @property
     def sentence(self) -> str:
         """What it means, in the language in use."""
-        said = {k: _Said(v) if isinstance(v, float) else v for k, v in self.values.items()}
-        return _(self.text).format(**said)
+        return self.message.text()
 
 
 # -- the reference

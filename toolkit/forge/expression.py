@@ -24,6 +24,7 @@ from toolkit import media
 from toolkit.errors import ShapeError, UsageError
 from toolkit.faces.crops import face_width
 from toolkit.faces.mesh import Expression, LargestFace, head_pose
+from toolkit.messages import phrase
 from toolkit.types import Tick, no_tick, spread
 
 Float = NDArray[np.float64]
@@ -445,7 +446,12 @@ def read_clip(
     times = video.pts - video.pts[0]
     inside = np.flatnonzero((times >= start_s) & (times <= end_s))
     if per_second <= 0 or not len(inside):
-        value = f"{per_second} per second of {start_s:g} to {end_s:g} s"
+        value = phrase(
+            "{rate} per second of {start:g} to {end:g} s",
+            rate=per_second,
+            start=start_s,
+            end=end_s,
+        )
         raise UsageError("no frame of the clip is chosen", value, "Choose a longer stretch.")
     span = float(times[inside[-1]] - times[inside[0]])
     count = min(len(inside), PICTURES_MAX, max(1, round(span * per_second) + 1))

@@ -28,6 +28,7 @@ from toolkit.lessons import clips
 from toolkit.lessons.clips import Plan
 from toolkit.lessons.codes import QUESTIONS_MAX, QUIZZES
 from toolkit.lessons.tally import Key
+from toolkit.messages import phrase
 from toolkit.types import PLAYERS, FaceCrops, Sampling, Tick, TrackResult, no_tick, spread
 
 if TYPE_CHECKING:
@@ -296,7 +297,7 @@ class _Search:
         if len(found) < self._half:
             raise UsageError(
                 "too few clips could be made from the samples",
-                f"{len(found)} of {self._half}",
+                phrase("{n} of {total}", n=len(found), total=self._half),
                 "Run 'python start.py setup' to fetch the samples that are missing.",
             )
         return self._choose(found)

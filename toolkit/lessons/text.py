@@ -138,7 +138,7 @@ def read_lesson(stem: str, *, folder: Path | None = None) -> LessonText:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(
-            "there is no such lesson", stem, f"Known: {', '.join(stems())}."
+            "there is no such lesson", stem, "Known: {known}.", known=", ".join(stems())
         ) from error
     except (OSError, ValueError) as error:
         raise UsageError("the lesson cannot be read", f"{path.name}: {error}") from error

@@ -92,9 +92,13 @@ def look(face: Face, trace: Trace, *, regions: tuple[str, ...], strength: float)
         If there is no such trace, or the strength is out of range.
     """
     if trace not in TRACES:
-        raise UsageError("there is no such trace", str(trace), f"One of {', '.join(TRACES)}.")
+        raise UsageError(
+            "there is no such trace", str(trace), "One of {known}.", known=", ".join(TRACES)
+        )
     if not 0 <= strength <= STRENGTH_MAX:
-        raise UsageError("the strength is out of range", f"{strength}", f"0 to {STRENGTH_MAX:g}.")
+        raise UsageError(
+            "the strength is out of range", f"{strength}", "0 to {most:g}.", most=STRENGTH_MAX
+        )
     shape = (face.rgb.shape[0], face.rgb.shape[1])
     mask = forged_mask(face.mesh, shape, regions, _KIND[trace])
     forged = face.rgb

@@ -15,6 +15,7 @@ from toolkit._i18n import _, ngettext
 from toolkit.figures.charts import Table
 from toolkit.media import show_name
 from toolkit.media.provenance import printable
+from toolkit.messages import Message
 from toolkit.report import charts_svg, wording
 from toolkit.report.line_head import line_head
 from toolkit.types import Report, TrackResult
@@ -377,7 +378,11 @@ def _not_analysed(e: Mapping[str, Any]) -> str:
     if why is None or why["event"] == "cancelled":
         return _("Exhibit {id} was received but not analysed.").format(id=e["id"])
     text = _("Exhibit {id} was received but could not be analysed: “{why}”.")
-    return text.format(id=e["id"], why=_or_unknown(why["what"]))
+    try:  # earlier versions wrote the English words only
+        what = Message.from_plain(why["message"]).text()
+    except (LookupError, ValueError):
+        what = _or_unknown(why.get("what"))
+    return text.format(id=e["id"], why=what)
 
 
 def _told(key: str, value: str | None) -> str:

@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 written = cut_frames(clip, options.out, each=options.each, tick=tick)
             print(f"{name}: {len(written)} pictures")
         except ToolkitError as error:
-            print(f"{name}: {error}", file=sys.stderr)
+            print(f"{name}: {error.text()}", file=sys.stderr)
             failed = 1
     return failed
 
