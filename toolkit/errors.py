@@ -9,6 +9,7 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable
 
+from toolkit._i18n import N_
 from toolkit.messages import Message, Value
 
 
@@ -160,7 +161,7 @@ class Cancelled(ToolkitError):  # noqa: N818 - it is an answer to the user, not 
     """The user stopped the work."""
 
     def __init__(self) -> None:
-        super().__init__("cancelled")
+        super().__init__(N_("cancelled"))
 
     def __reduce__(self) -> tuple[type[Cancelled], tuple[()]]:
         """Allow pickling although the constructor takes no arguments."""

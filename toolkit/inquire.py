@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from toolkit.analysis import Examination
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
-from toolkit.errors import DetectorError, UsageError
+from toolkit.errors import DetectorError, OutOfRangeError, UnknownNameError, UsageError
 from toolkit.explain import intervention, ledger, regions
 from toolkit.explain.bands import BandShares, band_shares
 from toolkit.explain.donors import read_donors
@@ -264,8 +264,8 @@ class Subject:
         letters = [r.track.person for r in report.tracks]
         person = person or report.speaks or (letters[0] if letters else "")
         if person not in letters or person not in examination.crops:
-            raise UsageError(
-                "there is no such person", person, "Known: {known}.", known=", ".join(letters)
+            raise UnknownNameError(
+                "there is no such person", person, "Known: {known}.", known=letters
             )
         self.person, self.report, self.seed = person, report, seed
         self.result: TrackResult = report.tracks[letters.index(person)]
@@ -739,12 +739,14 @@ def ask(
         Within one batch of composites; what is known by then stays with the subject.
     """
     if unknown := [q for q in questions if q not in QUESTIONS]:
-        raise UsageError(
-            "unknown question", ", ".join(unknown), "Known: {known}.", known=", ".join(QUESTIONS)
+        raise UnknownNameError(
+            "unknown question", ", ".join(unknown), "Known: {known}.", known=QUESTIONS
         )
     if not 0 <= position < len(subject.crops.rgb):
         last = len(subject.crops.rgb) - 1
-        raise UsageError("there is no such moment", f"{position}", "Use 0 to {last}.", last=last)
+        raise OutOfRangeError(
+            "there is no such moment", f"{position}", "Use 0 to {last}.", last=last
+        )
     seconds: dict[str, float] = {}
     found: dict[str, Any] = {}
 

@@ -8,7 +8,7 @@ import random
 import sys
 from typing import TYPE_CHECKING, Literal
 
-from toolkit.errors import UsageError
+from toolkit.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -92,9 +92,7 @@ def pick_device(wanted: str = "auto") -> torch.device:
     import torch
 
     if wanted not in DEVICES:
-        raise UsageError(
-            "unknown device", wanted, "Choose one of {known}.", known=", ".join(DEVICES)
-        )
+        raise UnknownNameError("unknown device", wanted, "Choose one of {known}.", known=DEVICES)
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if wanted == "auto":
         wanted = next((name for name, there in present.items() if there), "cpu")

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.detectors.base import Detector
-from toolkit.errors import DetectorError, ShapeError, UnknownNameError, UsageError
+from toolkit.errors import DetectorError, OutOfRangeError, ShapeError, UnknownNameError, UsageError
 from toolkit.explain import regions
 from toolkit.forge.degrade import Picture, to_u8
 from toolkit.messages import phrase
@@ -347,7 +347,9 @@ def antithetic(
         Within one batch.
     """
     if pairs < 2:
-        raise UsageError("too few permutation pairs for an error bar", f"{pairs}", "Use 2 or more.")
+        raise OutOfRangeError(
+            "too few permutation pairs for an error bar", f"{pairs}", "Use 2 or more."
+        )
     n = game.n_players
     orders = permutation_pairs(n, pairs, seed)
     walks = np.stack([orders, orders[:, ::-1]], axis=1)  # (pairs, 2, n)

@@ -22,7 +22,7 @@ from captum._utils.models.model import Model
 from numpy.typing import NDArray
 from torch import nn
 
-from toolkit.errors import DetectorError, ShapeError, UsageError
+from toolkit.errors import DetectorError, ShapeError, UnknownNameError, UsageError
 from toolkit.forge.degrade import Picture
 from toolkit.messages import Message
 from toolkit.types import PLAYERS, Tick, no_tick
@@ -195,9 +195,7 @@ def attribute(
         Within one batch.
     """
     if method not in get_args(Method):
-        raise UsageError(
-            "unknown method", str(method), "Choose from {known}.", known=", ".join(METHODS)
-        )
+        raise UnknownNameError("unknown method", str(method), "Choose from {known}.", known=METHODS)
     if why := refusal(net, method):
         remedy = "Use integrated_gradients: it needs no rules."
         raise DetectorError("this method is wrong for this network", why, remedy)

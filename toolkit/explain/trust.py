@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from toolkit._i18n import N_
 from toolkit.detectors.base import Detector
-from toolkit.errors import UsageError
+from toolkit.errors import OutOfRangeError
 from toolkit.explain import regions
 from toolkit.explain.intervention import (
     Agreement,
@@ -404,7 +404,7 @@ def stability_figure(runs: Sequence[Float]) -> TrustFigure:
         If there are fewer than two runs.
     """
     if len(runs) < 2:
-        raise UsageError("one run has no spread", f"{len(runs)}", "Give two or more.")
+        raise OutOfRangeError("one run has no spread", f"{len(runs)}", "Give two or more.")
     all_ = np.stack(list(runs))
     size = float(np.abs(all_.mean(axis=0)).sum())
     value = float(all_.std(axis=0, ddof=1).max()) / size if size else 0.0
@@ -452,7 +452,7 @@ def frames_figure(runs: Sequence[Float]) -> TrustFigure:
         If there are fewer than two frames.
     """
     if len(runs) < 2:
-        raise UsageError("one frame has no spread", f"{len(runs)}", "Give two or more.")
+        raise OutOfRangeError("one frame has no spread", f"{len(runs)}", "Give two or more.")
     first = int(runs[0].argmax())
     same = sum(int(row.argmax()) == first for row in runs[1:])
     value = same / (len(runs) - 1)

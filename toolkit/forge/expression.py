@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import media
-from toolkit.errors import ShapeError, UsageError
+from toolkit.errors import OutOfRangeError, ShapeError, UsageError
 from toolkit.faces.crops import face_width
 from toolkit.faces.mesh import Expression, LargestFace, head_pose
 from toolkit.messages import phrase
@@ -336,7 +336,9 @@ def search(
         If `k` is not positive.
     """
     if k < 1:
-        raise UsageError("the number of matches is not positive", str(k), "Ask for at least 1.")
+        raise OutOfRangeError(
+            "the number of matches is not positive", str(k), "Ask for at least 1."
+        )
     expression, pose = squared_distances(
         target.coefficients[None].astype(np.float64),
         np.array([target.pose], np.float64),
@@ -452,7 +454,7 @@ def read_clip(
             start=start_s,
             end=end_s,
         )
-        raise UsageError("no frame of the clip is chosen", value, "Choose a longer stretch.")
+        raise OutOfRangeError("no frame of the clip is chosen", value, "Choose a longer stretch.")
     span = float(times[inside[-1]] - times[inside[0]])
     count = min(len(inside), PICTURES_MAX, max(1, round(span * per_second) + 1))
     wanted = inside[spread(len(inside), count)]

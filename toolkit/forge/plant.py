@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import media
-from toolkit.errors import UnknownNameError, UsageError, VideoError
+from toolkit.errors import OutOfRangeError, UnknownNameError, UsageError, VideoError
 from toolkit.faces.crops import face_width
 from toolkit.faces.mesh import LargestFace
 from toolkit.files import atomic_write
@@ -235,15 +235,15 @@ def plant(
     if shared := sorted(set(regions) & set(decoys)):
         raise UsageError("a region cannot be forged and harmless", ", ".join(shared), "Choose one.")
     if kind not in KINDS:
-        raise UsageError(
-            "unknown kind of forgery", kind, "Choose one of {known}.", known=", ".join(KINDS)
+        raise UnknownNameError(
+            "unknown kind of forgery", kind, "Choose one of {known}.", known=KINDS
         )
     if decoy_kind not in DECOYS:
         raise UnknownNameError(
             "unknown kind of harmless edit", decoy_kind, "Choose one of {known}.", known=DECOYS
         )
     if not 0 <= strength <= 3:
-        raise UsageError("strength is out of range", f"{strength}", "Use 0 to 3.")
+        raise OutOfRangeError("strength is out of range", f"{strength}", "Use 0 to 3.")
     check_interval(start_s, end_s)
     video = media.probe(source, tick=tick)
     wanted = kept_frames(video, keep)
@@ -294,7 +294,7 @@ def write_truth(clip: Path, truth: PlantTruth) -> None:
 def check_interval(start_s: float, end_s: float) -> None:
     """Raise `UsageError` unless the interval holds time."""
     if not start_s < end_s:
-        raise UsageError(
+        raise OutOfRangeError(
             "the interval is empty",
             phrase("{start} to {end} s", start=start_s, end=end_s),
             "Use --from below --to.",
@@ -319,7 +319,7 @@ def kept_frames(video: Video, keep: tuple[float, float] | None) -> NDArray[np.in
         np.int64
     )
     if not len(wanted):
-        raise UsageError(
+        raise OutOfRangeError(
             "nothing of the clip is kept",
             phrase("{low} to {high} s", low=low, high=high),
             "Keep a longer part.",
@@ -347,8 +347,8 @@ def whole(found: Iterator[Frame], wanted: NDArray[np.int64]) -> Iterator[Frame]:
 def _check_parts(regions: Sequence[str]) -> None:
     unknown = [r for r in regions if r not in PARTS]
     if unknown:
-        raise UsageError(
-            "unknown region", ", ".join(unknown), "Choose from {known}.", known=", ".join(PARTS)
+        raise UnknownNameError(
+            "unknown region", ", ".join(unknown), "Choose from {known}.", known=PARTS
         )
 
 

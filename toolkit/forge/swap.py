@@ -29,7 +29,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import media
-from toolkit.errors import ShapeError, ToolkitError, UsageError, VideoError
+from toolkit.errors import (
+    OutOfRangeError,
+    ShapeError,
+    ToolkitError,
+    UnknownNameError,
+    UsageError,
+    VideoError,
+)
 from toolkit.faces.crops import face_square, face_width
 from toolkit.faces.mesh import MeshCrop, canonical_face
 from toolkit.files import atomic_path
@@ -130,11 +137,11 @@ class Recipe:
         for name, (low, high) in limits.items():
             if not low <= getattr(self, name) <= high:
                 value = f"{name} = {getattr(self, name)}"
-                raise UsageError(
+                raise OutOfRangeError(
                     "a setting is out of range", value, "Use {low} to {high}.", low=low, high=high
                 )
         if max(abs(s) for s in self.shift) > 1:
-            raise UsageError(
+            raise OutOfRangeError(
                 "a setting is out of range",
                 f"shift = {self.shift}",
                 "Use -1 to 1.",
@@ -148,8 +155,8 @@ class Recipe:
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 value = f"{name} = {getattr(self, name)}"
-                raise UsageError(
-                    "unknown choice", value, "Choose one of {known}.", known=", ".join(known)
+                raise UnknownNameError(
+                    "unknown choice", value, "Choose one of {known}.", known=known
                 )
 
 
@@ -180,8 +187,8 @@ def broken(recipe: Recipe, step: str) -> Recipe:
     'none'
     """
     if step not in BREAKS:
-        raise UsageError(
-            "unknown step to break", step, "Choose one of {known}.", known=", ".join(BREAKS)
+        raise UnknownNameError(
+            "unknown step to break", step, "Choose one of {known}.", known=BREAKS
         )
     return replace(recipe, **BREAKS[step])  # type: ignore[arg-type]  # values fit their fields
 
@@ -745,11 +752,11 @@ def read_performance(
     wanted = np.flatnonzero((times >= start_s) & (times <= end_s)).astype(np.int64)
     if not len(wanted):
         value = phrase("{start:g} to {end:g} s", start=start_s, end=end_s)
-        raise UsageError("nothing of the clip is chosen", value, "Choose a longer stretch.")
+        raise OutOfRangeError("nothing of the clip is chosen", value, "Choose a longer stretch.")
     pts = times[wanted] - times[wanted[0]]
     if pts[-1] > SECONDS_MAX:
-        value = f"{pts[-1]:.0f} s"
-        raise UsageError(
+        value = phrase("{seconds:.0f} s", seconds=pts[-1])
+        raise OutOfRangeError(
             "this stretch is too long", value, "Use at most {most:.0f} s.", most=SECONDS_MAX
         )
     mesh = np.full((len(wanted), 478, 3), np.nan, np.float32)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import media
-from toolkit.errors import UsageError, VideoError
+from toolkit.errors import OutOfRangeError, UnknownNameError, UsageError, VideoError
 from toolkit.forge.plant import (
     CRF,
     FaceFinder,
@@ -142,7 +142,7 @@ def transplant(
     unknown = [r for r in regions if r not in PARTS]
     if unknown or not regions:
         value = ", ".join(unknown) or phrase("none")
-        raise UsageError("unknown region", value, "Choose from {known}.", known=", ".join(PARTS))
+        raise UnknownNameError("unknown region", value, "Choose from {known}.", known=PARTS)
     find = FaceFinder()
 
     def paste(original: Picture, fake: Picture) -> Picture | None:
@@ -196,7 +196,9 @@ def _write(
     wanted = kept_frames(pair.original, when.keep)
     wanted = wanted[wanted < pair.frames]
     if not len(wanted):
-        raise UsageError("nothing of the clip is kept", f"{when.keep}", "Keep an earlier part.")
+        raise OutOfRangeError(
+            "nothing of the clip is kept", f"{when.keep}", "Keep an earlier part."
+        )
     times = pair.original.pts[wanted] - pair.original.pts[wanted[0]]
     forged = [is_within(at_s, when.start_s, when.end_s) for at_s in times.tolist()]
     inside = wanted[forged]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit._i18n import N_
-from toolkit.errors import OutOfRangeError, ShapeError, UsageError, VideoError
+from toolkit.errors import OutOfRangeError, ShapeError, VideoError
 from toolkit.media.video import read, show_name
 from toolkit.media.write import TIME_BASE, write_h264
 from toolkit.messages import phrase
@@ -181,7 +181,7 @@ def display_copy(
     """
     out = Path(out)
     if lines < 16:
-        raise UsageError("too few lines for a picture", str(lines), "Use at least 16.")
+        raise OutOfRangeError("too few lines for a picture", str(lines), "Use at least 16.")
     wanted = _stretch(video, start_s, end_s, longest_s)
     rungs = [(min(lines, most), crf) for most, crf in _RUNGS if most <= lines or crf < 29]
     asked = rungs[0]

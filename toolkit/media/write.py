@@ -117,7 +117,7 @@ def write_h264(
                     "a frame has the wrong shape",
                     f"{picture.dtype} {picture.shape}",
                     "Expected uint8 {size}, RGB.",
-                    size=size,
+                    size=str(size),
                 )
             if count == len(ticks):
                 raise ShapeError("there are more frames than times", phrase("{n} times", n=count))

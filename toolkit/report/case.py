@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit._i18n import N_
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import OutOfRangeError, ToolkitError, UnknownNameError, UsageError
 from toolkit.files import atomic_write, sync_folder
 from toolkit.media import show_name
 from toolkit.messages import phrase
@@ -640,24 +640,22 @@ _NEEDS = {
 
 def _check_note(note: Mapping[str, Any]) -> None:
     if note["kind"] not in _NEEDS:
-        raise UsageError(
-            "unknown kind of note", note["kind"], "Known: {known}.", known=", ".join(_NEEDS)
+        raise UnknownNameError(
+            "unknown kind of note", note["kind"], "Known: {known}.", known=_NEEDS
         )
     for field in _NEEDS[note["kind"]]:
         if not str(note[field]).strip():
             raise UsageError("a part of the note is empty", field, "Write it down.")
     if note["state"] and note["state"] not in STATES:
-        raise UsageError("unknown state", note["state"], "Known: {known}.", known=", ".join(STATES))
+        raise UnknownNameError("unknown state", note["state"], "Known: {known}.", known=STATES)
     if wrong := [r for r in note["regions"] if r not in PLAYERS]:
-        raise UsageError(
-            "unknown region", ", ".join(wrong), "Known: {known}.", known=", ".join(PLAYERS)
-        )
+        raise UnknownNameError("unknown region", ", ".join(wrong), "Known: {known}.", known=PLAYERS)
     for first, last in note["frames"]:
         if not 0 <= first <= last:
-            raise UsageError("these are no frames", f"{first}-{last}", "Give 120 or 120-130.")
+            raise OutOfRangeError("these are no frames", f"{first}-{last}", "Give 120 or 120-130.")
     span = note["interval_s"]
     if span is not None and not 0 <= span[0] <= span[1] < float("inf"):
-        raise UsageError(
+        raise OutOfRangeError(
             "this is no interval",
             phrase("{start} to {end} s", start=span[0], end=span[1]),
             "Give start, end.",

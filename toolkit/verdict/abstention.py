@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from toolkit._i18n import N_
-from toolkit.errors import UsageError
+from toolkit.errors import OutOfRangeError
 from toolkit.faces.mesh import SURE_SCORE
 from toolkit.messages import Message, Value, phrase
 from toolkit.types import FaceCrops, FaceTrack, Verdict
@@ -53,7 +53,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         if self.moments < 1:
-            raise UsageError(
+            raise OutOfRangeError(
                 "a verdict needs a moment",
                 phrase("moments = {moments}", moments=self.moments),
                 "Use 1 or more.",

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toolkit import models
-from toolkit.errors import ModelError, ShapeError, UsageError
+from toolkit.errors import ModelError, OutOfRangeError, ShapeError, UsageError
 from toolkit.files import atomic_write
 from toolkit.messages import phrase
 from toolkit.verdict.aggregate import RULE
@@ -136,7 +136,7 @@ def fit(
     x, y = _checked(logits, labels)
     check_traceless(traceless)
     if not cap >= 0:
-        raise UsageError("a bound is out of range", f"{cap:g}", "Use 0 or more.")
+        raise OutOfRangeError("a bound is out of range", f"{cap:g}", "Use 0 or more.")
     if len(groups) != len(x):
         raise ShapeError(
             "groups do not fit the logits",
@@ -177,7 +177,7 @@ def check_traceless(share: float) -> None:
         If it is out of range.
     """
     if not 0 <= share < 1:
-        raise UsageError(
+        raise OutOfRangeError(
             "the share of forgeries without traces is out of range",
             f"{share:g}",
             "Use 0 or more, below 1.",

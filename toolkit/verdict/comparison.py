@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import models
-from toolkit.errors import ModelError, UsageError
+from toolkit.errors import ModelError, OutOfRangeError, UsageError
 from toolkit.files import atomic_write
 from toolkit.messages import phrase
 from toolkit.types import FaceCrops, TrackResult
@@ -241,7 +241,7 @@ def moments_in(result: TrackResult, seconds: Span) -> NDArray[np.bool_]:
     start, end = seconds
     if not start < end:
         remedy = "Choose a start before the end."
-        raise UsageError(
+        raise OutOfRangeError(
             "there are no such seconds", phrase("{start:g} – {end:g}", start=start, end=end), remedy
         )
     return np.asarray((result.track.pts >= start) & (result.track.pts <= end))
