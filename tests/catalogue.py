@@ -1,4 +1,4 @@
-"""Every text of the package that is said to people, read from its source; and the catalogue's files.
+"""Every text that the package says to people, read from its source; and the catalogue's files.
 
 ``python -m tests.catalogue`` brings ``toolkit/locale`` up to date: the template of the catalogue,
 the Dutch (a text that is new comes without any, one that is gone goes), and its compiled form.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import sys
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -59,10 +58,19 @@ class Said:
     value: ast.expr | None = None
 
 
-def sources() -> Iterator[tuple[str, ast.Module]]:
-    """Yield the modules of the package."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def sources() -> tuple[tuple[str, ast.Module], ...]:
+    """Return the modules of the package."""
+    return tuple(
+        (path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
+        for path in sorted(PACKAGE.rglob("*.py"))
+    )
+
+
+@cache
+def nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """Return all nodes of a module."""
+    return tuple(ast.walk(tree))
 
 
 def error_classes() -> set[str]:
@@ -70,7 +78,7 @@ def error_classes() -> set[str]:
     classes = {
         node.name: {ast.unparse(base) for base in node.bases}
         for _path, tree in sources()
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.ClassDef)
     }
     errors = {"ToolkitError"}
@@ -106,6 +114,7 @@ def _text(node: ast.expr, given: dict[str, list[ast.expr]], said: Said) -> None:
         said.odd.append(ast.unparse(node))
 
 
+@cache
 def _assigned(tree: ast.AST) -> dict[str, list[ast.expr]]:
     """Return what each name is set to within a module or function."""
     given: dict[str, list[ast.expr]] = {}
@@ -158,11 +167,11 @@ def calls() -> tuple[Said, ...]:
             for n in tree.body
             if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)
         }
-        functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+        functions = [n for n in nodes(tree) if isinstance(n, ast.FunctionDef)]
         inside: dict[int, ast.AST] = {}
         for function in functions:  # inner functions come later, and win
             inside |= {id(n): function for n in ast.walk(function)}
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.Call) and (name := _called(node)) in {*WHERE, *errors}:
                 around = inside.get(id(node))
                 given = outer | (_assigned(around) if around else {})
@@ -174,7 +183,7 @@ def marked() -> dict[str, str]:
     """Return the texts that are translated or marked on the spot, with their plurals."""
     found = {}
     for _path, tree in sources():
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.Call) and _called(node) in MARKS:
                 first, *rest = node.args
                 if isinstance(first, ast.Constant):

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from toolkit.figures.known import KNOWN, _patterns
 
 from tests.widgets import made_up
 from toolkit import _i18n, figures, samples
 from toolkit.figures.charts import Table
-from toolkit.figures.known import KNOWN, _patterns
 from toolkit.figures.pictures import BLUE, ORANGE
 from toolkit.types import PLAYERS, KeyFrame, Notice, Report
 

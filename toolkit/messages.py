@@ -9,8 +9,8 @@ How to add one
    f-string. Format numbers in the template, so that each language can write its own decimal sign::
 
        Notice("turned", "Faces were only found after {angle} degrees.", values={"angle": 90})
-       OutOfRangeError("the strength is out of range", f"{strength:g}", "Use 0 to {most:g}.", most=3.0)
-       phrase("{n} of {total} frames", n=3, total=9)        # words inside the value of an error
+       UsageError("the strength is out of range", f"{strength}", "Use 0 to {most}.", most=3)
+       phrase("{n} of {total} frames", n=3, total=9)  # words inside the value of an error
 
    The second argument of an error is *data* (a path, a number) and shown as it is; if there are
    words in it, make it a `phrase`. A template that waits in a table or a variable is marked there

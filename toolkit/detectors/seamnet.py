@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from toolkit import models, runtime
+from toolkit._i18n import N_
 from toolkit.detectors.base import Card, HeldBack, InputSpec
 from toolkit.errors import ModelError
 from toolkit.messages import phrase
@@ -144,11 +145,11 @@ class SeamNetDetector:
             threshold=float(facts["threshold"]),
             licence="Apache-2.0; trained on faces under research terms, see models/seamnet.md",
             blind_to=(
-                "fully synthetic video",
-                "lip-sync without a seam",
-                "edits outside the face",
-                "cut or slowed genuine footage",
-                "sound",
+                N_("fully synthetic video"),
+                N_("lip-sync without a seam"),
+                N_("edits outside the face"),
+                N_("cut or slowed genuine footage"),
+                N_("sound"),
             ),
             held_back=HeldBack(**facts["held_back"]) if facts.get("held_back") else None,
             trained_on=tuple(facts.get("training_clips", ())),

@@ -835,7 +835,7 @@ def _limits(facts: Mapping[str, Any], shown: Mapping[str, Shown]) -> list[str]:
     for e in facts["exhibits"]:
         blind = e["method"]["detector"].get("blind_to") or ()
         if blind:
-            names = ", ".join(blind_name(b) for b in blind)
+            names = ", ".join(_(b) for b in blind)
             lines.append(_("The detector cannot see, or hardly: {names}.").format(names=names))
         lines += figures.limits(shown[e["id"]].report)
     lines += [
@@ -847,17 +847,6 @@ def _limits(facts: Mapping[str, Any], shown: Mapping[str, Shown]) -> list[str]:
         ),
     ]
     return list(dict.fromkeys(lines))
-
-
-def blind_name(phrase: str) -> str:
-    """Return what a detector cannot see; phrases of the bundled one are translated."""
-    return {
-        "fully synthetic video": _("fully synthetic video"),
-        "lip-sync without a seam": _("lip-sync without a seam"),
-        "edits outside the face": _("edits outside the face"),
-        "cut or slowed genuine footage": _("cut or slowed genuine footage"),
-        "sound": _("sound"),
-    }.get(phrase, phrase)
 
 
 def _about(note: Mapping[str, Any]) -> str:
