@@ -42,7 +42,7 @@ def test_one_call_returns_everything():
     assert found.exact.by_intervention.shares.argmax() == MOUTH
     assert found.trust.intervention.table.tolist() == found.exact.by_intervention.table.tolist()
     assert found.bands.residual == pytest.approx(0, abs=1e-9)
-    assert {m.refused for m in found.methods} == {"the network itself is not open here"}
+    assert {str(m.refused) for m in found.methods} == {"the network itself is not open here"}
     assert set(found.seconds) == {"references", *inquire.QUESTIONS}
     for question, answers in (
         ("witnesses", found.frames),
