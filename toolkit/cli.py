@@ -27,7 +27,7 @@ from toolkit.errors import (
     VideoError,
 )
 from toolkit.jobs import TerminalLine
-from toolkit.messages import Message
+from toolkit.messages import Message, Value
 from toolkit.runtime import DEVICES
 from toolkit.types import Sampling
 
@@ -464,7 +464,7 @@ def _plant(options: argparse.Namespace) -> int:
         if truth.regions
         else "{name}: {n} frames edited harmlessly, {start:.2f} to {end:.2f} s"
     )
-    values = {"name": str(options.out), "n": truth.frames}
+    values: dict[str, Value] = {"name": str(options.out), "n": truth.frames}
     said = Message("planted", text, values | {"start": truth.start_s, "end": truth.end_s})
     print(said.text())
     return 0

@@ -243,7 +243,9 @@ def plant(
             "unknown kind of harmless edit", decoy_kind, "Choose one of {known}.", known=DECOYS
         )
     if not 0 <= strength <= 3:
-        raise OutOfRangeError("strength is out of range", f"{strength}", "Use 0 to 3.")
+        raise OutOfRangeError(
+            "strength is out of range", phrase("{value}", value=strength), "Use 0 to 3."
+        )
     check_interval(start_s, end_s)
     video = media.probe(source, tick=tick)
     wanted = kept_frames(video, keep)

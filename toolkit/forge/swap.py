@@ -136,7 +136,7 @@ class Recipe:
         }
         for name, (low, high) in limits.items():
             if not low <= getattr(self, name) <= high:
-                value = f"{name} = {getattr(self, name)}"
+                value = phrase("{name} = {value}", name=name, value=getattr(self, name))
                 raise OutOfRangeError(
                     "a setting is out of range", value, "Use {low} to {high}.", low=low, high=high
                 )
@@ -154,7 +154,7 @@ class Recipe:
         }
         for name, known in choices.items():
             if getattr(self, name) not in known:
-                value = f"{name} = {getattr(self, name)}"
+                value = phrase("{name} = {value}", name=name, value=getattr(self, name))
                 raise UnknownNameError(
                     "unknown choice", value, "Choose one of {known}.", known=known
                 )

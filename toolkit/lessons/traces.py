@@ -18,6 +18,7 @@ from toolkit.errors import OutOfRangeError, UnknownNameError
 from toolkit.faces.crops import face_width
 from toolkit.forge.plant import KINDS, forged_mask
 from toolkit.forge.selfblend import blend
+from toolkit.messages import phrase
 from toolkit.training.tiny import Face
 
 Picture = NDArray[np.uint8]
@@ -97,7 +98,10 @@ def look(face: Face, trace: Trace, *, regions: tuple[str, ...], strength: float)
         )
     if not 0 <= strength <= STRENGTH_MAX:
         raise OutOfRangeError(
-            "the strength is out of range", f"{strength}", "0 to {most:g}.", most=STRENGTH_MAX
+            "the strength is out of range",
+            phrase("{value}", value=strength),
+            "0 to {most:g}.",
+            most=STRENGTH_MAX,
         )
     shape = (face.rgb.shape[0], face.rgb.shape[1])
     mask = forged_mask(face.mesh, shape, regions, _KIND[trace])

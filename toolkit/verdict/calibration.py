@@ -136,7 +136,9 @@ def fit(
     x, y = _checked(logits, labels)
     check_traceless(traceless)
     if not cap >= 0:
-        raise OutOfRangeError("a bound is out of range", f"{cap:g}", "Use 0 or more.")
+        raise OutOfRangeError(
+            "a bound is out of range", phrase("{value:g}", value=cap), "Use 0 or more."
+        )
     if len(groups) != len(x):
         raise ShapeError(
             "groups do not fit the logits",
@@ -179,7 +181,7 @@ def check_traceless(share: float) -> None:
     if not 0 <= share < 1:
         raise OutOfRangeError(
             "the share of forgeries without traces is out of range",
-            f"{share:g}",
+            phrase("{value:g}", value=share),
             "Use 0 or more, below 1.",
         )
 
