@@ -1006,7 +1006,9 @@ def _parameters(facts: Mapping[str, Any]) -> str:
                 yield f"{prefix}{key}={text[:12] + '…' if is_hash else text}"
 
     # settings stand under “Method”; the log says which of them were changed
-    told = {key: value for key, value in facts.items() if key not in {"settings", "schema"}}
+    # `message` is `what` once more, in the parts that a translation needs
+    untold = {"settings", "schema", "message"}
+    told = {key: value for key, value in facts.items() if key not in untold}
     return written("; ".join(flat(told)) or "–")
 
 

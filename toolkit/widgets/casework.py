@@ -17,7 +17,7 @@ import ipywidgets
 from toolkit import _i18n, figures, samples
 from toolkit._i18n import _, ngettext
 from toolkit.cache import runs_folder
-from toolkit.errors import OutOfRangeError, ToolkitError, UsageError
+from toolkit.errors import ToolkitError, UsageError
 from toolkit.jobs import STAGE_WEIGHTS
 from toolkit.report.case import ALTERNATIVES, STATES, Case, create
 from toolkit.types import PLAYERS, Tick
@@ -648,7 +648,7 @@ def _spans(text: str) -> list[tuple[int, int]]:
         try:
             spans.append((int(first), int(last or first)))
         except ValueError as error:
-            raise OutOfRangeError(
+            raise UsageError(
                 "these are no frames", part, "Give numbers, such as 120 or 130-140."
             ) from error
     return spans
