@@ -46,7 +46,7 @@ def test_every_row_of_analysis_and_report(corpus, tmp_path):
         except ToolkitError as error:
             got, text = "refuse", str(error)
         else:
-            said = [report.verdict.reason or "", *(n.text for n in report.notices)]
+            said = [str(report.verdict.reason or ""), *map(str, report.notices)]
             got = "warn" if report.verdict.abstained or report.notices else "ok"
             text = " ".join(said)
             page = html.write(report, tmp_path / "report.html").read_text(encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import subprocess
@@ -16,7 +15,6 @@ import pytest
 from tests.widgets import made_up
 from toolkit import _i18n, figures, samples
 from toolkit.figures.charts import Table
-from toolkit.figures.known import KNOWN, _patterns
 from toolkit.figures.pictures import BLUE, ORANGE
 from toolkit.types import PLAYERS, KeyFrame, Notice, Report
 
@@ -153,72 +151,27 @@ def test_what_could_not_be_judged_is_listed_once_and_with_its_time(result):
     assert "2 persons were found; each is judged on their own." in lines
 
 
-def test_a_sentence_nobody_knows_is_shown_as_it_is():
+def test_an_abstention_is_said_in_dutch_with_dutch_numbers():
     _i18n.set_language("nl")
-    assert figures.localised("Something new happened.") == "Something new happened."
+    report = made_up.report(made_up.abstained("A"))
+    for said in (figures.verdict_sentence(report), figures.track_sentence(report.tracks[0])):
+        assert "Het gezicht is te klein: de mediane breedte is 41,0 px" in said
+        assert "64 px" in said
 
 
-def test_values_survive_translation():
+def test_a_reason_of_an_earlier_version_is_shown_as_it_was_written():
     _i18n.set_language("nl")
-    text = "The face is too small: its median width is 41.0 px, below the limit of 64 px."
-    assert "41,0 px" in figures.localised(text)
-    assert "64 px" in figures.localised(text)
-
-
-def sentences_of(module: str) -> list[str]:
-    """Return the sentences a module can say; each value in them becomes 7."""
-    tree, found = ast.parse((PACKAGE / module).read_text(encoding="utf-8")), []
-    inside = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.JoinedStr):
-            parts = []
-            for part in node.values:
-                inside.add(id(part))
-                parts.append(part.value if isinstance(part, ast.Constant) else "7")
-            found.append("".join(parts))
-        elif isinstance(node, ast.Expr):
-            inside.add(id(node.value))  # docstrings
-    found += [
-        re.sub(r"\{\w+\}", "7", node.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside
-    ]
-    return [text for text in found if re.fullmatch(r"[A-Z7][^\n]*? [^\n]*\.", text)]
-
-
-NOT_SHOWN = ("Person 7: ", "Give increasing numbers", "Use 1 or more.")
-COMPOSED = {  # a value in them is itself a piece of a sentence
-    "The file is truncated: 7 frames7 are there.": "The file is truncated: 5 frames are there.",
-    "The video is truncated: 7.": "The video is truncated: 3 of 9 frames (33 %) could be decoded.",
-    "The video is damaged: 7.": "The video is damaged: 3 of 9 frames (33 %) could be decoded.",
-    "There is no face in the 7 looked at.": "There is no face in the 1 frame looked at.",
-}
-
-
-@pytest.mark.parametrize(
-    "module",
-    ["analysis.py", "faces/tracks.py", "media/video.py", "verdict/abstention.py"],
-)
-def test_every_sentence_of_the_lower_floors_is_known(module):
-    said = [COMPOSED.get(text, text) for text in sentences_of(module)]
-    unknown = [
-        text
-        for text in said
-        if not any(pattern.fullmatch(text) for pattern, _ in _patterns())
-        and not text.startswith(NOT_SHOWN)
-    ]
-    assert unknown == [], "add the pattern to figures/known.py, and its Dutch to locale/"
+    report = made_up.report(made_up.abstained("A"))
+    verdict = replace(report.verdict, reason="Something {new} happened.")
+    said = figures.verdict_sentence(replace(report, verdict=verdict))
+    assert said == "Geen oordeel. Something {new} happened."
 
 
 def test_every_sample_has_a_dutch_title():
     _i18n.set_language("nl")
     for name in samples.names():
         title = samples.card(name).title
-        assert figures.localised(title) != title
-
-
-def test_no_sentence_is_known_twice():
-    assert len(set(KNOWN)) == len(KNOWN)
+        assert _i18n._(title) != title
 
 
 @pytest.mark.parametrize(

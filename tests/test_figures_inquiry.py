@@ -18,6 +18,7 @@ from toolkit.explain.regions import FlipSet
 from toolkit.explain.trust import Panel, TrustFigure
 from toolkit.figures import inquiry as words
 from toolkit.inquire import Change, Checked, FrameAnswer, MethodAnswer
+from toolkit.messages import Message
 from toolkit.types import PLAYERS, Evidence, PatchHead
 
 MOUTH, NOSE = PLAYERS.index("mouth"), PLAYERS.index("nose")
@@ -263,7 +264,8 @@ def test_methods_say_what_they_found_or_why_not():
     text = words.method_sentence(MethodAnswer("grad_cam", loose, None, None, 1.0))
     assert "No region speaks for forged" in text
     assert "does not promise" in text
-    reason = "deep_lift has no rule for ReLU6, SiLU"
+    values = {"method": "deep_lift", "layers": "ReLU6, SiLU"}
+    reason = Message("no_rule", "{method} has no rule for {layers}", values)
     text = words.method_sentence(MethodAnswer("deep_lift", None, reason, None, 0.0))
     assert text == "Not asked: it gives wrong answers on networks with ReLU6, SiLU."
     _i18n.set_language("nl")

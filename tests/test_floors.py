@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "toolkit"
 
 FLOORS = (
-    ("errors", "types", "_i18n", "runtime", "files", "packing"),
+    ("messages", "errors", "types", "_i18n", "runtime", "files", "packing"),
     ("media", "models"),
     ("faces", "cache"),
     ("detectors", "forge"),

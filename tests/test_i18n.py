@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import io
-from pathlib import Path
 from string import Formatter
 
 import pytest
 from babel.messages.mofile import read_mo, write_mo
-from babel.messages.pofile import read_po
 
+from tests import catalogue
 from toolkit import _i18n
 
-PACKAGE = Path(__file__).resolve().parents[1] / "toolkit"
-LOCALE = PACKAGE / "locale"
-PO = LOCALE / "nl" / "LC_MESSAGES" / "toolkit.po"
-
-
-def catalogue(path):
-    with path.open("rb") as file:
-        return read_po(file)
-
-
-def said_in_source() -> set[str]:
-    """Return every text that is translated somewhere in the package."""
-    found = set()
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id in {"_", "N_", "ngettext"}
-                and isinstance(node.args[0], ast.Constant)
-            ):
-                found.add(node.args[0].value)
-    return found
+LOCALE, PO = catalogue.LOCALE, catalogue.PO
 
 
 def key(message):
@@ -44,14 +20,14 @@ def key(message):
 
 @pytest.fixture(scope="module")
 def dutch():
-    return [m for m in catalogue(PO) if m.id]
+    return [m for m in catalogue.catalogue(PO) if m.id]
 
 
 def test_the_catalogue_holds_what_the_source_says(dutch):
-    said = said_in_source()
+    said = set(catalogue.texts())
     assert len(said) > 100
     assert {key(m) for m in dutch} == said
-    assert {key(m) for m in catalogue(LOCALE / "toolkit.pot") if m.id} == said
+    assert {key(m) for m in catalogue.catalogue(LOCALE / "toolkit.pot") if m.id} == said
 
 
 def test_every_text_has_dutch(dutch):
@@ -83,7 +59,7 @@ def test_the_compiled_catalogue_is_up_to_date():
     with PO.with_suffix(".mo").open("rb") as file:
         shipped = read_mo(file)
     fresh = io.BytesIO()
-    write_mo(fresh, catalogue(PO))
+    write_mo(fresh, catalogue.catalogue(PO))
     fresh.seek(0)
     wanted = read_mo(fresh)
     assert {key(m): m.string for m in shipped if m.id} == {key(m): m.string for m in wanted if m.id}

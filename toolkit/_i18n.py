@@ -35,6 +35,11 @@ def _(text: str) -> str:
     return _catalogue.gettext(text)
 
 
+def N_(text: str) -> str:  # noqa: N802 - gettext's name for "collect, translate later"
+    """Mark a text for the catalogue."""
+    return text
+
+
 def ngettext(singular: str, plural: str, n: int) -> str:
     """Return the form that fits `n`, translated."""
     return _catalogue.ngettext(singular, plural, n)

@@ -22,6 +22,7 @@ from toolkit.detectors.base import Detector
 from toolkit.explain import ledger
 from toolkit.faces.regions import DEFINITION
 from toolkit.faces.tracks import FaceReader, Scan
+from toolkit.messages import Message
 from toolkit.recall import Faces, Recall
 from toolkit.types import (
     PLAYERS,
@@ -459,8 +460,8 @@ def _result(
     )
     notices: tuple[Notice, ...] = ()
     if (apart := drift(evidence)) > DRIFT_MAX:
-        text = f"Logits recomputed from patches differ from the network's by {apart:.2g}."
-        notices = (Notice("drift", text),)
+        text = "Logits recomputed from patches differ from the network's by {value:.2g}."
+        notices = (Notice("drift", text, values={"value": apart}),)
     explanation = None
     key_frames: tuple[KeyFrame, ...] = ()
     if explain:
@@ -484,16 +485,19 @@ def _result(
 def _notices(scan: Scan, results: list[TrackResult]) -> Iterator[Notice]:
     """Yield what could not be judged, and why."""
     if 0 < scan.without_face < scan.looked_at:
-        text = (
-            f"{scan.without_face} of {scan.looked_at} moments looked at are frames without a face."
-        )
-        yield Notice("frames_without_face", text)
+        text = "{n} of {total} moments looked at are frames without a face."
+        values = {"n": scan.without_face, "total": scan.looked_at}
+        yield Notice("frames_without_face", text, values=values)
     if len(results) > 1:
-        text = f"{len(results)} faces (persons) were found; each is judged on its own."
-        yield Notice("several_persons", text)
+        text = "{n} faces (persons) were found; each is judged on its own."
+        yield Notice("several_persons", text, values={"n": len(results)})
     for r in results:
-        if r.verdict.abstained:
-            yield Notice("abstained", f"Person {r.track.person}: {r.verdict.reason}")
+        if r.verdict.reason is not None:
+            yield Notice(
+                "abstained",
+                "Person {person}: {reason}",
+                values={"person": r.track.person, "reason": r.verdict.reason},
+            )
     for at_s in scan.cuts.tolist():
         yield Notice("cut", "The picture changes as at a cut.", at_s)
 
@@ -506,20 +510,25 @@ def _nothing_to_judge(scan: Scan, verdict: Verdict) -> Verdict:
     """Return the abstention with the most telling reason."""
     video = scan.video
     if min(video.width, video.height) < PICTURE_MIN:
-        code = "picture_too_small"
-        reason = (
-            f"The picture is too small to judge a face: {video.width} x {video.height} px, "
-            f"at least {PICTURE_MIN} px are needed."
+        reason = Message(
+            "picture_too_small",
+            "The picture is too small to judge a face: {width} x {height} px, "
+            "at least {limit} px are needed.",
+            {"width": video.width, "height": video.height, "limit": PICTURE_MIN},
         )
     elif scan.looked_at < abstention.Limits().moments:
-        code = "too_few_frames"
-        reason = f"There are too few frames, and no face in the {scan.looked_at} looked at."
+        reason = Message(
+            "too_few_frames",
+            "There are too few frames, and no face in the {n} looked at.",
+            {"n": scan.looked_at},
+        )
     elif scan.persons:
-        code = "weak_mesh"
-        reason = "A face was seen, but in no moment clearly enough to judge it."
+        reason = Message(
+            "weak_mesh", "A face was seen, but in no moment clearly enough to judge it."
+        )
     else:
         return verdict
-    return dataclasses.replace(verdict, reason=reason, reason_code=code)
+    return dataclasses.replace(verdict, reason=reason)
 
 
 # -- what is written
@@ -537,7 +546,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "players": list(PLAYERS),
         "tracks": [_track_dict(r) for r in report.tracks],
         "verdict": {"track": report.speaks, **_verdict_dict(report.verdict)},
-        "notices": [asdict(n) for n in report.notices],
+        "notices": [_notice_dict(n) for n in report.notices],
     }
 
 
@@ -575,9 +584,13 @@ def _verdict_dict(verdict: Verdict) -> dict[str, Any]:
         "log10_lr": verdict.log10_lr,
         "lr_bounds": list(verdict.lr_bounds) if verdict.lr_bounds else None,
         "abstained": verdict.abstained,
-        "reason": verdict.reason,
+        "reason": None if verdict.reason is None else str(verdict.reason),
         "reason_code": verdict.reason_code,
     }
+
+
+def _notice_dict(notice: Notice) -> dict[str, Any]:
+    return {"code": notice.code, "text": str(notice), "at_s": notice.at_s}
 
 
 def _track_dict(r: TrackResult) -> dict[str, Any]:
@@ -612,5 +625,5 @@ def _track_dict(r: TrackResult) -> dict[str, Any]:
         else None,
         "intervals": [asdict(i) for i in e.intervals] if e else None,
         "residual": e.residual if e else None,
-        "notices": [asdict(n) for n in r.notices],
+        "notices": [_notice_dict(n) for n in r.notices],
     }

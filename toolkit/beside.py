@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit.errors import UsageError
+from toolkit.messages import phrase
 from toolkit.types import FaceCrops, TrackResult, spread
 from toolkit.verdict import comparison
 from toolkit.verdict.comparison import Comparison, Span
@@ -106,7 +107,9 @@ def _sides(
         remedy = "Name another recording, or seconds of this one."
         raise UsageError("the two are the same file", "", remedy)
     if _detector(known) != _detector(questioned):
-        both = " and ".join(sorted({_detector(e)[0] for e in (known, questioned)}))
+        names = sorted({_detector(e)[0] for e in (known, questioned)})
+        # one name where only the weights differ
+        both = phrase("{a} and {b}", a=names[0], b=names[1]) if len(names) > 1 else names[0]
         raise UsageError(
             "the two were judged by different detectors", both, "Analyse one of them again."
         )

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from toolkit import __version__, _i18n, cli_case
+from toolkit._i18n import N_, _
 from toolkit.errors import (
     Cancelled,
     DetectorError,
@@ -26,6 +27,7 @@ from toolkit.errors import (
     VideoError,
 )
 from toolkit.jobs import TerminalLine
+from toolkit.messages import Message, Value
 from toolkit.runtime import DEVICES
 from toolkit.types import Sampling
 
@@ -36,12 +38,12 @@ EXIT_USAGE, EXIT_REFUSED, EXIT_INSTALLATION, EXIT_CANCELLED = 2, 3, 4, 130
 FRAMES_MIN, FRAMES_MAX = 16, 400
 
 _EXITS: tuple[tuple[type[ToolkitError], str, int], ...] = (
-    (VideoError, "refused", EXIT_REFUSED),
-    (UsageError, "usage", EXIT_USAGE),
-    (DetectorError, "usage", EXIT_USAGE),
-    (ModelError, "installation", EXIT_INSTALLATION),
-    (FetchError, "installation", EXIT_INSTALLATION),
-    (ToolkitError, "error", 1),
+    (VideoError, N_("refused"), EXIT_REFUSED),
+    (UsageError, N_("usage"), EXIT_USAGE),
+    (DetectorError, N_("usage"), EXIT_USAGE),
+    (ModelError, N_("installation"), EXIT_INSTALLATION),
+    (FetchError, N_("installation"), EXIT_INSTALLATION),
+    (ToolkitError, N_("error"), 1),
 )
 
 
@@ -52,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help(sys.stderr)
         return EXIT_USAGE
+    _i18n.set_language(options.language)
     stop = _Stop()
     try:
         return int(options.run(options) or 0)
@@ -62,10 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _cancelled()
         if isinstance(error, ToolkitError):
             word, code = next((w, c) for kind, w, c in _EXITS if isinstance(error, kind))
-            print(f"{word}: {error}", file=sys.stderr)
+            print(f"{_(word)}: {error.text()}", file=sys.stderr)
             return code
         if isinstance(error, OSError):  # a full disk, a folder that may not be written
-            print(f"error: {error}", file=sys.stderr)
+            print(f"{_('error')}: {error}", file=sys.stderr)
             return 1
         raise
 
@@ -89,31 +92,37 @@ class _Stop:
 
 
 def _cancelled() -> int:
-    print("cancelled", file=sys.stderr)
+    print(_("cancelled"), file=sys.stderr)
     return EXIT_CANCELLED
 
 
 def _finished(unit: Units) -> str:
-    took = f"{unit.seconds:.0f} s" if unit.seconds else "kept"
-    minutes = None if unit.left_s is None else round(unit.left_s / 60)
-    left = (
-        ""
-        if minutes is None
-        else f", about {minutes} min to go"
-        if minutes
-        else ", less than a minute to go"
+    facts = [f"{unit.seconds:.0f} s" if unit.seconds else _("kept")]
+    if unit.left_s is not None:
+        minutes = round(unit.left_s / 60)
+        text = _("about {n} min to go") if minutes else _("less than a minute to go")
+        facts.append(text.format(n=minutes))
+    return _("{done} of {total}: {name} ({facts})").format(
+        done=unit.done, total=unit.total, name=unit.name, facts=", ".join(facts)
     )
-    return f"{unit.done} of {unit.total}: {unit.name} ({took}{left})"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m toolkit", description="Doorzicht")
     parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument(
+        "--language",
+        choices=_i18n.LANGUAGES,
+        default=_i18n.language(),
+        help="of what is said and written; may also stand after the command. Default: en, or "
+        "what DOORZICHT_LANGUAGE names",
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
         sub.set_defaults(run=run)
+        cli_case.add_language(sub)
         return sub
 
     sub = command("analyse", _analyse, "judge a video and show what drove the verdict")
@@ -141,7 +150,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--person", metavar="LETTER", help="whom to compare; default: who speaks")
     sub.add_argument("--seed", type=int, default=0)
-    sub.add_argument("--language", choices=_i18n.LANGUAGES, default=_i18n.language())
 
     sub = command("benchmark", _benchmark, "run detectors over labelled clips")
     sub.add_argument("clips", type=Path, help="CSV: path, label, method, dataset, scene, ...")
@@ -293,7 +301,6 @@ def _write_json(path: Path, content: Any) -> None:
 def _analyse(options: argparse.Namespace) -> int:
     from toolkit import analysis
 
-    _i18n.set_language(options.language)
     out: Path = options.out
     if out.exists() and not out.is_dir():
         raise UsageError("--out is not a folder", str(out), "Name a folder.")
@@ -362,7 +369,9 @@ def _benchmark(options: argparse.Namespace) -> int:
             name = f"-{chain.replace(',', '-')}" if options.robustness and chain else ""
             _write_json(options.out.with_name(f"{options.out.stem}{name}.json"), result)
             if options.robustness:
-                progress.write(f"{len(results)} of {len(chains)}: {chain or 'as it is'}")
+                text = _("{n} of {total}: {chain}")
+                shown = chain or _("as it is")
+                progress.write(text.format(n=len(results), total=len(chains), chain=shown))
     first, *further = results
     everything = [first, *others, *further]
     judges = [n for n, s in first["summary"].items() if s["threshold"] is not None]
@@ -377,7 +386,8 @@ def _benchmark(options: argparse.Namespace) -> int:
         print(coverage.table(first["coverage"][name]))
     if options.card:
         found = card.record(options.card, first)
-        print(f"held back: {found.called_forged} of {found.genuine} genuine clips called forged")
+        text = _("held back: {n} of {total} genuine clips called forged")
+        print(text.format(n=found.called_forged, total=found.genuine))
     return 0
 
 
@@ -449,10 +459,14 @@ def _plant(options: argparse.Namespace) -> int:
                 decoy_kind=options.decoy,
                 tick=progress,
             )
-    word = "forged" if truth.regions else "edited harmlessly"
-    print(
-        f"{options.out}: {truth.frames} frames {word}, {truth.start_s:.2f} to {truth.end_s:.2f} s"
+    text = (
+        "{name}: {n} frames forged, {start:.2f} to {end:.2f} s"
+        if truth.regions
+        else "{name}: {n} frames edited harmlessly, {start:.2f} to {end:.2f} s"
     )
+    values: dict[str, Value] = {"name": str(options.out), "n": truth.frames}
+    said = Message("planted", text, values | {"start": truth.start_s, "end": truth.end_s})
+    print(said.text())
     return 0
 
 

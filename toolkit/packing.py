@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.errors import ShapeError
+from toolkit.messages import phrase
 
 INLINE_MAX = 32
 """An array of at most so many numbers is written among the plain values: a scan has thousands."""
@@ -128,6 +129,8 @@ def _build(hint: Any, plain: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
         return [_build(inner[0], part, arrays) for part in _expect(plain, list)]
     if origin is dict:
         return {key: _build(inner[1], part, arrays) for key, part in _expect(plain, dict).items()}
+    if hasattr(hint, "from_plain"):  # it reads what earlier versions stored, too
+        return hint.from_plain(plain)
     if dataclasses.is_dataclass(hint):
         hints = typing.get_type_hints(hint)
         given = {
@@ -151,4 +154,7 @@ def _expect(plain: Any, kind: type) -> Any:
     """Return a plain value of the wanted type; a whole number passes for a float."""
     if isinstance(plain, kind) or (kind is float and type(plain) is int):
         return plain
-    raise ShapeError("what is stored does not fit", f"{type(plain).__name__}, not {kind.__name__}")
+    raise ShapeError(
+        "what is stored does not fit",
+        phrase("{kind}, not {wanted}", kind=type(plain).__name__, wanted=kind.__name__),
+    )

@@ -8,7 +8,7 @@ import random
 import sys
 from typing import TYPE_CHECKING, Literal
 
-from toolkit.errors import UsageError
+from toolkit.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +28,9 @@ def threads() -> int:
     """
     text = os.environ.get(THREADS_VARIABLE, "1")
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise UsageError(f"{THREADS_VARIABLE} is not a positive number", text, "Use 1 or 2.")
+        raise UsageError(
+            "{variable} is not a positive number", text, "Use 1 or 2.", variable=THREADS_VARIABLE
+        )
     return int(text)
 
 
@@ -90,7 +92,7 @@ def pick_device(wanted: str = "auto") -> torch.device:
     import torch
 
     if wanted not in DEVICES:
-        raise UsageError("unknown device", wanted, f"Choose one of {', '.join(DEVICES)}.")
+        raise UnknownNameError("unknown device", wanted, "Choose one of {known}.", known=DEVICES)
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if wanted == "auto":
         wanted = next((name for name, there in present.items() if there), "cpu")

@@ -19,6 +19,7 @@ from typing import Any
 from toolkit import models
 from toolkit.errors import ToolkitError
 from toolkit.files import atomic_write
+from toolkit.messages import text_of
 from toolkit.models import Fetched, PinnedFile
 from toolkit.types import Tick, no_tick
 
@@ -109,7 +110,7 @@ def card(name: str) -> Card:
         return Card(made.id, made.file, made.title, licence, source, is_video=True)
     if stem not in pinned:
         known = ", ".join([made.id, *pinned])
-        raise ToolkitError("there is no such sample", name, f"Choose one of {known}.")
+        raise ToolkitError("there is no such sample", name, "Choose one of {known}.", known=known)
     entry = pinned[stem]
     first = entry.sources[0]
     source = first.get("requirement") or first.get("package") or first["url"]
@@ -218,7 +219,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         fetch(from_folder=options.from_folder, tell=models.say)
     except (ToolkitError, OSError) as error:
-        print(f"  samples: not obtained ({error})")
+        print(f"  samples: not obtained ({text_of(error)})")
     _try_to_plant(make_planted)
     return 0
 
@@ -227,7 +228,7 @@ def _try_to_plant(make: Callable[[], Path]) -> None:
     try:
         print(f"  {make().name}: planted on this machine")
     except Exception as error:  # noqa: BLE001 - a sample never stops the set-up; the reason is told
-        print(f"  {planted().file}: not made ({type(error).__name__}: {error})")
+        print(f"  {planted().file}: not made ({type(error).__name__}: {text_of(error)})")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ presentation timestamps in seconds. Left and right are the subject's.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.errors import ShapeError
+from toolkit.messages import Message, Value
 
 PLAYERS = (
     "mouth",
@@ -73,7 +75,11 @@ def _expect(name: str, array: NDArray[Any], shape: tuple[int | None, ...], dtype
     if not fits or array.dtype != np.dtype(dtype):
         wanted = f"{np.dtype(dtype)} {tuple('n' if s is None else s for s in shape)}"
         raise ShapeError(
-            f"{name} has the wrong shape", f"{array.dtype} {array.shape}", f"Expected {wanted}."
+            "{name} has the wrong shape",
+            f"{array.dtype} {array.shape}",
+            "Expected {wanted}.",
+            name=name,
+            wanted=wanted,
         )
 
 
@@ -101,15 +107,45 @@ class Notice:
     ----------
     code
         Stable word for programs, such as ``"variable_frame_rate"``.
-    text
-        One English sentence with the value met.
+    template
+        One English sentence: what the catalogue knows it by.
     at_s
         Where in the video, in seconds, when that is known.
+    values
+        What the template names in braces.
     """
 
     code: str
-    text: str
+    template: str
     at_s: float | None = None
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash((self.code, self.template, self.at_s))
+
+    def __str__(self) -> str:
+        """Return the English sentence."""
+        return str(self.message)
+
+    @property
+    def message(self) -> Message:
+        """The sentence, to be said in any language."""
+        return Message(self.code, self.template, self.values)
+
+    def text(self) -> str:
+        """Return the sentence in the language in use."""
+        return self.message.text()
+
+    @classmethod
+    def from_plain(cls, plain: Any) -> Notice:
+        """Return the notice that was stored as a mapping of its fields.
+
+        Earlier versions stored the finished English sentence, as ``text``.
+        """
+        template = str(plain["template"] if "template" in plain else plain["text"])
+        told = {"code": plain["code"], "template": template, "values": plain.get("values", {})}
+        message, at_s = Message.from_plain(told), plain["at_s"]
+        return cls(message.code, template, None if at_s is None else float(at_s), message.values)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -365,7 +401,7 @@ class Verdict:
     log10_lr, lr_bounds
         Calibrated likelihood ratio and the bounds of the calibration, or None.
     abstained, reason, reason_code
-        Whether no verdict is given, why in one English sentence, and the stable word for it.
+        Whether no verdict is given, why, and the stable word for it: that of the reason.
     """
 
     logit: float | None
@@ -373,8 +409,19 @@ class Verdict:
     log10_lr: float | None = None
     lr_bounds: tuple[float, float] | None = None
     abstained: bool = False
-    reason: str | None = None
+    reason: Message | None = None
     reason_code: str | None = None
+
+    def __post_init__(self) -> None:
+        # a finished sentence comes from files of earlier versions, and stays English
+        reason: Message | str | None = self.reason
+        if isinstance(reason, str):
+            reason = Message("", reason)
+        if reason is not None and not reason.code and self.reason_code:
+            reason = dataclasses.replace(reason, code=self.reason_code)
+        object.__setattr__(self, "reason", reason)
+        if reason is not None:
+            object.__setattr__(self, "reason_code", reason.code or None)
 
     @property
     def is_fake(self) -> bool:

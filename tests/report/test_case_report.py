@@ -26,6 +26,7 @@ from toolkit.cli import main
 from toolkit.errors import UsageError
 from toolkit.evaluation import robustness
 from toolkit.media import alignment, credentials
+from toolkit.messages import Message
 from toolkit.report import bundle, casefile, pdf, sections, steps, verify, wording
 from toolkit.report import case as cases
 from toolkit.report.case import Case, CaseError
@@ -646,6 +647,21 @@ def test_a_file_that_is_no_video_does_not_stand_in_the_way(case, tmp_path):
     for ident in ("summary", "exhibit-E2"):
         assert "E2 was received but could not be analysed" in reader.said(ident)
     assert verify.verify(case.folder, examine=casework.examine_two).is_intact
+
+
+def test_why_a_file_was_not_analysed_is_said_in_the_language_of_the_report():
+    message = Message("", "there are more than {n} frames", {"n": 9})
+    told = {"event": "refused", "what": str(message), "message": message.to_plain()}
+    before = {"event": "refused", "what": "there are more than 9 frames"}  # earlier versions
+    damaged = told | {"message": ["?"]}
+    _i18n.set_language("nl")
+    for why, said in (
+        (told, "er zijn meer dan 9 beelden"),
+        (before, "there are more than 9 frames"),
+        (damaged, "there are more than 9 frames"),
+    ):
+        assert f"“{said}”" in sections._not_analysed({"id": "E2", "why": why})
+    assert "message" not in sections._parameters(told)
 
 
 def test_an_altered_original_gives_no_report(case):

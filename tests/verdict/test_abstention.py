@@ -79,8 +79,9 @@ def test_each_rule_starts_beyond_its_limit(at, beyond, code, words):
     assert not verdict.is_fake
     assert verdict.reason_code == code
     assert (verdict.logit, verdict.log10_lr, verdict.lr_bounds) == (1.0, None, None)
-    assert all(word in verdict.reason for word in words), verdict.reason
-    assert re.fullmatch(r"[A-Z].*[^.]\.", verdict.reason)
+    said = str(verdict.reason)
+    assert all(word in said for word in words), said
+    assert re.fullmatch(r"[A-Z].*[^.]\.", said)
 
 
 def test_the_first_rule_that_applies_is_the_reason():
@@ -120,7 +121,7 @@ def test_no_score_is_no_verdict(logit):
 def test_a_measure_that_is_not_a_number_abstains():
     verdict = judge(1.0, 0.0, **make(sharpness=np.nan))
     assert verdict.reason_code == "low_quality"
-    assert "unknown" in verdict.reason
+    assert "unknown" in str(verdict.reason)
 
 
 GENUINE, FORGED = Verdict(-2.0, 0.0), Verdict(3.0, 0.0)
@@ -146,8 +147,8 @@ def test_a_clip_without_a_face():
     assert person is None
     assert verdict.abstained
     assert (verdict.reason_code, verdict.threshold, verdict.logit) == ("no_face", 0.25, None)
-    assert verdict.reason == "There is no face in the 31 frames looked at."
-    assert "1 frame looked" in clip_verdict([], 0.0, frames_read=1)[0].reason
+    assert str(verdict.reason) == "There is no face in the 31 frames looked at."
+    assert "1 frame looked" in str(clip_verdict([], 0.0, frames_read=1)[0].reason)
 
 
 def test_what_is_measured_is_what_is_held_against_the_limits():

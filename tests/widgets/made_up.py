@@ -13,6 +13,7 @@ from toolkit import media, recall
 from toolkit.analysis import Examination, Partial, PersonSoFar
 from toolkit.cache import Cache
 from toolkit.detectors.base import InputSpec
+from toolkit.messages import Message
 from toolkit.types import (
     PLAYERS,
     Aggregate,
@@ -127,8 +128,13 @@ def result(
 
 def abstained(person: str = "B") -> TrackResult:
     """Return a person about whom nothing is said."""
-    reason = "The face is too small: its median width is 41.0 px, below the limit of 64 px."
-    verdict = Verdict(-0.7, THRESHOLD, abstained=True, reason=reason, reason_code="face_too_small")
+    reason = Message(
+        "face_too_small",
+        "The face is too small: its median width is {value:.1f} px, below the limit of {limit:g} "
+        "px.",
+        {"value": 41.0, "limit": 64.0},
+    )
+    verdict = Verdict(-0.7, THRESHOLD, abstained=True, reason=reason)
     return replace(
         result(person, forged=False, moments=20), verdict=verdict, explanation=None, key_frames=()
     )
@@ -172,7 +178,11 @@ def report(
         verdict=speaker.verdict if speaker else tracks[0].verdict,
         speaks=speaker.track.person if speaker else None,
         notices=(
-            Notice("frames_without_face", "3 of 214 moments looked at are frames without a face."),
+            Notice(
+                "frames_without_face",
+                "{n} of {total} moments looked at are frames without a face.",
+                values={"n": 3, "total": 214},
+            ),
             Notice("cut", "The picture changes as at a cut.", 17.4),
             *notices,
         ),
@@ -193,10 +203,8 @@ def clip(path: Path, *, frames: int = 60, per_second: float = 10.0) -> Path:
 
 def nobody(made: Report) -> Report:
     """Return the report of a clip in which no face was found."""
-    reason = "There is no face in the 9 frames looked at."
-    verdict = replace(
-        made.verdict, logit=None, abstained=True, reason=reason, reason_code="no_face"
-    )
+    reason = Message("no_face", "There is no face in the {n} frames looked at.", {"n": 9})
+    verdict = replace(made.verdict, logit=None, abstained=True, reason=reason)
     return replace(made, tracks=(), speaks=None, verdict=verdict, notices=())
 
 

@@ -32,6 +32,7 @@ from toolkit.detectors.base import Card, InputSpec
 from toolkit.errors import ModelError, ToolkitError
 from toolkit.files import atomic_write
 from toolkit.media import show_name
+from toolkit.messages import phrase
 from toolkit.types import Evidence, FaceCrops, Tick, no_tick
 
 SIZE = 256
@@ -182,8 +183,11 @@ def identify(data: bytes, shown: str) -> str:
     files = ", ".join(known.file for known in PUBLISHED.values())
     raise ModelError(
         "not a published MesoNet file",
-        f"{shown}: {len(data)} bytes, SHA-256 {digest[:12]}...",
-        f"Give one of {files} from github.com/DariusAf/MesoNet, as it was published.",
+        phrase(
+            "{shown}: {n} bytes, SHA-256 {digest}...", shown=shown, n=len(data), digest=digest[:12]
+        ),
+        "Give one of {files} from github.com/DariusAf/MesoNet, as it was published.",
+        files=files,
     )
 
 
@@ -295,10 +299,12 @@ class MesoNetDetector:
         where = weights or registry.weights(name)
         if not where.is_file():
             raise ModelError(
-                f"the weights of {name} are not here",
+                "the weights of {name} are not here",
                 where.name,
-                f"Get {known.file} from github.com/DariusAf/MesoNet, then run: "
+                "Get {file} from github.com/DariusAf/MesoNet, then run: "
                 "python -m toolkit.detectors.mesonet FILE.h5",
+                name=name,
+                file=known.file,
             )
         runtime.prepare()
         self._device = runtime.pick_device(device)
@@ -330,7 +336,12 @@ class MesoNetDetector:
         if abs(answer - known.canary_logit) > CANARY_TOLERANCE:
             raise ModelError(
                 "the detector does not answer as its card says",
-                f"{name}: canary logit {answer:.5f}, expected {known.canary_logit:.5f}",
+                phrase(
+                    "{name}: canary logit {answer:.5f}, expected {expected:.5f}",
+                    name=name,
+                    answer=answer,
+                    expected=known.canary_logit,
+                ),
                 "Do not use this installation: run 'python start.py setup' again.",
             )
 

@@ -25,7 +25,10 @@ def weights(name: str) -> Path:
     """
     if name not in NAMES:
         raise DetectorError(
-            "there is no detector of that name", name, f"Choose one of {', '.join(NAMES)}."
+            "there is no detector of that name",
+            name,
+            "Choose one of {known}.",
+            known=", ".join(NAMES),
         )
     folder = models.CACHE if name in MESONETS else models.ROOT / "models"
     return folder / f"{name}.safetensors"

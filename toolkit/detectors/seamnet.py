@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from toolkit import models, runtime
+from toolkit._i18n import N_
 from toolkit.detectors.base import Card, HeldBack, InputSpec
 from toolkit.errors import ModelError
+from toolkit.messages import phrase
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
 
 WEIGHTS = models.ROOT / "models" / "seamnet.safetensors"
@@ -143,11 +145,11 @@ class SeamNetDetector:
             threshold=float(facts["threshold"]),
             licence="Apache-2.0; trained on faces under research terms, see models/seamnet.md",
             blind_to=(
-                "fully synthetic video",
-                "lip-sync without a seam",
-                "edits outside the face",
-                "cut or slowed genuine footage",
-                "sound",
+                N_("fully synthetic video"),
+                N_("lip-sync without a seam"),
+                N_("edits outside the face"),
+                N_("cut or slowed genuine footage"),
+                N_("sound"),
             ),
             held_back=HeldBack(**facts["held_back"]) if facts.get("held_back") else None,
             trained_on=tuple(facts.get("training_clips", ())),
@@ -157,7 +159,11 @@ class SeamNetDetector:
         if abs(answer - facts["canary_logit"]) > CANARY_TOLERANCE:
             raise ModelError(
                 "the detector does not answer as its card says",
-                f"canary logit {answer:.5f}, expected {facts['canary_logit']:.5f}",
+                phrase(
+                    "canary logit {answer:.5f}, expected {expected:.5f}",
+                    answer=answer,
+                    expected=facts["canary_logit"],
+                ),
                 "Do not use this installation: run 'python start.py setup' again.",
             )
 
@@ -173,7 +179,7 @@ class SeamNetDetector:
         if missing:
             raise ModelError(
                 "the card of the weights is not complete",
-                f"{path.name} lacks {', '.join(missing)}",
+                phrase("{name} lacks {missing}", name=path.name, missing=", ".join(missing)),
                 models.SETUP,
             )
         return facts

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from toolkit import runtime
 from toolkit.detectors.base import Card, InputSpec
 from toolkit.detectors.seamnet import MARGIN, SIZE, SeamNet, placed
-from toolkit.errors import UsageError
+from toolkit.errors import UnknownNameError, UsageError
 from toolkit.types import Evidence, FaceCrops, Tick, no_tick
 from toolkit.verdict.calibration import fit_logistic
 
@@ -112,7 +112,7 @@ def check(names: Sequence[str], network: Callable[[], SeamNet] | None) -> None:
     """
     for name in names:
         if name not in NAMES:
-            raise UsageError("there is no such control", name, f"Known: {', '.join(NAMES)}.")
+            raise UnknownNameError("there is no such control", name, "Known: {known}.", known=NAMES)
     if IMAGENET in names and network is None:
         raise UsageError(
             "this control needs the ImageNet network",

@@ -8,7 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from toolkit import models, runtime
+from toolkit._i18n import _
 from toolkit.errors import ToolkitError
+from toolkit.messages import Message
 
 PACKAGES = (
     "doorzicht",
@@ -32,27 +34,33 @@ AGREEMENT = 1e-3  # logit; GPU against CPU on the canary picture
 
 def examine() -> tuple[list[str], bool]:
     """Return the findings as lines of text, and whether an analysis can run."""
-    lines = [f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"]
+    system = f"{platform.system()} {platform.machine()}"
+    lines = [
+        _("Python {version} on {system}").format(version=platform.python_version(), system=system)
+    ]
     healthy = True
     for name in PACKAGES:
         try:
             lines.append(f"  {name} {version(name)}")
         except PackageNotFoundError:
             healthy = False
-            lines.append(f"  {name} is missing. {models.SETUP}")
-    lines.append("Model files")
+            lines.append(f"  {_('{name} is missing.').format(name=name)} {_(models.SETUP)}")
+    lines.append(_("Model files"))
     for status in models.status():
         file = status.pinned
         healthy &= status.state == "verified" or not (file.required or status.state == "damaged")
-        word = status.state if status.problem is None else f"{status.state}: {status.problem}"
+        words = {"verified": _("verified"), "missing": _("missing"), "damaged": _("damaged")}
+        word = words[status.state]
+        if status.problem is not None:
+            word = f"{word}: {status.problem.text()}"
         lines.append(f"  {file.id}: {file.file}, {file.licence}: {word}")
-    lines.append("Detector")
+    lines.append(_("Detector"))
     try:
         lines += _detector()
     except ToolkitError as error:
         healthy = False
-        lines.append(f"  {error}")
-    lines.append("In order." if healthy else "Not in order.")
+        lines.append(f"  {error.text()}")
+    lines.append(_("In order.") if healthy else _("Not in order."))
     return lines, healthy
 
 
@@ -62,13 +70,22 @@ def _detector() -> list[str]:
     device = runtime.pick_device("auto")
     detector = SeamNetDetector(device="auto")
     lines = [
-        f"  device: {device}, {runtime.threads()} torch thread(s)",
-        f"  seamnet: weights {detector.card.weights_sha256[:12]}..., canary logit as on its card",
+        "  "
+        + _("device: {device}, {n} torch thread(s)").format(device=device, n=runtime.threads()),
+        "  "
+        + _("seamnet: weights {weights}..., canary logit as on its card").format(
+            weights=detector.card.weights_sha256[:12]
+        ),
     ]
     if device.type == "cpu":
         return lines
     picture = canary_picture()[None]
     here, there = detector.logits(picture), SeamNetDetector(device="cpu").logits(picture)
     apart = float(np.abs(here - there).max())
-    word = "agree" if apart <= AGREEMENT else "DISAGREE: use --device cpu"
-    return [*lines, f"  {device.type} and cpu {word} (canary logits {apart:.2g} apart)"]
+    text = (
+        "{device} and cpu agree (canary logits {apart:.2g} apart)"
+        if apart <= AGREEMENT
+        else "{device} and cpu DISAGREE: use --device cpu (canary logits {apart:.2g} apart)"
+    )
+    said = Message("devices", text, {"device": device.type, "apart": apart})
+    return [*lines, f"  {said.text()}"]

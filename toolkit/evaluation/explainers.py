@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from toolkit.detectors.base import Card, Detector, InputSpec
-from toolkit.errors import UsageError
+from toolkit.errors import UnknownNameError
 from toolkit.evaluation.explain_scores import (
     DEALT,
     EVERY_CONTROL,
@@ -52,7 +52,7 @@ def method_keys(names: Sequence[str] = ()) -> tuple[str, ...]:
     known = (*WITNESSES, *(f"captum.{m}" for m in METHODS))
     unknown = [n for n in names if n not in (*known, *EVERY_CONTROL)]
     if unknown:
-        raise UsageError("unknown method", ", ".join(unknown), f"Known: {', '.join(known)}.")
+        raise UnknownNameError("unknown method", ", ".join(unknown), "Known: {known}.", known=known)
     return tuple(k for k in known if not names or k in names)
 
 

@@ -70,7 +70,7 @@ import numpy as np
 
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
-from toolkit.errors import UsageError
+from toolkit.errors import OutOfRangeError, UnknownNameError
 from toolkit.evaluation import pair_clips, planted_grid, xai_protocol
 from toolkit.evaluation.explain_scores import (
     BLIND,
@@ -141,7 +141,7 @@ class _Bench:
         tick: Tick,
     ) -> None:
         if faces < 1:
-            raise UsageError("too few faces to explain", f"{faces}", "Use 1 or more.")
+            raise OutOfRangeError("too few faces to explain", f"{faces}", "Use 1 or more.")
         self.keys = method_keys(methods)
         self.seed, self.faces, self.tick, self.known = seed, faces, tick, known
         self.judge = (
@@ -296,9 +296,9 @@ def benchmark(
         If an option is unknown, or `out` holds something else.
     """
     if unknown := [p for p in parts if p not in PARTS]:
-        raise UsageError("unknown part", ", ".join(unknown), f"Known: {', '.join(PARTS)}.")
+        raise UnknownNameError("unknown part", ", ".join(unknown), "Known: {known}.", known=PARTS)
     if budget not in BUDGETS:
-        raise UsageError("unknown budget", budget, f"Known: {', '.join(BUDGETS)}.")
+        raise UnknownNameError("unknown budget", budget, "Known: {known}.", known=BUDGETS)
     bench = _Bench(
         detector, methods, gallery, known=known, device=device, faces=faces, seed=seed, tick=tick
     )

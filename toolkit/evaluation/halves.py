@@ -31,6 +31,7 @@ from toolkit.evaluation.scores import Score, Separation
 from toolkit.evaluation.verdicts import Clip, number, with_interval
 from toolkit.files import atomic_write
 from toolkit.jobs import TerminalLine
+from toolkit.messages import phrase
 from toolkit.types import Sampling, Tick, no_tick
 from toolkit.verdict import comparison
 from toolkit.verdict.comparison import Halves, Stretch
@@ -128,7 +129,7 @@ def measure(
     if len(norm) < comparison.LEAST:
         raise UsageError(
             "there are too few genuine recordings to measure on",
-            f"{len(norm)}, at least {comparison.LEAST} are needed",
+            phrase("{n}, at least {least} are needed", n=len(norm), least=comparison.LEAST),
             "Add clips of sources that have no forgeries.",
         )
     per_method = dict(_methods(cuts, halves.limit, judge.card.threshold, seed))

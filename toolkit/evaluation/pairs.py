@@ -24,6 +24,7 @@ from toolkit.evaluation.kept import digest
 from toolkit.faces.crops import CropCollector, cut, face_square
 from toolkit.faces.mesh import LargestFace
 from toolkit.faces.regions import OVAL
+from toolkit.messages import phrase
 from toolkit.types import PLAYERS, FaceCrops, Tick, Video, no_tick, spread
 
 FRAMES = 8  # read per pair
@@ -278,7 +279,13 @@ def _changes(
         height, width = forged.rgb.shape[:2]
         same = genuine.rgb[:, pair.crop_x : pair.crop_x + width]
         if same.shape != forged.rgb.shape:
-            have = f"{genuine.rgb.shape[1]} x {genuine.rgb.shape[0]} and {width} x {height}"
+            have = phrase(
+                "{w0} x {h0} and {w1} x {h1}",
+                w0=genuine.rgb.shape[1],
+                h0=genuine.rgb.shape[0],
+                w1=width,
+                h1=height,
+            )
             raise UsageError("the pictures do not lie on each other", have, "Set crop_x.")
         change = np.abs(same.astype(np.float32) - forged.rgb).mean(axis=2)
         yield forged.index, cv2.GaussianBlur(change, (0, 0), BLUR), forged.rgb

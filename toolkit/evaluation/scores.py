@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.errors import UsageError
+from toolkit.messages import phrase
 
 Float = NDArray[np.float64]
 
@@ -234,7 +235,7 @@ def difference(
         If they hold other numbers of methods.
     """
     if len(mine.methods) != len(other.methods):
-        value = f"{len(mine.methods)} and {len(other.methods)} methods"
+        value = phrase("{a} and {b} methods", a=len(mine.methods), b=len(other.methods))
         raise UsageError("these cannot be compared", value, "Give the same methods.")
     both = mine.paths & other.paths
     mine, other = mine.only(both), other.only(both)

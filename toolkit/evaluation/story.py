@@ -38,6 +38,7 @@ from toolkit.files import atomic_write
 from toolkit.forge.plant import KINDS
 from toolkit.forge.selfblend import PARTS, blend, hull_mask, region_mask
 from toolkit.media.reshare import reshare
+from toolkit.messages import phrase
 from toolkit.types import Report, Tick, TrackResult, Video, no_tick
 
 Picture = NDArray[np.uint8]
@@ -172,7 +173,9 @@ def _scene(
     placed = _framing(video, [frames[i] for i in sorted(frames)[:: max(1, len(frames) // 8)]])
     for index in shown.tolist():
         if index not in frames:
-            raise VideoError("a sample has frames that cannot be read", f"frame {index}")
+            raise VideoError(
+                "a sample has frames that cannot be read", phrase("frame {index}", index=index)
+            )
         rgb = frames[index] if forger is None else forger.forge(frames[index])
         yield _on_canvas(rgb, placed)
 
@@ -338,7 +341,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(options)
     except ToolkitError as error:
-        print(f"story: {error}", file=sys.stderr)
+        print(f"story: {error.text()}", file=sys.stderr)
         return 3
 
 

@@ -45,6 +45,7 @@ from toolkit.forge import expression, marks
 from toolkit.forge import swap as forge
 from toolkit.forge.expression import BLENDSHAPES, PLAIN, USUAL, Gallery
 from toolkit.forge.swap import BREAKS, Performance, Recipe
+from toolkit.messages import phrase, text_of
 from toolkit.types import PLAYERS, FaceCrops, Sampling, Tick, TrackResult, no_tick, spread
 
 SCHEMA = "doorzicht.swaps/1"
@@ -209,7 +210,7 @@ def follow(clip: Path, performance: Performance, gallery: Gallery) -> dict[str, 
     facts = marks.read_sidecar(clip)
     made = forge.read_performance(clip)
     if len(made.indices) != len(performance.indices):
-        value = f"{len(made.indices)} and {len(performance.indices)} frames"
+        value = phrase("{a} and {b} frames", a=len(made.indices), b=len(performance.indices))
         raise UsageError("the clips do not fit each other", value, "Give the same stretch.")
     both = made.has_face & performance.has_face
     a, b = (p.coefficients[both].astype(np.float64) for p in (performance, made))
@@ -608,10 +609,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.out is not None and options.command != "sheet":
             atomic_write(options.out, _as_json(result))
     except UsageError as error:
-        print(f"swaps: {error}", file=sys.stderr)
+        print(f"swaps: {text_of(error)}", file=sys.stderr)
         return 2
     except (ToolkitError, OSError) as error:
-        print(f"swaps: {error}", file=sys.stderr)
+        print(f"swaps: {text_of(error)}", file=sys.stderr)
         return 3
     return 0
 

@@ -26,6 +26,7 @@ from toolkit.errors import Cancelled, ToolkitError, UsageError
 from toolkit.evaluation import controls, scores
 from toolkit.evaluation.scores import RESAMPLES, Score, Separation
 from toolkit.media.reshare import Step, parse, reshare
+from toolkit.messages import phrase
 from toolkit.types import Report, Sampling, Tick, TrackResult, no_tick
 from toolkit.verdict import abstention, calibration
 
@@ -114,7 +115,7 @@ def read_list(path: Path) -> list[Clip]:
     clips = []
     for number, row in enumerate(rows, 2):
         if row["label"] not in ("real", "fake"):
-            value = f"{row['label']!r} in line {number}"
+            value = phrase("{label} in line {line}", label=repr(row["label"]), line=number)
             raise UsageError("unknown label", value, "Use real or fake.")
         if row.get("usable") not in EXCLUDED:
             clips.append(Clip(path.parent / row["path"], row))
@@ -277,10 +278,11 @@ class _Run:
         speaks = speaking(report) if report else None
         logit = speaks.verdict.logit if speaks else None
         found = self.maps[name]
-        row = _plain_row(clip, name, logit, verdict.reason if verdict else refusal)
+        reason = refusal if verdict is None else str(verdict.reason) if verdict.reason else None
+        row = _plain_row(clip, name, logit, reason)
         return row | {
             "abstained": verdict.abstained if verdict else True,
-            "reason": verdict.reason if verdict else refusal,
+            "reason": reason,
             "log10_lr": found.log10_lr(logit) if found and logit is not None else None,
             "faces": len(report.tracks) if report else 0,
             "seconds": round(seconds, 3),

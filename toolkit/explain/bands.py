@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.detectors.base import Detector
-from toolkit.errors import UsageError
+from toolkit.errors import OutOfRangeError
 from toolkit.explain import regions
 from toolkit.explain.intervention import score
 from toolkit.faces.crops import face_width
@@ -101,7 +101,7 @@ def band_shares(
         Within one batch.
     """
     if not 2 <= bands <= 8:
-        raise UsageError("the number of bands is out of range", f"{bands}", "Use 2 to 8.")
+        raise OutOfRangeError("the number of bands is out of range", f"{bands}", "Use 2 to 8.")
     base = reference.astype(np.float32)
     parts = split(crops.rgb[position].astype(np.float32) - base, bands)
     batch = BATCH.get(str(getattr(detector, "device", "cpu")), BATCH["cpu"])

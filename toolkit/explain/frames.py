@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toolkit.errors import ToolkitError
+from toolkit.messages import phrase
 from toolkit.types import Aggregate
 from toolkit.verdict.aggregate import FRAME_TAU, aggregate, as_logits, log_mean_exp
 
@@ -169,7 +170,7 @@ def lme_shares(
     if tau * (top - min(float(x.min()), reference)) > 600:
         raise PrecisionError(
             "logits lie too far apart for log-mean-exp shares",
-            f"{min(float(x.min()), reference):g} to {top:g}",
+            phrase("{low:g} to {high:g}", low=min(float(x.min()), reference), high=top),
             "Use the top-k mean.",
         )
     own, base = np.exp(tau * (x - top)), np.exp(tau * (reference - top))
@@ -198,6 +199,8 @@ def lme_shares(
             return shares
         if nodes >= len(x):  # exact already: more would not help
             raise PrecisionError(
-                "log-mean-exp shares do not add up", f"gap {gap:.1e}", "Use the top-k mean."
+                "log-mean-exp shares do not add up",
+                phrase("gap {gap:.1e}", gap=gap),
+                "Use the top-k mean.",
             )
         nodes *= 2

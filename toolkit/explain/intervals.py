@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.errors import ShapeError
+from toolkit.messages import phrase
 from toolkit.types import Interval
 
 GAP_STEPS = 3.0
@@ -272,7 +273,11 @@ def interval_p_value(
 
 def _scores(cells: Cells, logits: Float, threshold: float) -> Float:
     if logits.shape[-1] != len(cells.seconds):
-        have = f"{logits.shape[-1]} logits, {len(cells.seconds)} moments"
+        have = phrase(
+            "{logits} logits, {moments} moments",
+            logits=logits.shape[-1],
+            moments=len(cells.seconds),
+        )
         raise ShapeError("one logit per moment is needed", have)
     return cells.seconds * (logits - threshold)
 

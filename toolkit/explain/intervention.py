@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.detectors.base import Detector
-from toolkit.errors import DetectorError, ShapeError, UsageError
+from toolkit.errors import DetectorError, OutOfRangeError, ShapeError, UnknownNameError, UsageError
 from toolkit.explain import regions
 from toolkit.forge.degrade import Picture, to_u8
+from toolkit.messages import phrase
 from toolkit.runtime import BATCH
 from toolkit.types import PLAYERS, FaceCrops, Tick, no_tick
 from toolkit.verdict.aggregate import frame_logits
@@ -64,7 +65,7 @@ def score(
     variants = replace(take(crops, [position] * len(pictures)), rgb=pictures)
     logits = frame_logits(detector.evidence(variants))
     if len(logits) != len(pictures):
-        have = f"{len(logits)} logits for {len(pictures)} crops"
+        have = phrase("{logits} logits for {crops} crops", logits=len(logits), crops=len(pictures))
         raise DetectorError("the detector does not judge single crops", have, "Use another one.")
     return logits
 
@@ -96,7 +97,12 @@ class Compositor:
         n_players: int = len(PLAYERS),
     ) -> None:
         if crop.shape != reference.shape or players.shape != crop.shape[:2]:
-            have = f"crop {crop.shape}, reference {reference.shape}, players {players.shape}"
+            have = phrase(
+                "crop {crop}, reference {reference}, players {players}",
+                crop=str(crop.shape),
+                reference=str(reference.shape),
+                players=str(players.shape),
+            )
             raise ShapeError("crop, reference and players do not fit", have, "Use one size.")
         self.n_players = n_players
         self.crop = crop
@@ -341,7 +347,9 @@ def antithetic(
         Within one batch.
     """
     if pairs < 2:
-        raise UsageError("too few permutation pairs for an error bar", f"{pairs}", "Use 2 or more.")
+        raise OutOfRangeError(
+            "too few permutation pairs for an error bar", f"{pairs}", "Use 2 or more."
+        )
     n = game.n_players
     orders = permutation_pairs(n, pairs, seed)
     walks = np.stack([orders, orders[:, ::-1]], axis=1)  # (pairs, 2, n)
@@ -398,8 +406,9 @@ def replace_regions(game: Game, names: Sequence[str]) -> Composite:
     """
     unknown = [n for n in names if n not in PLAYERS]
     if unknown:
-        known = f"Choose from {', '.join(PLAYERS)}."
-        raise UsageError("unknown region", ", ".join(unknown), known)
+        raise UnknownNameError(
+            "unknown region", ", ".join(unknown), "Choose from {known}.", known=PLAYERS
+        )
     chosen = [i for i, name in enumerate(PLAYERS) if name in names]
     mask = game.full ^ sum(1 << i for i in chosen)
     logit, before = game.values([mask, game.full]).tolist()

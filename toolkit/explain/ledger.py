@@ -17,6 +17,7 @@ from toolkit.errors import ShapeError
 from toolkit.explain import regions
 from toolkit.explain.frames import frame_shares
 from toolkit.explain.intervals import find_intervals, interval_level
+from toolkit.messages import phrase
 from toolkit.types import PLAYERS, Aggregate, Evidence, Explanation
 from toolkit.verdict.aggregate import aggregate, drift, frame_logits, patch_logits
 
@@ -83,7 +84,12 @@ def explain(
     x = frame_logits(evidence)
     first, last = evidence.spans[:, 0], evidence.spans[:, 1]
     if not ((first >= 0) & (first <= last) & (last < len(track_pts))).all():
-        have = f"{int(first.min())} to {int(last.max())} of {len(track_pts)}"
+        have = phrase(
+            "{first} to {last} of {n}",
+            first=int(first.min()),
+            last=int(last.max()),
+            n=len(track_pts),
+        )
         raise ShapeError("spans lie outside the track", have, "Use positions in the track.")
     kind, reference, within = "threshold", float(threshold), None
     if evidence.patches is not None and evidence.head is not None:
@@ -122,7 +128,7 @@ def _span_cover(evidence: Evidence, players: NDArray[np.uint8]) -> Float:
     """Return the mean cover over each span: (M, h * w, R)."""
     assert evidence.patches is not None
     if int(evidence.spans.max()) >= len(players):
-        have = f"{len(players)} maps, span up to {int(evidence.spans.max())}"
+        have = phrase("{n} maps, span up to {last}", n=len(players), last=int(evidence.spans.max()))
         raise ShapeError("a region map is needed for every moment", have)
     h, w = evidence.patches.shape[1:]
     return np.stack(

@@ -22,8 +22,9 @@ from captum._utils.models.model import Model
 from numpy.typing import NDArray
 from torch import nn
 
-from toolkit.errors import DetectorError, ShapeError, UsageError
+from toolkit.errors import DetectorError, ShapeError, UnknownNameError, UsageError
 from toolkit.forge.degrade import Picture
+from toolkit.messages import Message
 from toolkit.types import PLAYERS, Tick, no_tick
 
 Method = Literal[
@@ -120,12 +121,12 @@ class PixelAttribution:
     settings: dict[str, Any]
 
 
-def refusal(net: nn.Module, method: Method) -> str | None:
+def refusal(net: nn.Module, method: Method) -> Message | None:
     """Return why a method is wrong for a network, or None when it is not.
 
     Examples
     --------
-    >>> refusal(nn.Sequential(nn.Conv2d(3, 1, 3), nn.ReLU6()), "guided_backprop")
+    >>> str(refusal(nn.Sequential(nn.Conv2d(3, 1, 3), nn.ReLU6()), "guided_backprop"))
     'guided_backprop has no rule for ReLU6'
     """
     known = _RULES.get(method)
@@ -136,7 +137,12 @@ def refusal(net: nn.Module, method: Method) -> str | None:
     strange = {
         type(m).__name__ for m in leaves if type(m) not in known and not isinstance(m, _PLAIN)
     }
-    return f"{method} has no rule for {', '.join(sorted(strange))}" if strange else None
+    if not strange:
+        return None
+    layers = ", ".join(sorted(strange))
+    return Message(
+        "no_rule", "{method} has no rule for {layers}", {"method": method, "layers": layers}
+    )
 
 
 def attribute(
@@ -189,7 +195,7 @@ def attribute(
         Within one batch.
     """
     if method not in get_args(Method):
-        raise UsageError("unknown method", str(method), f"Choose from {', '.join(METHODS)}.")
+        raise UnknownNameError("unknown method", str(method), "Choose from {known}.", known=METHODS)
     if why := refusal(net, method):
         remedy = "Use integrated_gradients: it needs no rules."
         raise DetectorError("this method is wrong for this network", why, remedy)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.detectors.base import Detector
-from toolkit.errors import UsageError
+from toolkit.errors import UnknownNameError
 from toolkit.explain.intervention import Game, antithetic, score, staged, take
 from toolkit.faces.crops import face_width
 from toolkit.faces.mesh import canonical_face, head_pose
@@ -480,7 +480,13 @@ class References:
     ) -> tuple[Picture, dict[str, Any], _Face | None] | None:
         """Return the picture, its parameters and its source; a face is never its own source."""
         if kind not in get_args(Kind):
-            raise UsageError("unknown kind of reference", kind, f"One of {get_args(Kind)}.")
+            raise UnknownNameError(
+                "unknown kind of reference",
+                kind,
+                "One of {kinds}.",
+                known=get_args(Kind),
+                kinds=str(get_args(Kind)),
+            )
         rng = np.random.default_rng(self.seed)
         size = len(face.rgb)
         if kind in ("known_frame", "clean_frame", "donor"):

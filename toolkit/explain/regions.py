@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.errors import ShapeError
+from toolkit.messages import phrase
 from toolkit.types import PLAYERS, PatchHead
 
 _CHUNK = 64  # frames whose tables are held at once: 64 * 2^10 float64 = 0.5 MB
@@ -241,7 +242,9 @@ def cover(players: NDArray[np.uint8], h: int, w: int, *, n_players: int = len(PL
     if players.ndim != 3:
         raise ShapeError("players has the wrong shape", str(players.shape), "Expected (N, S, S).")
     if players.size and int(players.max()) >= n_players:
-        raise ShapeError("no such player", str(int(players.max())), f"Use 0 to {n_players - 1}.")
+        raise ShapeError(
+            "no such player", str(int(players.max())), "Use 0 to {last}.", last=n_players - 1
+        )
     _, high, wide = players.shape
     row_pixel, row_tile, row_length = _pieces(high, h)
     column_pixel, column_tile, column_length = _pieces(wide, w)
@@ -296,10 +299,17 @@ def patch_table(patches: NDArray[np.floating], cover: Float, head: PatchHead) ->
     """
     lead, grid = patches.shape[:-2], patches.shape[-2:]
     if head.reference.shape != grid or cover.shape[:-1] != (*lead, grid[0] * grid[1]):
-        have = f"patches {patches.shape}, cover {cover.shape}, reference {head.reference.shape}"
+        have = phrase(
+            "patches {patches}, cover {cover}, reference {reference}",
+            patches=str(patches.shape),
+            cover=str(cover.shape),
+            reference=str(head.reference.shape),
+        )
         raise ShapeError("patch map, cover and reference do not fit", have, "Use one (h, w) grid.")
     if not (np.abs(cover.sum(axis=-1) - 1) < 1e-9).all() or (cover < 0).any():
-        raise ShapeError("cover is not a partition", "rows do not sum to 1", "Use regions.cover.")
+        raise ShapeError(
+            "cover is not a partition", phrase("rows do not sum to 1"), "Use regions.cover."
+        )
     if not (np.isfinite(patches).all() and np.isfinite(head.reference).all()):
         raise ShapeError("patch logits are not finite", "", "The detector's answer is unusable.")
     cells = grid[0] * grid[1]

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit._i18n import _, language
+from toolkit._i18n import N_
 from toolkit.detectors.base import Detector
-from toolkit.errors import UsageError
+from toolkit.errors import OutOfRangeError
 from toolkit.explain import regions
 from toolkit.explain.intervention import (
     Agreement,
@@ -40,6 +40,7 @@ from toolkit.explain.references import (
     References,
     SeamControl,
 )
+from toolkit.messages import Message, Typeset
 from toolkit.types import PLAYERS, FaceCrops, Tick, no_tick
 
 if TYPE_CHECKING:
@@ -56,19 +57,6 @@ RANDOM_ORDERS = 20
 SEEDS = 3
 
 Float = NDArray[np.float64]
-
-
-def N_(text: str) -> str:  # noqa: N802 - gettext's name for "collect, translate later"
-    """Mark a text for the catalogue."""
-    return text
-
-
-class _Said(float):
-    """A number that is written as the language writes it."""
-
-    def __format__(self, spec: str) -> str:
-        text = super().__format__(spec).replace("-", "−").replace("%", " %")
-        return text.replace(".", ",") if language() == "nl" else text
 
 
 @dataclass(frozen=True)
@@ -94,10 +82,15 @@ class TrustFigure:
     values: Mapping[str, float | str] = field(default_factory=dict)
 
     @property
+    def message(self) -> Message:
+        """What it means, to be said in any language."""
+        values = {k: Typeset(v) if isinstance(v, float) else v for k, v in self.values.items()}
+        return Message(self.name, self.text, values)
+
+    @property
     def sentence(self) -> str:
         """What it means, in the language in use."""
-        said = {k: _Said(v) if isinstance(v, float) else v for k, v in self.values.items()}
-        return _(self.text).format(**said)
+        return self.message.text()
 
 
 # -- the reference
@@ -411,7 +404,7 @@ def stability_figure(runs: Sequence[Float]) -> TrustFigure:
         If there are fewer than two runs.
     """
     if len(runs) < 2:
-        raise UsageError("one run has no spread", f"{len(runs)}", "Give two or more.")
+        raise OutOfRangeError("one run has no spread", f"{len(runs)}", "Give two or more.")
     all_ = np.stack(list(runs))
     size = float(np.abs(all_.mean(axis=0)).sum())
     value = float(all_.std(axis=0, ddof=1).max()) / size if size else 0.0
@@ -459,7 +452,7 @@ def frames_figure(runs: Sequence[Float]) -> TrustFigure:
         If there are fewer than two frames.
     """
     if len(runs) < 2:
-        raise UsageError("one frame has no spread", f"{len(runs)}", "Give two or more.")
+        raise OutOfRangeError("one frame has no spread", f"{len(runs)}", "Give two or more.")
     first = int(runs[0].argmax())
     same = sum(int(row.argmax()) == first for row in runs[1:])
     value = same / (len(runs) - 1)

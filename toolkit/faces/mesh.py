@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from toolkit import models
 from toolkit.errors import ModelError
 from toolkit.faces.detect import Detection, FaceDetector
+from toolkit.messages import phrase
 
 SIDE = 256  # input side of the mesh network
 CROP_FACTOR = 1.5  # side of its crop / longer side of the face
@@ -215,7 +216,9 @@ def canonical_face() -> CanonicalFace:
             weights[index] = struct.unpack("<f", inner[2][0])[0]
     table = np.array(floats, np.float64)
     if table.size != 468 * 5 or len(triangles) != 898 * 3:
-        raise ModelError("the canonical mesh has an unexpected size", f"{table.size} numbers")
+        raise ModelError(
+            "the canonical mesh has an unexpected size", phrase("{n} numbers", n=table.size)
+        )
     return CanonicalFace(
         table.reshape(468, 5)[:, :3], np.array(triangles, np.int32).reshape(898, 3), weights
     )
@@ -262,7 +265,9 @@ def _fields(data: bytes, *, length_delimited_only: bool = False) -> dict[int, li
         elif wire in (1, 5):
             at += 8 if wire == 1 else 4
         else:
-            raise ModelError("unexpected field in the geometry file", f"wire type {wire}")
+            raise ModelError(
+                "unexpected field in the geometry file", phrase("wire type {wire}", wire=wire)
+            )
         if wire == 2 or not length_delimited_only:
             found.setdefault(number, []).append(data[start:at])
     return found

@@ -144,8 +144,8 @@ class FaceReader:
         try:
             self.identity = Identity()
         except ModelError as error:
-            text = f"Persons are not grouped across cuts: {error}"
-            self.notices = (Notice("no_identity", text),)
+            text = "Persons are not grouped across cuts: {why}"
+            self.notices = (Notice("no_identity", text, values={"why": error.message}),)
 
     # -- the scan
 
@@ -168,8 +168,8 @@ class FaceReader:
             height=video.width if turns % 2 else video.height,
         )
         result = self._scan_upright(turned, sampling, tick)
-        text = f"Faces were only found after turning the picture by {90 * turns} degrees."
-        notice = Notice("turned", text)
+        text = "Faces were only found after turning the picture by {angle} degrees."
+        notice = Notice("turned", text, values={"angle": 90 * turns})
         return dataclasses.replace(result, notices=(*result.notices, notice))
 
     def _scan_upright(self, video: Video, sampling: Sampling, tick: Tick) -> Scan:
@@ -214,8 +214,9 @@ class FaceReader:
         persons = _group(done + open_)
         solid = [p for p in persons if p.hits >= 2] or persons
         if len(solid) > PERSONS_MAX:
-            text = f"{len(solid)} persons were found; the {PERSONS_MAX} most present are analysed."
-            notices.append(Notice("many_persons", text))
+            text = "{n} persons were found; the {limit} most present are analysed."
+            values = {"n": len(solid), "limit": PERSONS_MAX}
+            notices.append(Notice("many_persons", text, values=values))
         return Scan(
             tuple(solid[:PERSONS_MAX]),
             looked_at,

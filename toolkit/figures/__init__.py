@@ -15,7 +15,6 @@ from toolkit.figures.charts import (
     table,
     ticks,
 )
-from toolkit.figures.known import localised
 from toolkit.figures.pictures import diverging, overlay, pictures
 from toolkit.figures.planted import compare, comparison_sentences, read_truth
 from toolkit.figures.sentences import (
@@ -51,7 +50,6 @@ __all__ = [
     "frame_sentence",
     "interval_sentence",
     "limits",
-    "localised",
     "matrix",
     "not_judged",
     "number",

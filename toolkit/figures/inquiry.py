@@ -23,6 +23,7 @@ from toolkit.explain.trust import ADDITIVE_MIN, Panel, TrustFigure, reference_li
 from toolkit.figures.charts import Table
 from toolkit.figures.pictures import BLUE, ORANGE, data_address
 from toolkit.figures.sentences import clock, number, reference_name, region_name
+from toolkit.messages import Message
 from toolkit.types import PLAYERS, Evidence, TrackResult
 from toolkit.verdict.aggregate import frame_logits
 
@@ -598,7 +599,7 @@ def method_name(method: str) -> str:
 def method_sentence(answer: MethodAnswer) -> str:
     """Return what a method says and how far it agrees, or why it is not asked."""
     if answer.found is None:
-        return _("Not asked: {reason}.").format(reason=_refused(answer.refused or ""))
+        return _("Not asked: {reason}.").format(reason=_refused(answer.refused))
     found = answer.found
     top = int(found.regions.argmax())
     if found.regions[top] <= 0:
@@ -624,14 +625,15 @@ def method_sentence(answer: MethodAnswer) -> str:
     return "; ".join(parts) + "."
 
 
-def _refused(reason: str) -> str:
-    if " has no rule for " in reason:
-        layers = reason.partition(" has no rule for ")[2]
+def _refused(reason: Message | None) -> str:
+    if reason is None:
+        return ""
+    if reason.code == "no_rule":
+        layers = reason.values["layers"]
         return _("it gives wrong answers on networks with {layers}").format(layers=layers)
-    return {
-        "the network itself is not open here": _("the network itself is not open here"),
-        "no reference is valid": _("it needs a reference, and none is valid"),
-    }.get(reason, reason)
+    if reason.code == "no_reference":
+        return _("it needs a reference, and none is valid")
+    return reason.text()
 
 
 # -- maps that look like an explanation

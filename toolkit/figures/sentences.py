@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit._i18n import _, language, ngettext
-from toolkit.figures.known import localised
 from toolkit.media import show_name
+from toolkit.messages import text_of
 from toolkit.types import PLAYERS, Explanation, Interval, KeyFrame, Report, TrackResult
 
 _SAID_ELSEWHERE = {"abstained", "several_persons"}
@@ -103,7 +103,7 @@ def verdict_sentence(report: Report) -> str:
     """Return the clip's verdict in a sentence or two; an abstention says why."""
     verdict = report.verdict
     if verdict.abstained or verdict.logit is None:
-        return _("No verdict. {reason}").format(reason=localised(verdict.reason or ""))
+        return _("No verdict. {reason}").format(reason=text_of(verdict.reason or ""))
     where = _against(verdict.logit, verdict.threshold)
     if verdict.is_fake:
         text = _(
@@ -122,7 +122,7 @@ def track_sentence(result: TrackResult) -> str:
     person, verdict = result.track.person, result.verdict
     if verdict.abstained or verdict.logit is None:
         text = _("Person {person}: no verdict. {reason}")
-        return text.format(person=person, reason=localised(verdict.reason or ""))
+        return text.format(person=person, reason=text_of(verdict.reason or ""))
     where = _against(verdict.logit, verdict.threshold)
     if verdict.is_fake:
         text = _("Person {person}: called forged by this detector, with evidence {where}.")
@@ -231,7 +231,7 @@ def not_judged(report: Report) -> list[str]:
     for notice in every:
         if notice.code in _SAID_ELSEWHERE or (notice.code == "cut" and notice.at_s is not None):
             continue
-        line = localised(notice.text)
+        line = notice.text()
         if notice.at_s is not None:
             line += " " + _("(At {time}.)").format(time=clock(notice.at_s))
         lines.append(line)

@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import media
-from toolkit.errors import ShapeError, UsageError
+from toolkit.errors import OutOfRangeError, ShapeError, UsageError
 from toolkit.faces.crops import face_width
 from toolkit.faces.mesh import Expression, LargestFace, head_pose
+from toolkit.messages import phrase
 from toolkit.types import Tick, no_tick, spread
 
 Float = NDArray[np.float64]
@@ -335,7 +336,9 @@ def search(
         If `k` is not positive.
     """
     if k < 1:
-        raise UsageError("the number of matches is not positive", str(k), "Ask for at least 1.")
+        raise OutOfRangeError(
+            "the number of matches is not positive", str(k), "Ask for at least 1."
+        )
     expression, pose = squared_distances(
         target.coefficients[None].astype(np.float64),
         np.array([target.pose], np.float64),
@@ -445,8 +448,13 @@ def read_clip(
     times = video.pts - video.pts[0]
     inside = np.flatnonzero((times >= start_s) & (times <= end_s))
     if per_second <= 0 or not len(inside):
-        value = f"{per_second} per second of {start_s:g} to {end_s:g} s"
-        raise UsageError("no frame of the clip is chosen", value, "Choose a longer stretch.")
+        value = phrase(
+            "{rate} per second of {start:g} to {end:g} s",
+            rate=per_second,
+            start=start_s,
+            end=end_s,
+        )
+        raise OutOfRangeError("no frame of the clip is chosen", value, "Choose a longer stretch.")
     span = float(times[inside[-1]] - times[inside[0]])
     count = min(len(inside), PICTURES_MAX, max(1, round(span * per_second) + 1))
     wanted = inside[spread(len(inside), count)]

@@ -35,6 +35,7 @@ from toolkit import media, models
 from toolkit.errors import UsageError
 from toolkit.files import atomic_write
 from toolkit.media.credentials import Certificate, make_test_certificate, sign
+from toolkit.messages import phrase
 
 Picture = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
@@ -206,7 +207,8 @@ def check_out(out: Path | str) -> Path:
         raise UsageError(
             "a synthetic clip must be named as one",
             media.show_name(path),
-            f"Use a name such as {PREFIX}lesson.mp4.",
+            "Use a name such as {name}.",
+            name=f"{PREFIX}lesson.mp4",
         )
     refuse_case(path)
     return path
@@ -281,7 +283,7 @@ def configured_certificate() -> tuple[Certificate, str]:
     except OSError as error:
         raise UsageError(
             "the signing key cannot be read",
-            f"{KEY_VARIABLE} and {CHAIN_VARIABLE}",
+            phrase("{key} and {chain}", key=KEY_VARIABLE, chain=CHAIN_VARIABLE),
             "Name both PEM files, or neither.",
         ) from error
 
@@ -381,7 +383,7 @@ def read_mask(clip: Path | str, number: int) -> NDArray[np.float32]:
         with zipfile.ZipFile(where) as file:
             data = np.frombuffer(file.read(_member(number)), np.uint8)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
-        value = f"{media.show_name(where)}, frame {number}"
+        value = phrase("{name}, frame {index}", name=media.show_name(where), index=number)
         raise UsageError(
             "there is no mask for this frame", value, "Make the clip again."
         ) from error

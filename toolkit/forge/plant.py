@@ -30,12 +30,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import media
-from toolkit.errors import UsageError, VideoError
+from toolkit.errors import OutOfRangeError, UnknownNameError, UsageError, VideoError
 from toolkit.faces.crops import face_width
 from toolkit.faces.mesh import LargestFace
 from toolkit.files import atomic_write
 from toolkit.forge.degrade import Picture, to_u8
 from toolkit.forge.selfblend import PARTS, blend, region_mask
+from toolkit.messages import phrase
 from toolkit.types import Frame, Tick, Video, no_tick
 
 CRF = 18
@@ -234,12 +235,17 @@ def plant(
     if shared := sorted(set(regions) & set(decoys)):
         raise UsageError("a region cannot be forged and harmless", ", ".join(shared), "Choose one.")
     if kind not in KINDS:
-        raise UsageError("unknown kind of forgery", kind, f"Choose one of {', '.join(KINDS)}.")
+        raise UnknownNameError(
+            "unknown kind of forgery", kind, "Choose one of {known}.", known=KINDS
+        )
     if decoy_kind not in DECOYS:
-        known = f"Choose one of {', '.join(DECOYS)}."
-        raise UsageError("unknown kind of harmless edit", decoy_kind, known)
+        raise UnknownNameError(
+            "unknown kind of harmless edit", decoy_kind, "Choose one of {known}.", known=DECOYS
+        )
     if not 0 <= strength <= 3:
-        raise UsageError("strength is out of range", f"{strength}", "Use 0 to 3.")
+        raise OutOfRangeError(
+            "strength is out of range", phrase("{value}", value=strength), "Use 0 to 3."
+        )
     check_interval(start_s, end_s)
     video = media.probe(source, tick=tick)
     wanted = kept_frames(video, keep)
@@ -262,7 +268,7 @@ def plant(
         out.unlink(missing_ok=True)
         raise VideoError(
             "no face was found in the interval",
-            f"{start_s} to {end_s} s",
+            phrase("{start} to {end} s", start=start_s, end=end_s),
             "Choose another interval.",
         )
     truth = PlantTruth(
@@ -290,8 +296,10 @@ def write_truth(clip: Path, truth: PlantTruth) -> None:
 def check_interval(start_s: float, end_s: float) -> None:
     """Raise `UsageError` unless the interval holds time."""
     if not start_s < end_s:
-        raise UsageError(
-            "the interval is empty", f"{start_s} to {end_s} s", "Use --from below --to."
+        raise OutOfRangeError(
+            "the interval is empty",
+            phrase("{start} to {end} s", start=start_s, end=end_s),
+            "Use --from below --to.",
         )
 
 
@@ -313,7 +321,11 @@ def kept_frames(video: Video, keep: tuple[float, float] | None) -> NDArray[np.in
         np.int64
     )
     if not len(wanted):
-        raise UsageError("nothing of the clip is kept", f"{low} to {high} s", "Keep a longer part.")
+        raise OutOfRangeError(
+            "nothing of the clip is kept",
+            phrase("{low} to {high} s", low=low, high=high),
+            "Keep a longer part.",
+        )
     return wanted
 
 
@@ -328,14 +340,18 @@ def whole(found: Iterator[Frame], wanted: NDArray[np.int64]) -> Iterator[Frame]:
     for index in wanted.tolist():
         frame = next(found, None)
         if frame is None or frame.index != index:
-            raise VideoError("the clip has frames that cannot be read", f"frame {index}")
+            raise VideoError(
+                "the clip has frames that cannot be read", phrase("frame {index}", index=index)
+            )
         yield frame
 
 
 def _check_parts(regions: Sequence[str]) -> None:
     unknown = [r for r in regions if r not in PARTS]
     if unknown:
-        raise UsageError("unknown region", ", ".join(unknown), f"Choose from {', '.join(PARTS)}.")
+        raise UnknownNameError(
+            "unknown region", ", ".join(unknown), "Choose from {known}.", known=PARTS
+        )
 
 
 class FaceFinder:

@@ -29,7 +29,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import media
-from toolkit.errors import ShapeError, ToolkitError, UsageError, VideoError
+from toolkit.errors import (
+    OutOfRangeError,
+    ShapeError,
+    ToolkitError,
+    UnknownNameError,
+    UsageError,
+    VideoError,
+)
 from toolkit.faces.crops import face_square, face_width
 from toolkit.faces.mesh import MeshCrop, canonical_face
 from toolkit.files import atomic_path
@@ -37,6 +44,7 @@ from toolkit.forge import expression, marks
 from toolkit.forge.degrade import h264, to_u8
 from toolkit.forge.expression import Face, FaceReader, Gallery, Picture, Reading
 from toolkit.forge.marks import Place
+from toolkit.messages import phrase, text_of
 from toolkit.types import Tick, Video, no_tick
 
 Float = NDArray[np.float64]
@@ -128,10 +136,16 @@ class Recipe:
         }
         for name, (low, high) in limits.items():
             if not low <= getattr(self, name) <= high:
-                value = f"{name} = {getattr(self, name)}"
-                raise UsageError("a setting is out of range", value, f"Use {low} to {high}.")
+                value = phrase("{name} = {value}", name=name, value=getattr(self, name))
+                raise OutOfRangeError(
+                    "a setting is out of range", value, "Use {low} to {high}.", low=low, high=high
+                )
         if max(abs(s) for s in self.shift) > 1:
-            raise UsageError("a setting is out of range", f"shift = {self.shift}", "Use -1 to 1.")
+            raise OutOfRangeError(
+                "a setting is out of range",
+                f"shift = {self.shift}",
+                "Use -1 to 1.",
+            )
         choices = {
             "match": ("best", "worst"),
             "mouth": MOUTHS,
@@ -140,8 +154,10 @@ class Recipe:
         }
         for name, known in choices.items():
             if getattr(self, name) not in known:
-                value = f"{name} = {getattr(self, name)}"
-                raise UsageError("unknown choice", value, f"Choose one of {', '.join(known)}.")
+                value = phrase("{name} = {value}", name=name, value=getattr(self, name))
+                raise UnknownNameError(
+                    "unknown choice", value, "Choose one of {known}.", known=known
+                )
 
 
 USUAL = Recipe()
@@ -171,7 +187,9 @@ def broken(recipe: Recipe, step: str) -> Recipe:
     'none'
     """
     if step not in BREAKS:
-        raise UsageError("unknown step to break", step, f"Choose one of {', '.join(BREAKS)}.")
+        raise UnknownNameError(
+            "unknown step to break", step, "Choose one of {known}.", known=BREAKS
+        )
     return replace(recipe, **BREAKS[step])  # type: ignore[arg-type]  # values fit their fields
 
 
@@ -733,12 +751,14 @@ def read_performance(
     times = video.pts - video.pts[0]
     wanted = np.flatnonzero((times >= start_s) & (times <= end_s)).astype(np.int64)
     if not len(wanted):
-        value = f"{start_s:g} to {end_s:g} s"
-        raise UsageError("nothing of the clip is chosen", value, "Choose a longer stretch.")
+        value = phrase("{start:g} to {end:g} s", start=start_s, end=end_s)
+        raise OutOfRangeError("nothing of the clip is chosen", value, "Choose a longer stretch.")
     pts = times[wanted] - times[wanted[0]]
     if pts[-1] > SECONDS_MAX:
-        value = f"{pts[-1]:.0f} s"
-        raise UsageError("this stretch is too long", value, f"Use at most {SECONDS_MAX:.0f} s.")
+        value = phrase("{seconds:.0f} s", seconds=pts[-1])
+        raise OutOfRangeError(
+            "this stretch is too long", value, "Use at most {most:.0f} s.", most=SECONDS_MAX
+        )
     mesh = np.full((len(wanted), 478, 3), np.nan, np.float32)
     coefficients = np.zeros((len(wanted), len(expression.BLENDSHAPES)), np.float32)
     poses = np.zeros((len(wanted), 3))
@@ -770,7 +790,9 @@ def _frames(
         frame = next(found, None)
         if frame is None or frame.index != index:
             at_s = float(video.pts[index] - video.pts[0])
-            raise VideoError("the clip has frames that cannot be read", f"at {at_s:.2f} s")
+            raise VideoError(
+                "the clip has frames that cannot be read", phrase("at {at_s:.2f} s", at_s=at_s)
+            )
         yield number, frame.rgb
 
 
@@ -1012,10 +1034,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         made, seconds = _command(options, broken(recipe, options.step))
     except UsageError as error:
-        print(f"swap: {error}", file=sys.stderr)
+        print(f"swap: {text_of(error)}", file=sys.stderr)
         return 2
     except (ToolkitError, OSError) as error:
-        print(f"swap: {error}", file=sys.stderr)
+        print(f"swap: {text_of(error)}", file=sys.stderr)
         return 3
     print(
         f"{made.path}: {made.forged} of {made.frames} frames forged, {made.jumps} jumps, "

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import media
-from toolkit.errors import UsageError, VideoError
+from toolkit.errors import OutOfRangeError, UnknownNameError, UsageError, VideoError
 from toolkit.forge.plant import (
     CRF,
     FaceFinder,
@@ -29,6 +29,7 @@ from toolkit.forge.plant import (
     write_truth,
 )
 from toolkit.forge.selfblend import PARTS, blend
+from toolkit.messages import phrase
 from toolkit.types import Tick, Video, no_tick
 
 Picture = NDArray[np.uint8]
@@ -88,7 +89,14 @@ def align(
     """
     a, b = media.probe(original, tick=tick), media.probe(fake, tick=tick)
     if a.height != b.height or not 0 <= crop_x <= a.width - b.width:
-        have = f"{a.width} x {a.height} and {b.width} x {b.height}, {crop_x} columns left out"
+        have = phrase(
+            "{w0} x {h0} and {w1} x {h1}, {columns} columns left out",
+            w0=a.width,
+            h0=a.height,
+            w1=b.width,
+            h1=b.height,
+            columns=crop_x,
+        )
         raise UsageError("the pictures do not lie on each other", have, "Set the columns.")
     common = min(len(a.pts), len(b.pts), frames or len(a.pts))
     return Aligned(a, b, crop_x, b.width, 0, common)
@@ -133,8 +141,8 @@ def transplant(
     """
     unknown = [r for r in regions if r not in PARTS]
     if unknown or not regions:
-        value = ", ".join(unknown) or "none"
-        raise UsageError("unknown region", value, f"Choose from {', '.join(PARTS)}.")
+        value = ", ".join(unknown) or phrase("none")
+        raise UnknownNameError("unknown region", value, "Choose from {known}.", known=PARTS)
     find = FaceFinder()
 
     def paste(original: Picture, fake: Picture) -> Picture | None:
@@ -188,7 +196,9 @@ def _write(
     wanted = kept_frames(pair.original, when.keep)
     wanted = wanted[wanted < pair.frames]
     if not len(wanted):
-        raise UsageError("nothing of the clip is kept", f"{when.keep}", "Keep an earlier part.")
+        raise OutOfRangeError(
+            "nothing of the clip is kept", f"{when.keep}", "Keep an earlier part."
+        )
     times = pair.original.pts[wanted] - pair.original.pts[wanted[0]]
     forged = [is_within(at_s, when.start_s, when.end_s) for at_s in times.tolist()]
     inside = wanted[forged]
@@ -211,7 +221,7 @@ def _write(
     media.write_h264(out, frames(), times, crf=CRF)
     if not changed_at:
         out.unlink(missing_ok=True)
-        value = f"{when.start_s} to {when.end_s} s"
+        value = phrase("{start} to {end} s", start=when.start_s, end=when.end_s)
         raise VideoError("no face was found in the interval", value, "Choose another interval.")
     truth = PlantTruth(
         source_sha256=pair.original.sha256,

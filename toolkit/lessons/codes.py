@@ -20,6 +20,7 @@ import re
 from dataclasses import dataclass
 
 from toolkit.errors import UsageError
+from toolkit.messages import Message
 from toolkit.types import PLAYERS
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -33,6 +34,7 @@ QUESTIONS_MAX = 12
 CONFIDENCES = 3
 
 _ALIKE = str.maketrans("OIL", "011")
+_WRONG_CHARACTER = Message("wrong_character", "a character of this code is wrong")
 _TEXT_MAX = 200_000  # pasted characters that are looked at
 
 
@@ -127,7 +129,7 @@ def decode(code: str) -> Result:
         raise UsageError("this is not a result code", repr(code[:60]))
     number = _read(text[:-CHECK_LENGTH])
     if _read(text[-CHECK_LENGTH:]) != (number + CHECK_SHIFT) % CHECK_PRIME:
-        raise UsageError("a character of this code is wrong", repr(code[:60]), "Ask for it again.")
+        raise UsageError(_WRONG_CHARACTER, repr(code[:60]), "Ask for it again.")
     digits = []
     for _question in range(count):
         number, digit = divmod(number, DIGIT)
@@ -174,7 +176,7 @@ def _in_line(words: list[str]) -> tuple[list[Result], str]:
             try:
                 results.append(decode(run))
             except UsageError as error:
-                if "character" in error.cause and _looks_like_one(words[start : end + 1]):
+                if error.parts[0] == _WRONG_CHARACTER and _looks_like_one(words[start : end + 1]):
                     why = "wrong_character"
             else:
                 taken = end + 1 - start

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import media
-from toolkit.errors import UsageError
+from toolkit.errors import OutOfRangeError, UnknownNameError
 from toolkit.faces.crops import face_width
 from toolkit.faces.regions import OVAL
 from toolkit.forge.degrade import jpeg
@@ -64,8 +64,8 @@ def treat(source: Path, out: Path, treatment: Treatment, *, tick: Tick = no_tick
         return
     edits: dict[str, Callable[[Path, Path, Tick], None]] = {"beauty": _beauty, "cut": _cut}
     if treatment not in edits:
-        raise UsageError(
-            "there is no such treatment", treatment, f"One of {', '.join(TREATMENTS)}."
+        raise UnknownNameError(
+            "there is no such treatment", treatment, "One of {known}.", known=TREATMENTS
         )
     edits[treatment](source, out, tick)
 
@@ -151,7 +151,9 @@ def attack(
         If `levels` is out of range.
     """
     if not 0 <= levels <= LEVELS_MAX:
-        raise UsageError("this pattern is too strong", str(levels), f"Use 0 to {LEVELS_MAX}.")
+        raise OutOfRangeError(
+            "this pattern is too strong", str(levels), "Use 0 to {most}.", most=LEVELS_MAX
+        )
     changed = rgb if levels == 0 else _pattern(rgb, judge, levels=levels, hide=hide, steps=steps)
     recoded = jpeg(changed, RECODED_QUALITY)
     gaps = judge.logits(np.stack([rgb, changed, recoded])) - judge.card.threshold

@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 
 from toolkit import media, samples
 from toolkit.cache import runs_folder
-from toolkit.errors import UsageError, VideoError
+from toolkit.errors import OutOfRangeError, UsageError, VideoError
 from toolkit.files import atomic_write
 from toolkit.lessons import clips
 from toolkit.lessons.clips import Plan
 from toolkit.lessons.codes import QUESTIONS_MAX, QUIZZES
 from toolkit.lessons.tally import Key
+from toolkit.messages import phrase
 from toolkit.types import PLAYERS, FaceCrops, Sampling, Tick, TrackResult, no_tick, spread
 
 if TYPE_CHECKING:
@@ -250,7 +251,9 @@ def make_quiz(
         If the number does not fit, or there are no samples.
     """
     if questions % 2 or not 2 <= questions <= QUESTIONS_MAX:
-        raise UsageError("this number of questions does not fit", str(questions), "2 to 12, even.")
+        raise OutOfRangeError(
+            "this number of questions does not fit", str(questions), "2 to 12, even."
+        )
     names = clips.sources() if names is None else list(names)
     if not names:
         raise UsageError("there are no sample clips", "", "Run 'python start.py setup'.")
@@ -296,7 +299,7 @@ class _Search:
         if len(found) < self._half:
             raise UsageError(
                 "too few clips could be made from the samples",
-                f"{len(found)} of {self._half}",
+                phrase("{n} of {total}", n=len(found), total=self._half),
                 "Run 'python start.py setup' to fetch the samples that are missing.",
             )
         return self._choose(found)

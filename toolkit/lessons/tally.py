@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 
 from toolkit.errors import UsageError
 from toolkit.lessons.codes import CONFIDENCES, Given, Result
+from toolkit.messages import phrase
 
 FACE = frozenset(
     {"mouth", "left_eye", "right_eye", "nose", "forehead", "left_cheek", "right_cheek", "chin_jaw",
@@ -126,7 +127,8 @@ def tally(keys: Sequence[Key], results: Sequence[Result]) -> ClassResult:
     for result in results:
         if len(result.given) != len(keys):
             raise UsageError(
-                "a code has another number of questions", f"{len(result.given)} of {len(keys)}"
+                "a code has another number of questions",
+                phrase("{n} of {total}", n=len(result.given), total=len(keys)),
             )
     questions, regions = [], []
     for number, key in enumerate(keys):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from toolkit import _i18n, models
-from toolkit.errors import UsageError
+from toolkit.errors import UnknownNameError, UsageError
 from toolkit.types import PLAYERS
 
 FOLDER = models.ROOT / "notebooks" / "lessons"
@@ -137,8 +137,8 @@ def read_lesson(stem: str, *, folder: Path | None = None) -> LessonText:
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise UsageError(
-            "there is no such lesson", stem, f"Known: {', '.join(stems())}."
+        raise UnknownNameError(
+            "there is no such lesson", stem, "Known: {known}.", known=stems()
         ) from error
     except (OSError, ValueError) as error:
         raise UsageError("the lesson cannot be read", f"{path.name}: {error}") from error

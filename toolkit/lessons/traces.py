@@ -14,10 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.errors import UsageError
+from toolkit.errors import OutOfRangeError, UnknownNameError
 from toolkit.faces.crops import face_width
 from toolkit.forge.plant import KINDS, forged_mask
 from toolkit.forge.selfblend import blend
+from toolkit.messages import phrase
 from toolkit.training.tiny import Face
 
 Picture = NDArray[np.uint8]
@@ -92,9 +93,16 @@ def look(face: Face, trace: Trace, *, regions: tuple[str, ...], strength: float)
         If there is no such trace, or the strength is out of range.
     """
     if trace not in TRACES:
-        raise UsageError("there is no such trace", str(trace), f"One of {', '.join(TRACES)}.")
+        raise UnknownNameError(
+            "there is no such trace", str(trace), "One of {known}.", known=TRACES
+        )
     if not 0 <= strength <= STRENGTH_MAX:
-        raise UsageError("the strength is out of range", f"{strength}", f"0 to {STRENGTH_MAX:g}.")
+        raise OutOfRangeError(
+            "the strength is out of range",
+            phrase("{value}", value=strength),
+            "0 to {most:g}.",
+            most=STRENGTH_MAX,
+        )
     shape = (face.rgb.shape[0], face.rgb.shape[1])
     mask = forged_mask(face.mesh, shape, regions, _KIND[trace])
     forged = face.rgb

@@ -235,7 +235,8 @@ def sign(
         raise UsageError(
             "this kind of file cannot be signed",
             printable(source.suffix, most=20) or "no suffix",
-            f"Known: {', '.join(FORMATS)}.",
+            "Known: {known}.",
+            known=", ".join(FORMATS),
         )
     import c2pa  # type: ignore[import-untyped]
 

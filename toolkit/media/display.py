@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.errors import ShapeError, UsageError, VideoError
+from toolkit._i18n import N_
+from toolkit.errors import OutOfRangeError, ShapeError, VideoError
 from toolkit.media.video import read, show_name
 from toolkit.media.write import TIME_BASE, write_h264
+from toolkit.messages import phrase
 from toolkit.types import Notice, Tick, Video, no_tick
 
 LINES = 720
@@ -32,6 +34,7 @@ _RUNGS = ((720, 23), (720, 28), (480, 29), (360, 31))  # lines and CRF, tried in
 _GOP = 25  # a seek decodes at most so many frames
 _SAMPLED_FROM = 1500  # frames; below that a whole copy costs little more than a sample
 _WINDOWS = 4  # a sample is so many stretches of one GOP each
+_NOTICE = ("code", "template", "at_s", "values")  # as `DisplayCopy.to_dict` writes them
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,7 +71,9 @@ class DisplayCopy:
         if not rises or self.pts.shape != self.indices.shape:
             raise ShapeError(
                 "the times of a display copy do not fit",
-                f"{len(self.pts)} times, {len(self.indices)} frames",
+                phrase(
+                    "{times} times, {frames} frames", times=len(self.pts), frames=len(self.indices)
+                ),
                 "One increasing time per frame is needed, the first 0.",
             )
 
@@ -94,7 +99,7 @@ class DisplayCopy:
             "pts": self.pts.tolist(),
             "indices": self.indices.tolist(),
             "start_s": self.start_s,
-            "notices": [[n.code, n.text, n.at_s] for n in self.notices],
+            "notices": [[n.code, n.template, n.at_s, dict(n.values)] for n in self.notices],
         }
 
     @classmethod
@@ -115,7 +120,9 @@ class DisplayCopy:
                 pts=np.asarray(facts["pts"], np.float64),
                 indices=np.asarray(facts["indices"], np.int64),
                 start_s=float(facts["start_s"]),
-                notices=tuple(Notice(*n) for n in facts["notices"]),
+                notices=tuple(
+                    Notice.from_plain(dict(zip(_NOTICE, n, strict=False))) for n in facts["notices"]
+                ),
             )
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, ShapeError):
@@ -174,7 +181,7 @@ def display_copy(
     """
     out = Path(out)
     if lines < 16:
-        raise UsageError("too few lines for a picture", str(lines), "Use at least 16.")
+        raise OutOfRangeError("too few lines for a picture", str(lines), "Use at least 16.")
     wanted = _stretch(video, start_s, end_s, longest_s)
     rungs = [(min(lines, most), crf) for most, crf in _RUNGS if most <= lines or crf < 29]
     asked = rungs[0]
@@ -204,9 +211,13 @@ def _stretch(
     last = first + longest_s if end_s is None else end_s
     inside = np.flatnonzero((video.pts >= first) & (video.pts <= last)).astype(np.int64)
     if not len(inside):
-        have = f"{first:.2f} to {last:.2f} s"
-        ends = f"{video.pts[0]:.2f} to {video.pts[-1]:.2f} s"
-        raise UsageError("no frame lies in this stretch", have, f"The video has {ends}.")
+        stretch = N_("{start:.2f} to {end:.2f} s")
+        raise OutOfRangeError(
+            "no frame lies in this stretch",
+            phrase(stretch, start=first, end=last),
+            "The video has {stretch}.",
+            stretch=phrase(stretch, start=video.pts[0], end=video.pts[-1]),
+        )
     return inside[_advancing(video.pts[inside])]
 
 
@@ -295,15 +306,20 @@ def _fitting(
 def _too_large(video: Video, size: int, limit_bytes: int) -> VideoError:
     return VideoError(
         "the display copy is too large for a browser",
-        f"{show_name(video.path)}, {size / 2**20:.1f} MiB, limit {limit_bytes / 2**20:.1f} MiB",
+        phrase(
+            "{name}, {size:.1f} MiB, limit {limit:.1f} MiB",
+            name=show_name(video.path),
+            size=size / 2**20,
+            limit=limit_bytes / 2**20,
+        ),
         "Choose a shorter stretch (start_s, end_s), or raise limit_bytes.",
     )
 
 
 def _smaller(video: Video, rung: tuple[int, int]) -> Notice:
     width, height = _size(video, rung[0])
-    text = f"To stay small, the copy has {width}×{height} pixels and a lower quality."
-    return Notice("display_quality", text)
+    text = "To stay small, the copy has {width}×{height} pixels and a lower quality."
+    return Notice("display_quality", text, values={"width": width, "height": height})
 
 
 def _describe(
@@ -318,8 +334,9 @@ def _describe(
     width, height = _size(video, lines)
     start_s, end_s = float(video.pts[shown[0]]), float(video.pts[shown[-1]])
     if shown[0] > 0 or shown[-1] < len(video.pts) - 1:
-        text = f"The copy shows {start_s:.2f} to {end_s:.2f} s of {video.duration_s:.2f} s."
-        notices.append(Notice("display_stretch", text, start_s))
+        text = "The copy shows {start:.2f} to {end:.2f} s of {all:.2f} s."
+        values = {"start": start_s, "end": end_s, "all": video.duration_s}
+        notices.append(Notice("display_stretch", text, start_s, values))
     return DisplayCopy(
         path=out,
         size=size,

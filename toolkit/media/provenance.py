@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from toolkit._i18n import _
 from toolkit.errors import VideoError
 from toolkit.media.video import PIXELS_MAX, PROBE_CPU_S, _Child, _open, probe, read
+from toolkit.messages import phrase
 from toolkit.types import Tick, Video, no_tick, spread
 
 Rate = Literal["constant", "variable", "unknown"]
@@ -262,17 +263,19 @@ def inspect(path: Path | str, *, tick: Tick = no_tick) -> Provenance:
     video = probe(path, tick=tick)
     container = ask("container", video.path, tick=tick)
     if "error" in container:
-        raise VideoError("decoder stopped", container["error"])
+        raise VideoError("decoder stopped", container.get("why", container["error"]))
     media_info = ask("mediainfo", video.path, tick=tick)
     borders = _borders(video, tick)
     try:
         return _provenance(video, container, media_info, borders)
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-        raise VideoError("decoder stopped", "it sent facts that make no sense") from error
+        raise VideoError("decoder stopped", phrase("it sent facts that make no sense")) from error
 
 
 def ask(command: str, path: Path, *, tick: Tick = no_tick) -> dict[str, Any]:
     """Let the child process look at a file; return its answer, or ``{"error": why}``.
+
+    Where the child itself broke off, ``"why"`` is that in a form that can be translated.
 
     An answer of the child is never trusted: whoever asks checks the types.
 
@@ -295,7 +298,7 @@ def ask(command: str, path: Path, *, tick: Tick = no_tick) -> dict[str, Any]:
                         body = child.body(length) if length <= _BODY_MAX else bytearray()
                         break
                 except VideoError as error:
-                    return {"error": error.value}
+                    return {"error": error.value, "why": error.parts[1]}
                 tick("provenance", min(int(header["alive"]), size), size)
     finally:
         os.close(fd)

@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit._i18n import _
-from toolkit.errors import UsageError
+from toolkit.errors import OutOfRangeError, UsageError
 from toolkit.media.video import probe, read
 from toolkit.media.write import write_h264
 from toolkit.types import Tick, Video, no_tick
@@ -90,11 +90,19 @@ def parse(text: str) -> tuple[Step, ...]:
         kind, number = found.groups() if found else ("", "")
         if kind not in _RANGES:
             known = ", ".join(k if r is None else f"{k}N" for k, r in _RANGES.items())
-            raise UsageError("unknown step of a re-share chain", repr(word), f"Known: {known}.")
+            raise UsageError(
+                "unknown step of a re-share chain", repr(word), "Known: {known}.", known=known
+            )
         limits = _RANGES[kind]
         if bool(number) != bool(limits) or (limits and not limits[0] <= int(number) <= limits[1]):
-            allowed = f"{kind}N, N from {limits[0]} to {limits[1]}" if limits else kind
-            raise UsageError("a re-share step does not fit", repr(word), f"Use {allowed}.")
+            raise OutOfRangeError(
+                "a re-share step does not fit",
+                repr(word),
+                "Use {step}N, N from {low} to {high}." if limits else "Use {step}.",
+                step=kind,
+                low=limits[0] if limits else 0,
+                high=limits[1] if limits else 0,
+            )
         steps.append(Step(kind, int(number or 0)))
     if not steps:
         raise UsageError("the re-share chain is empty", repr(text), "For example: scale480,crf28.")

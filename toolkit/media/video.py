@@ -25,7 +25,9 @@ from typing import IO, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit._i18n import N_
 from toolkit.errors import ShapeError, VideoError
+from toolkit.messages import Message, phrase
 from toolkit.types import Frame, Notice, Tick, Video, no_tick
 
 PIXELS_MAX = 4096 * 2304
@@ -46,38 +48,45 @@ LONG_S = 3600.0
 _DECODER = Path(__file__).with_name("decoder.py")
 _HEADER_MAX = 4096
 _CHUNK = 1 << 20
-_MAKE_MP4 = "Convert it, for example with: ffmpeg -i INPUT -c:v libx264 -crf 16 OUTPUT.mp4"
+_MAKE_MP4 = N_("Convert it, for example with: ffmpeg -i INPUT -c:v libx264 -crf 16 OUTPUT.mp4")
 
-_REFUSALS = {
+_COPY_AGAIN = N_("Download or copy it again.")
+_MOVING = N_("Choose a file with moving pictures.")
+
+_REFUSALS: dict[str, tuple[Message, str]] = {
     "not_a_video": (
-        "this is not a video that can be read",
-        "MP4, MOV, MKV, WebM, AVI, MPEG, TS and raw H.264 or HEVC can be. " + _MAKE_MP4,
+        phrase("this is not a video that can be read"),
+        N_(
+            "MP4, MOV, MKV, WebM, AVI, MPEG, TS and raw H.264 or HEVC can be. Convert it, for "
+            "example with: ffmpeg -i INPUT -c:v libx264 -crf 16 OUTPUT.mp4"
+        ),
     ),
     "index_missing": (
-        "the file is truncated: its index, at the end, is missing",
-        "Download or copy it again.",
+        phrase("the file is truncated: its index, at the end, is missing"),
+        _COPY_AGAIN,
     ),
-    "index_damaged": ("the index of the file is damaged", "Download or copy it again."),
-    "attached_picture": (
-        "there is only an attached picture, not a video",
-        "Choose a file with moving pictures.",
-    ),
-    "no_video_stream": ("there is no video stream", "Choose a file with moving pictures."),
-    "codec_unknown": ("the video codec is unknown", _MAKE_MP4),
+    "index_damaged": (phrase("the index of the file is damaged"), _COPY_AGAIN),
+    "attached_picture": (phrase("there is only an attached picture, not a video"), _MOVING),
+    "no_video_stream": (phrase("there is no video stream"), _MOVING),
+    "codec_unknown": (phrase("the video codec is unknown"), _MAKE_MP4),
     "nothing_decodes": (
-        "the video is damaged: none of its first frames can be decoded",
-        "Download or copy it again.",
+        phrase("the video is damaged: none of its first frames can be decoded"),
+        _COPY_AGAIN,
     ),
-    "too_many_frames": (f"there are more than {FRAMES_MAX} frames", "Cut the file into parts."),
-    "memory": ("decoding needs too much memory", _MAKE_MP4),
+    "too_many_frames": (
+        phrase("there are more than {n} frames", n=FRAMES_MAX),
+        N_("Cut the file into parts."),
+    ),
+    "memory": (phrase("decoding needs too much memory"), _MAKE_MP4),
 }
 
+_CHOOSE = N_("Choose a video file.")
 _MAGIC = (
-    (b"PK\x03\x04", "not a video but a ZIP archive", "Unpack it first."),
-    (b"\xff\xd8\xff", "an image (JPEG), not a video", "Choose a video file."),
-    (b"\x89PNG", "an image (PNG), not a video", "Choose a video file."),
-    (b"GIF8", "an image (GIF), not a video", _MAKE_MP4),
-    (b"BM", "an image (BMP), not a video", "Choose a video file."),
+    (b"PK\x03\x04", N_("this is not a video but a ZIP archive"), N_("Unpack it first.")),
+    (b"\xff\xd8\xff", N_("this is an image (JPEG), not a video"), _CHOOSE),
+    (b"\x89PNG", N_("this is an image (PNG), not a video"), _CHOOSE),
+    (b"GIF8", N_("this is an image (GIF), not a video"), _MAKE_MP4),
+    (b"BM", N_("this is an image (BMP), not a video"), _CHOOSE),
 )
 
 
@@ -135,7 +144,9 @@ def probe(path: Path | str, *, tick: Tick = no_tick) -> Video:
         except (KeyError, TypeError, ValueError, ArithmeticError) as error:
             if isinstance(error, VideoError):
                 raise
-            raise VideoError("decoder stopped", "it sent facts that make no sense") from error
+            raise VideoError(
+                "decoder stopped", phrase("it sent facts that make no sense")
+            ) from error
     finally:
         os.close(fd)
 
@@ -186,8 +197,9 @@ def read(
     ):
         raise ShapeError(
             "frame indices do not fit the video",
-            f"{len(wanted)} indices",
-            f"Give increasing numbers from 0 to {len(video.pts) - 1}.",
+            phrase("{n} indices", n=len(wanted)),
+            "Give increasing numbers from 0 to {last}.",
+            last=len(video.pts) - 1,
         )
     return _read(video, wanted, tick, stage, [] if notices is None else notices)
 
@@ -282,7 +294,8 @@ def _open(path: Path) -> int:
         problem = VideoError(
             "the file is too large",
             f"{name}, {facts.st_size / 2**30:.1f} GiB",
-            f"At most {BYTES_MAX >> 30} GiB are read: cut out the part that matters.",
+            "At most {n} GiB are read: cut out the part that matters.",
+            n=BYTES_MAX >> 30,
         )
     if problem is not None:
         os.close(fd)
@@ -306,7 +319,7 @@ def _sniff(path: Path, fd: int, size: int) -> None:
         )
     for magic, cause, remedy in _MAGIC:
         if head.startswith(magic):
-            raise VideoError(f"this is {cause}", name, remedy)
+            raise VideoError(cause, name, remedy)
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         raise VideoError("this is an image (WebP), not a video", name, "Choose a video file.")
     if head[4:12] in {b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif"}:
@@ -341,13 +354,19 @@ def _refuse(path: Path, header: dict[str, Any]) -> NoReturn:
     """Put the child's refusal into words."""
     name, word = show_name(path), str(header["fail"])
     if word == "too_large":
-        value = f"{name}, {_whole(header['width'])}×{_whole(header['height'])} pixels"
+        value = phrase(
+            "{name}, {width}×{height} pixels",
+            name=name,
+            width=_whole(header["width"]),
+            height=_whole(header["height"]),
+        )
         raise VideoError(
             "the frames are too large",
             value,
-            f"At most {PIXELS_MAX} pixels are decoded: scale it down.",
+            "At most {n} pixels are decoded: scale it down.",
+            n=PIXELS_MAX,
         )
-    cause, remedy = _REFUSALS.get(word, ("decoder stopped", _MAKE_MP4))
+    cause, remedy = _REFUSALS.get(word, (phrase("decoder stopped"), _MAKE_MP4))
     raise VideoError(cause, name, remedy)
 
 
@@ -361,7 +380,7 @@ def _refuse_changed(video: Video) -> NoReturn:
 
 def _whole(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise VideoError("decoder stopped", "it sent facts that make no sense")
+        raise VideoError("decoder stopped", phrase("it sent facts that make no sense"))
     return value
 
 
@@ -457,15 +476,18 @@ class _Child:
 
     def distrust(self) -> NoReturn:
         """Refuse an answer that no sound decoder gives."""
-        raise VideoError("decoder stopped", "it sent something that makes no sense", _MAKE_MP4)
+        why = phrase("it sent something that makes no sense")
+        raise VideoError("decoder stopped", why, _MAKE_MP4)
 
     def _explain_end(self) -> NoReturn:
         if self._timed_out:
-            why = f"no sign of life for {SILENCE_S:.0f} s"
+            why = phrase("no sign of life for {seconds:.0f} s", seconds=SILENCE_S)
+        elif (code := self._process.wait()) < 0:
+            why = phrase("ended by signal {number}", number=-code)
         else:
-            code = self._process.wait()
-            why = f"ended by signal {-code}" if code < 0 else f"ended with status {code}"
-        raise VideoError("decoder stopped", why, f"The file may be damaged. {_MAKE_MP4}")
+            why = phrase("ended with status {number}", number=code)
+        remedy = "The file may be damaged. {more}"
+        raise VideoError("decoder stopped", why, remedy, more=phrase(_MAKE_MP4))
 
     def _watch(self) -> None:
         while not self._over.wait(0.5):
@@ -491,10 +513,10 @@ def _video(path: Path, digest: str, size: int, facts: dict[str, Any], body: byte
     if "untimed" in facts:  # 25 per second by convention, so that there is an axis at all
         numerator, denominator = 1, 25
     if numerator < 1 or denominator < 1:
-        raise VideoError("decoder stopped", "its clock does not run")
+        raise VideoError("decoder stopped", phrase("its clock does not run"))
     pts = ticks.astype(np.float64) * numerator / denominator
     if (np.diff(pts) <= 0).any() or not np.isfinite(pts).all():
-        raise VideoError("decoder stopped", "timestamps do not increase")
+        raise VideoError("decoder stopped", phrase("timestamps do not increase"))
     keys[0] = True
     keyframes = np.flatnonzero(keys) if not ordinal else np.zeros(1, np.int64)
     stored = _whole(facts["width"]), _whole(facts["height"])
@@ -522,7 +544,7 @@ def _video(path: Path, digest: str, size: int, facts: dict[str, Any], body: byte
     return replace(video, notices=tuple(_notices(video, facts, stored, aspect, gaps)))
 
 
-def _with_name(path: Path, word: str) -> tuple[str, str, str]:
+def _with_name(path: Path, word: str) -> tuple[Message, str, str]:
     cause, remedy = _REFUSALS[word]
     return cause, show_name(path), remedy
 
@@ -545,20 +567,27 @@ def _notices(
     middle = float(np.median(gaps)) if len(gaps) else 0.0
     # Rounding and a last frame of unsaid length explain a little.
     if "cut" in facts or float(facts["unfilled_s"]) > max(0.1, 3 * middle):
-        missing = f" of {declared} declared" if declared else ""
-        yield Notice("truncated", f"The file is truncated: {packets} frames{missing} are there.")
+        if declared:
+            text = "The file is truncated: {n} frames of {declared} declared are there."
+            yield Notice("truncated", text, values={"n": packets, "declared": declared})
+        else:
+            text = "The file is truncated: {n} frames are there."
+            yield Notice("truncated", text, values={"n": packets})
     elif facts["broken"]:
         yield Notice("damaged", "The file is damaged: not all of its data could be reached.")
     if declared is not None and declared != packets:
         yield Notice(
-            "frame_count", f"The declared frame count is {declared}, but the file holds {packets}."
+            "frame_count",
+            "The declared frame count is {declared}, but the file holds {packets}.",
+            values={"declared": declared, "packets": packets},
         )
     if "overlong" in facts:
         yield Notice("container", "The container is damaged: a part claims to reach past the end.")
     if "trailing" in facts:
         yield Notice(
             "trailing_bytes",
-            f"{_whole(facts['trailing'])} trailing bytes follow the video and are no part of it.",
+            "{n} trailing bytes follow the video and are no part of it.",
+            values={"n": _whole(facts["trailing"])},
         )
     size = (
         _whole(facts.get("declared_width", stored[0])),
@@ -567,14 +596,20 @@ def _notices(
     if size != stored:
         yield Notice(
             "frame_size",
-            f"The declared frame size is {size[0]}×{size[1]},"
-            f" but pictures are {stored[0]}×{stored[1]}.",
+            "The declared frame size is {declared}, but pictures are {size}.",
+            values={"declared": f"{size[0]}×{size[1]}", "size": f"{stored[0]}×{stored[1]}"},
         )
     if facts["streams"] != 1:
         yield Notice(
             "several_streams",
-            f"The file holds {_whole(facts['streams'])} video streams; the one read is number"
-            f" {_whole(facts['stream'])} ({stored[0]}×{stored[1]}, {count} frames).",
+            "The file holds {n} video streams; the one read is number {number} ({size}, {count}"
+            " frames).",
+            values={
+                "n": _whole(facts["streams"]),
+                "number": _whole(facts["stream"]),
+                "size": f"{stored[0]}×{stored[1]}",
+                "count": count,
+            },
         )
     if "untimed" in facts:
         yield Notice("no_timestamps", "There are no timestamps; 25 frames per second are assumed.")
@@ -586,34 +621,42 @@ def _notices(
     if facts.get("doubles"):
         yield Notice(
             "timestamps",
-            f"{_whole(facts['doubles'])} frames repeat the timestamp of another and are left out.",
+            "{n} frames repeat the timestamp of another and are left out.",
+            values={"n": _whole(facts["doubles"])},
         )
     if facts.get("before_key"):
         yield Notice(
             "incomplete_start",
-            f"The first {_whole(facts['before_key'])} frames need data that is not in the file"
-            " and are left out.",
+            "The first {n} frames need data that is not in the file and are left out.",
+            values={"n": _whole(facts["before_key"])},
         )
     # A quarter of a frame, or 2 ms, is what containers round away.
     if len(gaps) and np.abs(gaps - middle).max() > max(0.25 * middle, 0.002):
         low, high = 1000 * gaps.min(), 1000 * gaps.max()
         yield Notice(
             "variable_frame_rate",
-            f"Variable frame rate: frames are {low:.0f} to {high:.0f} ms apart,"
-            f" most of them {1000 * middle:.0f} ms.",
+            "Variable frame rate: frames are {low:.0f} to {high:.0f} ms apart,"
+            " most of them {middle:.0f} ms.",
             float(video.pts[int(gaps.argmax())]),
+            values={"low": low, "high": high, "middle": 1000 * middle},
         )
     if video.rotation:
         yield Notice(
             "rotation",
-            f"Frames are stored turned; the rotation of {90 * video.rotation}° is undone.",
+            "Frames are stored turned; the rotation of {angle}° is undone.",
+            values={"angle": 90 * video.rotation},
         )
     elif facts["rotation"] % 360:
-        yield Notice("rotation", f"A rotation of {_whole(facts['rotation'])}° is ignored.")
+        yield Notice(
+            "rotation",
+            "A rotation of {angle}° is ignored.",
+            values={"angle": _whole(facts["rotation"])},
+        )
     if not math.isclose(aspect, 1):
         yield Notice(
             "pixel_aspect",
-            f"The pixel aspect is {aspect:.3g}:1; the width is changed to square pixels.",
+            "The pixel aspect is {aspect:.3g}:1; the width is changed to square pixels.",
+            values={"aspect": aspect},
         )
     if facts["interlaced"]:
         yield Notice(
@@ -628,7 +671,8 @@ def _notices(
     if video.duration_s >= LONG_S:
         yield Notice(
             "long_video",
-            f"This is a long video: {video.duration_s / 3600:.1f} hours, {count} frames.",
+            "This is a long video: {hours:.1f} hours, {n} frames.",
+            values={"hours": video.duration_s / 3600, "n": count},
         )
 
 
@@ -692,15 +736,19 @@ def _note_change(header: dict[str, Any], video: Video, index: int, notices: list
     (w0, h0, f0), (w1, h1, f1) = header["was"], header["is"]
     told, at_s = {notice.code for notice in notices}, float(video.pts[index])
     if (w0, h0) != (w1, h1) and "size_changes" not in told:
-        text = (
-            f"The frame size changes from {_whole(w0)}×{_whole(h0)} to {_whole(w1)}×{_whole(h1)};"
-            f" all frames are scaled to {video.width}×{video.height}."
-        )
-        notices.append(Notice("size_changes", text, at_s))
+        text = "The frame size changes from {before} to {after}; all frames are scaled to {size}."
+        values = {
+            "before": f"{_whole(w0)}×{_whole(h0)}",
+            "after": f"{_whole(w1)}×{_whole(h1)}",
+            "size": f"{video.width}×{video.height}",
+        }
+        notices.append(Notice("size_changes", text, at_s, values))
     if f0 != f1 and "pixel_format_changes" not in told:
-        names = [re.sub(r"[^a-z0-9_]", "", str(name))[:20] for name in (f0, f1)]
-        text = f"The pixel format changes from {names[0]} to {names[1]}."
-        notices.append(Notice("pixel_format_changes", text, at_s))
+        before, after = (re.sub(r"[^a-z0-9_]", "", str(name))[:20] for name in (f0, f1))
+        text = "The pixel format changes from {before} to {after}."
+        notices.append(
+            Notice("pixel_format_changes", text, at_s, {"before": before, "after": after})
+        )
 
 
 def _note_missing(
@@ -717,14 +765,20 @@ def _note_missing(
     if not have:
         raise VideoError(
             "the video is damaged",
-            f"{show_name(video.path)}, none of {total} frames could be decoded",
+            phrase(
+                "{name}, none of {total} frames could be decoded",
+                name=show_name(video.path),
+                total=total,
+            ),
             "Download or copy it again.",
         )
     first = float(video.pts[wanted[int(got.argmin())]])
-    share = f"{have} of {total} frames ({100 * have / total:.0f} %) could be decoded"
+    values = {"n": have, "total": total, "percent": 100 * have / total}
     # A cut file may end within a frame; more faults than that are damage.
     cut = "truncated" in {n.code for n in video.notices} or faults <= 1
     if cut and got[:have].all():
-        notices.append(Notice("truncated", f"The video is truncated: {share}.", first))
+        text = "The video is truncated: {n} of {total} frames ({percent:.0f} %) could be decoded."
+        notices.append(Notice("truncated", text, first, values))
     else:
-        notices.append(Notice("damaged", f"The video is damaged: {share}.", first))
+        text = "The video is damaged: {n} of {total} frames ({percent:.0f} %) could be decoded."
+        notices.append(Notice("damaged", text, first, values))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from toolkit.errors import ShapeError
 from toolkit.files import atomic_path
+from toolkit.messages import phrase
 
 TIME_BASE = Fraction(1, 90_000)
 _AVX_512F = 13  # OpenCV's CPU_AVX_512F (cvdef.h), which has no name in Python
@@ -75,7 +76,7 @@ def write_h264(
     if not len(ticks) or ticks[0] < 0 or (np.diff(ticks) <= 0).any():
         raise ShapeError(
             "pts are not increasing times",
-            f"{len(ticks)} values",
+            phrase("{n} values", n=len(ticks)),
             "Give one time per frame, in order.",
         )
     gaps = np.append(np.diff(ticks), np.median(np.diff(ticks)) if len(ticks) > 1 else 3600)
@@ -115,17 +116,21 @@ def write_h264(
                 raise ShapeError(
                     "a frame has the wrong shape",
                     f"{picture.dtype} {picture.shape}",
-                    f"Expected uint8 {size}, RGB.",
+                    "Expected uint8 {size}, RGB.",
+                    size=str(size),
                 )
             if count == len(ticks):
-                raise ShapeError("there are more frames than times", f"{count} times")
+                raise ShapeError("there are more frames than times", phrase("{n} times", n=count))
             frame = _yuv(picture, reformatter)
             frame.pts, frame.time_base = int(ticks[count]), TIME_BASE
             frame.duration = int(gaps[count])
             box.mux(stream.encode(frame))
             count += 1
         if count < len(ticks):
-            raise ShapeError("there are fewer frames than times", f"{count} of {len(ticks)}")
+            raise ShapeError(
+                "there are fewer frames than times",
+                phrase("{n} of {total}", n=count, total=len(ticks)),
+            )
         box.mux(stream.encode())
 
 

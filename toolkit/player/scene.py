@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.errors import ShapeError, UsageError
+from toolkit.errors import ShapeError, UnknownNameError
 from toolkit.explain import ledger
 from toolkit.explain.intervals import divide_time
 from toolkit.figures.pictures import EVEN_SHARES
 from toolkit.media.display import DisplayCopy
+from toolkit.messages import phrase
 from toolkit.player.words import words
 from toolkit.types import PLAYERS, FaceCrops, FaceTrack, Report, TrackResult
 
@@ -100,8 +101,13 @@ class Scene:
         """
         tracks = [r for r in report.tracks if only is None or r.track.person == only]
         if only is not None and not tracks:
-            known = ", ".join(r.track.person for r in report.tracks) or "nobody"
-            raise UsageError("no such person in the report", only, f"Known: {known}.")
+            known = [r.track.person for r in report.tracks]
+            raise UnknownNameError(
+                "no such person in the report",
+                only,
+                "Known: {known}." if known else "Known: nobody.",
+                known=known,
+            )
         arrays: dict[str, NDArray[Any]] = {"pts": copy.pts.astype("<f8")}
         persons = []
         for result in tracks:
@@ -175,7 +181,11 @@ class _Person:
         self, report: Report, result: TrackResult, copy: DisplayCopy, crops: FaceCrops | None
     ) -> None:
         if crops is not None and len(crops.rgb) != len(result.track.pts):
-            have = f"{len(crops.rgb)} crops, {len(result.track.pts)} moments"
+            have = phrase(
+                "{crops} crops, {moments} moments",
+                crops=len(crops.rgb),
+                moments=len(result.track.pts),
+            )
             raise ShapeError("the crops do not belong to this report", have)
         self._result, self._track, self._copy = result, result.track, copy
         self._scale = np.array([copy.width, copy.height]) / (

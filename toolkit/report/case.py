@@ -29,9 +29,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import ToolkitError, UsageError
+from toolkit._i18n import N_
+from toolkit.errors import OutOfRangeError, ToolkitError, UnknownNameError, UsageError
 from toolkit.files import atomic_write, sync_folder
 from toolkit.media import show_name
+from toolkit.messages import phrase
 from toolkit.report import log
 from toolkit.report.intake import Original, file_sha256
 from toolkit.report.lock import NAME as LOCK
@@ -117,7 +119,7 @@ def create(
     """
     root = Path(folder)
     if root.exists() and (not root.is_dir() or (root / LOG).exists()):
-        what = "there is a case in this folder" if root.is_dir() else "this is not a folder"
+        what = N_("there is a case in this folder") if root.is_dir() else N_("this is not a folder")
         raise CaseError(what, show_name(root), "Name a new folder, or go on with this case.")
     if root.is_dir() and any(not _is_leftover(p.name) for p in root.iterdir()):
         raise CaseError(
@@ -282,12 +284,12 @@ class Case:
             If there is none of that name, or several to choose from.
         """
         found = self.exhibits()
-        known = ", ".join(e.id for e in found) or "none"
+        known = ", ".join(e.id for e in found) or phrase("none")
         chosen = [e for e in found if e.id == name] if name else list(found)
         if len(chosen) == 1:
             return chosen[0]
-        what = "there is no such exhibit" if name else "which exhibit is meant"
-        raise CaseError(what, name or "", f"In this case: {known}.")
+        what = N_("there is no such exhibit") if name else N_("which exhibit is meant")
+        raise CaseError(what, name or "", "In this case: {known}.", known=known)
 
     def notes(self) -> list[dict[str, Any]]:
         """Return what people wrote, oldest first."""
@@ -638,17 +640,23 @@ _NEEDS = {
 
 def _check_note(note: Mapping[str, Any]) -> None:
     if note["kind"] not in _NEEDS:
-        raise UsageError("unknown kind of note", note["kind"], f"Known: {', '.join(_NEEDS)}.")
+        raise UnknownNameError(
+            "unknown kind of note", note["kind"], "Known: {known}.", known=_NEEDS
+        )
     for field in _NEEDS[note["kind"]]:
         if not str(note[field]).strip():
             raise UsageError("a part of the note is empty", field, "Write it down.")
     if note["state"] and note["state"] not in STATES:
-        raise UsageError("unknown state", note["state"], f"Known: {', '.join(STATES)}.")
+        raise UnknownNameError("unknown state", note["state"], "Known: {known}.", known=STATES)
     if wrong := [r for r in note["regions"] if r not in PLAYERS]:
-        raise UsageError("unknown region", ", ".join(wrong), f"Known: {', '.join(PLAYERS)}.")
+        raise UnknownNameError("unknown region", ", ".join(wrong), "Known: {known}.", known=PLAYERS)
     for first, last in note["frames"]:
         if not 0 <= first <= last:
-            raise UsageError("these are no frames", f"{first}-{last}", "Give 120 or 120-130.")
+            raise OutOfRangeError("these are no frames", f"{first}-{last}", "Give 120 or 120-130.")
     span = note["interval_s"]
     if span is not None and not 0 <= span[0] <= span[1] < float("inf"):
-        raise UsageError("this is no interval", f"{span[0]} to {span[1]} s", "Give start, end.")
+        raise OutOfRangeError(
+            "this is no interval",
+            phrase("{start} to {end} s", start=span[0], end=span[1]),
+            "Give start, end.",
+        )

@@ -209,6 +209,7 @@ def _not_analysed(case: Case, exhibit: Exhibit, asked: Asked) -> dict[str, Any]:
     """Return what is known of a file that was received but that nothing was found out about."""
     stopped = [
         {"event": e.event, "what": e.facts.get("what")}
+        | ({"message": e.facts["message"]} if "message" in e.facts else {})
         for e in case.entries()
         if e.event in {"refused", "cancelled"} and e.facts.get("exhibit") == exhibit.id
     ]

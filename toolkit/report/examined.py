@@ -17,6 +17,7 @@ import numpy as np
 
 from toolkit.analysis import Examination
 from toolkit.errors import ShapeError
+from toolkit.messages import phrase
 from toolkit.packing import Packed, pack, unpack
 from toolkit.types import FaceCrops, Report
 
@@ -56,7 +57,9 @@ def read(data: bytes) -> Examination:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as box:
             if sum(member.file_size for member in box.infolist()) > _BYTES_MAX:
-                raise ShapeError("an examination is too large", f"{_BYTES_MAX} bytes at most")
+                raise ShapeError(
+                    "an examination is too large", phrase("{n} bytes at most", n=_BYTES_MAX)
+                )
             plain: Any = json.loads(box.read(_HEAD))
             arrays = {
                 name.removesuffix(".npy"): np.lib.format.read_array(

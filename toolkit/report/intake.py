@@ -21,6 +21,7 @@ from toolkit.errors import VideoError
 from toolkit.files import atomic_path
 from toolkit.media import show_name
 from toolkit.media.video import BYTES_MAX
+from toolkit.messages import phrase
 from toolkit.report.log import IntegrityError
 from toolkit.types import Tick, no_tick
 
@@ -220,7 +221,9 @@ def _open(path: Path) -> int:
     elif facts.st_size == 0:
         problem = VideoError("the file is empty", name, "Download or copy it again.")
     elif facts.st_size > BYTES_MAX:
-        problem = VideoError("the file is too large", f"{name}, {facts.st_size} bytes")
+        problem = VideoError(
+            "the file is too large", phrase("{name}, {n} bytes", name=name, n=facts.st_size)
+        )
     if problem is not None:
         os.close(file)
         raise problem

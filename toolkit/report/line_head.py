@@ -19,6 +19,7 @@ from toolkit._i18n import _
 from toolkit.errors import ShapeError
 from toolkit.faces.mesh import canonical_face
 from toolkit.faces.regions import player_map
+from toolkit.messages import phrase
 from toolkit.types import PLAYERS
 
 SIDE = 320
@@ -60,7 +61,9 @@ def line_head(
     """
     values = [float(v) for v in shares]
     if len(values) != len(PLAYERS) or not np.isfinite([*values, unsplit]).all():
-        raise ShapeError("shares do not fit the players", f"{len(values)} values", "Give ten.")
+        raise ShapeError(
+            "shares do not fit the players", phrase("{n} values", n=len(values)), "Give ten."
+        )
     if not ident or not ident.replace("-", "").replace("_", "").isalnum() or not ident.isascii():
         raise ShapeError("an SVG id has odd characters", repr(ident)[:40], "Use letters and -.")
     heading = title or _("Share of each region, on a neutral head")

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from toolkit.errors import ToolkitError
+from toolkit.messages import phrase
 from toolkit.report.log import utc_now
 
 NAME = ".lock"
@@ -110,7 +111,11 @@ def refuse_if_held(folder: Path) -> None:
 
 def _busy(text: bytes) -> BusyError:
     held = _holder(text) or {}
-    who = f"process {held.get('pid', '?')}, {held.get('command', '?')}"
+    who = phrase(
+        "process {pid}, {command}",
+        pid=str(held.get("pid", "?")),
+        command=str(held.get("command", "?")),
+    )
     return BusyError(
         "another process works on this case", who, "Wait for it to end, then try again."
     )

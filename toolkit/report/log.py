@@ -21,6 +21,7 @@ from toolkit._i18n import _
 from toolkit.errors import ToolkitError
 from toolkit.files import atomic_write
 from toolkit.media.provenance import printable
+from toolkit.messages import phrase
 
 SCHEMA = "doorzicht.log/1"
 ZERO = "0" * 64
@@ -182,7 +183,7 @@ def append(
     """
     reading = read(path) if path.exists() else Reading((), (), b"")
     if reading.problems or reading.torn:
-        what = str(reading.problems[0]) if reading.problems else "the last line is torn"
+        what = str(reading.problems[0]) if reading.problems else phrase("the last line is torn")
         raise IntegrityError("the log is not in order", what, "Run `python -m toolkit verify`.")
     line = _line(
         {

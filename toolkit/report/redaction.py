@@ -27,6 +27,7 @@ from toolkit.errors import ToolkitError, UsageError
 from toolkit.faces.detect import Detection, FaceDetector, iou
 from toolkit.faces.identity import HEIGHT_MIN, SAME_PERSON_MIN, Identity
 from toolkit.files import atomic_path
+from toolkit.messages import phrase
 from toolkit.types import FaceCrops, FaceTrack, KeyFrame, Report, Tick, TrackResult, Video, no_tick
 
 Picture = NDArray[np.uint8]
@@ -191,7 +192,9 @@ def find_covers(
     shown = frozenset(reveal)
     if unknown := sorted(shown - {t.person for t in tracks}):
         known = ", ".join(t.person for t in tracks) or "nobody"
-        raise UsageError("no such person to reveal", ", ".join(unknown), f"Known: {known}.")
+        raise UsageError(
+            "no such person to reveal", ", ".join(unknown), "Known: {known}.", known=known
+        )
     detector, identity = _Watchful(), Identity() if shown else None
     revealed = [t for t in tracks if t.person in shown]
     found: dict[int, list[_Sighting]] = {}
@@ -492,7 +495,11 @@ def redact_video(
             return covers
     raise RedactionError(
         "a face stayed uncovered; no copy was written",
-        f"{len(missed)} found, the first at {float(video.pts[missed[0][0]]):.2f} s",
+        phrase(
+            "{n} found, the first at {at_s:.2f} s",
+            n=len(missed),
+            at_s=float(video.pts[missed[0][0]]),
+        ),
         "Cut that part out, or leave the video out of the report.",
     )
 
@@ -587,7 +594,7 @@ def redact_frame(video: Video, covers: Covers, index: int) -> Picture:
     rgb = next(covers.frame(f.rgb, index) for f in media.read(video, wanted))
     for face in _Watchful()(rgb):
         if not _is_settled(face.box, covers, index):
-            raise RedactionError("a face stayed uncovered", f"frame {index}")
+            raise RedactionError("a face stayed uncovered", phrase("frame {index}", index=index))
     return rgb
 
 
@@ -608,7 +615,9 @@ def check_picture(rgb: Picture, *, allowed: Sequence[Box] = ()) -> None:
     for face in _Watchful()(rgb):
         if not any(iou(face.box, np.array(b, np.float64)) >= LINK_IOU for b in allowed):
             at = ", ".join(f"{v:.0f}" for v in face.box)
-            raise RedactionError("a face stayed uncovered", f"at {at}", "Cover it first.")
+            raise RedactionError(
+                "a face stayed uncovered", phrase("at {at}", at=at), "Cover it first."
+            )
 
 
 def blank_crop(size: int, person: str) -> Picture:

@@ -15,6 +15,7 @@ from toolkit._i18n import _, ngettext
 from toolkit.figures.charts import Table
 from toolkit.media import show_name
 from toolkit.media.provenance import printable
+from toolkit.messages import Message
 from toolkit.report import charts_svg, wording
 from toolkit.report.line_head import line_head
 from toolkit.types import Report, TrackResult
@@ -377,7 +378,11 @@ def _not_analysed(e: Mapping[str, Any]) -> str:
     if why is None or why["event"] == "cancelled":
         return _("Exhibit {id} was received but not analysed.").format(id=e["id"])
     text = _("Exhibit {id} was received but could not be analysed: “{why}”.")
-    return text.format(id=e["id"], why=_or_unknown(why["what"]))
+    try:  # earlier versions wrote the English words only
+        what = Message.from_plain(why["message"]).text()
+    except (LookupError, ValueError):
+        what = _or_unknown(why.get("what"))
+    return text.format(id=e["id"], why=what)
 
 
 def _told(key: str, value: str | None) -> str:
@@ -830,7 +835,7 @@ def _limits(facts: Mapping[str, Any], shown: Mapping[str, Shown]) -> list[str]:
     for e in facts["exhibits"]:
         blind = e["method"]["detector"].get("blind_to") or ()
         if blind:
-            names = ", ".join(blind_name(b) for b in blind)
+            names = ", ".join(_(b) for b in blind)
             lines.append(_("The detector cannot see, or hardly: {names}.").format(names=names))
         lines += figures.limits(shown[e["id"]].report)
     lines += [
@@ -842,17 +847,6 @@ def _limits(facts: Mapping[str, Any], shown: Mapping[str, Shown]) -> list[str]:
         ),
     ]
     return list(dict.fromkeys(lines))
-
-
-def blind_name(phrase: str) -> str:
-    """Return what a detector cannot see; phrases of the bundled one are translated."""
-    return {
-        "fully synthetic video": _("fully synthetic video"),
-        "lip-sync without a seam": _("lip-sync without a seam"),
-        "edits outside the face": _("edits outside the face"),
-        "cut or slowed genuine footage": _("cut or slowed genuine footage"),
-        "sound": _("sound"),
-    }.get(phrase, phrase)
 
 
 def _about(note: Mapping[str, Any]) -> str:
@@ -1012,7 +1006,9 @@ def _parameters(facts: Mapping[str, Any]) -> str:
                 yield f"{prefix}{key}={text[:12] + '…' if is_hash else text}"
 
     # settings stand under “Method”; the log says which of them were changed
-    told = {key: value for key, value in facts.items() if key not in {"settings", "schema"}}
+    # `message` is `what` once more, in the parts that a translation needs
+    untold = {"settings", "schema", "message"}
+    told = {key: value for key, value in facts.items() if key not in untold}
     return written("; ".join(flat(told)) or "–")
 
 

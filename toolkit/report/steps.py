@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import models
-from toolkit.errors import Cancelled, ToolkitError, UsageError
+from toolkit.errors import Cancelled, ToolkitError, UnknownNameError, UsageError
 from toolkit.files import atomic_write
+from toolkit.messages import phrase
 from toolkit.report import examined
 from toolkit.report.case import Case, CaseError, Exhibit, dump
 from toolkit.report.intake import Original
@@ -197,8 +198,9 @@ def _analyse(
         tested = _trust(judge, found, seed, tick) if trust and examine is None else None
     except (ToolkitError, KeyboardInterrupt) as error:
         word = "cancelled" if isinstance(error, Cancelled | KeyboardInterrupt) else "refused"
-        what = error.cause if isinstance(error, ToolkitError) else "interrupted"
-        case.record(word, facts={"exhibit": exhibit.id, "step": "analyse", "what": what})
+        cause = error.parts[0] if isinstance(error, ToolkitError) else phrase("interrupted")
+        facts = {"exhibit": exhibit.id, "step": "analyse", "what": str(cause)}
+        case.record(word, facts=facts | {"message": cause.to_plain()})
         raise
     end = case.check(exhibit, original=original)
     # every path in what is stored is one within the case
@@ -439,8 +441,11 @@ def parse_reveal(case: Case, reveal: Collection[str]) -> dict[str, frozenset[str
             for t in case.read_json(f"{found.analyses[-1]}/analysis.json")["tracks"]
         }
         if f"{name}:{person}" not in known:
-            raise UsageError(
-                "no such person to reveal", text, f"Known: {', '.join(sorted(known)) or 'nobody'}."
+            raise UnknownNameError(
+                "no such person to reveal",
+                text,
+                "Known: {known}." if known else "Known: nobody.",
+                known=sorted(known),
             )
         shown[name].add(person)
     return {name: frozenset(persons) for name, persons in shown.items()}

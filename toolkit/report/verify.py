@@ -306,7 +306,7 @@ def _again(
 
 
 def _named(error: Exception) -> str:
-    return str(error) if isinstance(error, ToolkitError) else type(error).__name__
+    return error.text() if isinstance(error, ToolkitError) else type(error).__name__
 
 
 def _repeated(
@@ -374,7 +374,7 @@ def _analysis(
     except Cancelled:
         raise
     except ToolkitError as error:
-        return True, [Problem(folder, _("cannot be repeated: {why}").format(why=error))]
+        return True, [Problem(folder, _("cannot be repeated: {why}").format(why=error.text()))]
     again["video"]["path"] = stored["video"]["path"]
     before = case.read_json(f"{folder}/run.json")
     packages = case.read(f"{folder}/environment.txt").decode()

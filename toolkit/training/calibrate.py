@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from toolkit.detectors.seamnet import SeamNetDetector
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import OutOfRangeError, ToolkitError, UsageError
 from toolkit.jobs import TerminalLine
 from toolkit.training.data import Folder, index_folder, parse_folder
 from toolkit.training.stills import FACES_HELP, divide, levels, put_together, ups_and_downs
@@ -67,7 +67,7 @@ def calibrate(
         of range.
     """
     if count < 1:
-        raise UsageError("at least one clip is needed", str(count), "Check --clips.")
+        raise OutOfRangeError("at least one clip is needed", str(count), "Check --clips.")
     calibration.check_traceless(traceless)
     photographed, videos = divide(folders)
     wander = ups_and_downs(detector, videos, tick=tick)

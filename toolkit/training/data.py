@@ -27,6 +27,7 @@ from toolkit.faces.detect import FaceDetector
 from toolkit.faces.mesh import FaceMesh
 from toolkit.forge.degrade import Degradation, Picture, Rng, prepare
 from toolkit.forge.selfblend import self_blend
+from toolkit.messages import phrase
 from toolkit.types import Tick, no_tick
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
@@ -165,7 +166,9 @@ class Blends(Dataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]):
                     torch.from_numpy((tiles > PATCH_FORGED).astype(np.float32)),
                     torch.tensor(float(visible >= VISIBLE_LEVELS)),
                 )
-        raise UsageError("no training pair could be made in several tries", f"item {item}")
+        raise UsageError(
+            "no training pair could be made in several tries", phrase("item {item}", item=item)
+        )
 
 
 def make_pair(

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.detectors.seamnet import SeamNetDetector
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import OutOfRangeError, ToolkitError
 from toolkit.files import atomic_write
 from toolkit.jobs import TerminalLine
 from toolkit.training.data import index_folder, parse_folder
@@ -222,7 +222,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         if options.clips < 1:
-            raise UsageError("at least one clip is needed", str(options.clips), "Check --clips.")
+            raise OutOfRangeError(
+                "at least one clip is needed", str(options.clips), "Check --clips."
+            )
         options.out.parent.mkdir(parents=True, exist_ok=True)
         detector = SeamNetDetector(**({"weights": options.weights} if options.weights else {}))
         with TerminalLine() as tick:

@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 
 from toolkit import media
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import OutOfRangeError, ToolkitError
 from toolkit.faces.mesh import LargestFace
 from toolkit.files import atomic_path
 from toolkit.jobs import TerminalLine
@@ -39,7 +39,7 @@ def cut_frames(clip: Path, out: Path, *, each: int = 64, tick: Tick = no_tick) -
         If the clip cannot be read.
     """
     if each < 1:
-        raise UsageError("too few frames per clip", str(each), "Give 1 or more.")
+        raise OutOfRangeError("too few frames per clip", str(each), "Give 1 or more.")
     video = media.probe(clip, tick=tick)
     wanted = spread(len(video.pts), each)
     find = LargestFace()
@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 written = cut_frames(clip, options.out, each=options.each, tick=tick)
             print(f"{name}: {len(written)} pictures")
         except ToolkitError as error:
-            print(f"{name}: {error}", file=sys.stderr)
+            print(f"{name}: {error.text()}", file=sys.stderr)
             failed = 1
     return failed
 

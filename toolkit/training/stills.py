@@ -29,6 +29,7 @@ from toolkit.errors import UsageError
 from toolkit.faces.crops import cut, face_square
 from toolkit.forge.degrade import Degradation, Picture, prepare
 from toolkit.forge.selfblend import moved, self_blend
+from toolkit.messages import phrase
 from toolkit.training.data import Folder, Photo, Photos, read_picture, working_copy
 from toolkit.types import Tick, no_tick, spread
 
@@ -131,7 +132,11 @@ def still_clips(
         made += 1
         if made == count:
             return
-    raise UsageError("too few clips could be made", f"{made} of {count}", "Give more pictures.")
+    raise UsageError(
+        "too few clips could be made",
+        phrase("{n} of {total}", n=made, total=count),
+        "Give more pictures.",
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +175,7 @@ def divide(folders: Sequence[Folder]) -> tuple[list[Folder], list[list[Photo]]]:
     if not videos:
         raise UsageError(
             "nobody was filmed",
-            f"no person in training with {MOMENTS} pictures",
+            phrase("no person in training with {n} pictures", n=MOMENTS),
             "Add a folder of frames: python -m toolkit.training.frames.",
         )
     rest = [

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolkit.errors import UsageError
+from toolkit._i18n import N_
+from toolkit.errors import OutOfRangeError
 from toolkit.faces.mesh import SURE_SCORE
+from toolkit.messages import Message, Value, phrase
 from toolkit.types import FaceCrops, FaceTrack, Verdict
 
 
@@ -51,8 +53,10 @@ class Limits:
 
     def __post_init__(self) -> None:
         if self.moments < 1:
-            raise UsageError(
-                "a verdict needs a moment", f"moments = {self.moments}", "Use 1 or more."
+            raise OutOfRangeError(
+                "a verdict needs a moment",
+                phrase("moments = {moments}", moments=self.moments),
+                "Use 1 or more.",
             )
 
 
@@ -63,23 +67,24 @@ class _Rule:
     code: str
     measure: Callable[[FaceTrack, FaceCrops, Limits], float]
     limit: Callable[[Limits], float]
-    text: str
+    template: str
     above: bool = False
     percent: bool = False
     digits: int = 0
 
-    def reason(self, track: FaceTrack, crops: FaceCrops, limits: Limits) -> str | None:
+    def reason(self, track: FaceTrack, crops: FaceCrops, limits: Limits) -> Message | None:
         """Return why the track fails, or None. A value that is not a number fails."""
         value, limit = self.measure(track, crops, limits), self.limit(limits)
         if value <= limit if self.above else value >= limit:
             return None
         unit = 100.0 if self.percent else 1.0
-        shown = "unknown"
+        shown: float | Message = phrase("unknown")
         if math.isfinite(value):  # rounded away from the limit: never "64 px, below 64 px"
             step = 10.0**-self.digits
             away = math.ceil if self.above else math.floor
-            shown = f"{away(round(value * unit / step, 6)) * step:.{self.digits}f}"
-        return self.text.format(value=shown, limit=f"{limit * unit:g}", yaw=f"{limits.yaw_deg:g}")
+            shown = round(away(round(value * unit / step, 6)) * step, self.digits)
+        values: dict[str, Value] = {"value": shown, "limit": limit * unit, "yaw": limits.yaw_deg}
+        return Message(self.code, self.template, values)
 
 
 _RULES = (
@@ -87,29 +92,39 @@ _RULES = (
         "too_few_frames",
         lambda track, crops, limits: len(track.pts),
         lambda limits: limits.moments,
-        "There are too few frames with a usable face: {value}, where at least {limit} are needed.",
+        N_(
+            "There are too few frames with a usable face: {value:.0f}, where at least {limit:g} "
+            "are needed."
+        ),
     ),
     _Rule(
         "face_too_small",
         lambda track, crops, limits: float(np.median(crops.face_width)),
         lambda limits: limits.face_px,
-        "The face is too small: its median width is {value} px, below the limit of {limit} px.",
+        N_(
+            "The face is too small: its median width is {value:.1f} px, below the limit of "
+            "{limit:g} px."
+        ),
         digits=1,
     ),
     _Rule(
         "weak_mesh",
         lambda track, crops, limits: float(np.median(track.presence)),
         lambda limits: limits.presence,
-        "The face mesh is too uncertain: its median presence is {value}, below the limit of "
-        "{limit}.",
+        N_(
+            "The face mesh is too uncertain: its median presence is {value:.2f}, below the limit "
+            "of {limit:g}."
+        ),
         digits=2,
     ),
     _Rule(
         "pose",
         lambda track, crops, limits: float(np.mean(np.abs(track.pose[:, 0]) > limits.yaw_deg)),
         lambda limits: limits.yaw_part,
-        "The face is turned too far: more than {yaw}° in {value} % of its moments, above the limit "
-        "of {limit} %.",
+        N_(
+            "The face is turned too far: more than {yaw:g}° in {value:.0f} % of its moments, above "
+            "the limit of {limit:g} %."
+        ),
         above=True,
         percent=True,
     ),
@@ -117,8 +132,10 @@ _RULES = (
         "cut_off",
         lambda track, crops, limits: float(np.median(crops.padding)),
         lambda limits: limits.padding,
-        "The face is cut off by the edge of the picture: {value} % of it lies "
-        "outside, above the limit of {limit} %.",
+        N_(
+            "The face is cut off by the edge of the picture: {value:.1f} % of it lies outside, "
+            "above the limit of {limit:g} %."
+        ),
         above=True,
         percent=True,
         digits=1,
@@ -127,16 +144,20 @@ _RULES = (
         "low_quality",
         lambda track, crops, limits: float(np.median(crops.sharpness)),
         lambda limits: limits.sharpness,
-        "The picture quality is too low: its median sharpness is {value}, below the limit of "
-        "{limit}.",
+        N_(
+            "The picture quality is too low: its median sharpness is {value:.1f}, below the limit "
+            "of {limit:g}."
+        ),
         digits=1,
     ),
     _Rule(
         "unsure_face",
         lambda track, crops, limits: track.surest,
         lambda limits: limits.surest,
-        "This may not be a face: the face detector's highest score is {value}, below the limit of "
-        "{limit}.",
+        N_(
+            "This may not be a face: the face detector's highest score is {value:.2f}, below the "
+            "limit of {limit:g}."
+        ),
         digits=2,
     ),
 )
@@ -198,9 +219,10 @@ def judge(
         logit = None
     for rule in _RULES:
         if reason := rule.reason(track, crops, limits):
-            return _abstain(logit, threshold, reason, rule.code)
+            return _abstain(logit, threshold, reason)
     if logit is None:
-        return _abstain(None, threshold, "The detector gave no usable score.", "no_score")
+        reason = Message("no_score", "The detector gave no usable score.")
+        return _abstain(None, threshold, reason)
     return Verdict(logit, threshold, log10_lr, lr_bounds)
 
 
@@ -228,9 +250,14 @@ def clip_verdict(
         track) and when there is no track (``reason_code`` ``"no_face"``).
     """
     if not results:
-        frames = "1 frame" if frames_read == 1 else f"{frames_read} frames"
-        reason = f"There is no face in the {frames} looked at."
-        return _abstain(None, threshold, reason, "no_face"), None
+        reason = (
+            Message("no_face", "There is no face in the 1 frame looked at.")
+            if frames_read == 1
+            else Message(
+                "no_face", "There is no face in the {n} frames looked at.", {"n": frames_read}
+            )
+        )
+        return _abstain(None, threshold, reason), None
     given = [(v.logit, p, v) for p, v in results if not v.abstained and v.logit is not None]
     if not given:
         return results[0][1], None
@@ -238,5 +265,5 @@ def clip_verdict(
     return verdict, person
 
 
-def _abstain(logit: float | None, threshold: float, reason: str, code: str) -> Verdict:
-    return Verdict(logit, threshold, abstained=True, reason=reason, reason_code=code)
+def _abstain(logit: float | None, threshold: float, reason: Message) -> Verdict:
+    return Verdict(logit, threshold, abstained=True, reason=reason)

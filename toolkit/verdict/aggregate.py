@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toolkit.errors import ShapeError, UsageError
+from toolkit.errors import OutOfRangeError, ShapeError, UsageError
+from toolkit.messages import phrase
 from toolkit.types import Aggregate, Evidence, PatchHead
 
 TOP_PART = 4
@@ -52,7 +53,7 @@ def as_logits(logits: ArrayLike) -> NDArray[np.float64]:
     if x.ndim != 1 or not len(x):
         raise ShapeError("logits must be a non-empty vector", str(x.shape), "Score a frame first.")
     if not np.isfinite(x).all():
-        bad = f"{np.count_nonzero(~np.isfinite(x))} of {len(x)}"
+        bad = phrase("{n} of {total}", n=int(np.count_nonzero(~np.isfinite(x))), total=len(x))
         raise ShapeError("logits are not finite", bad, "The detector's answer is unusable.")
     return x
 
@@ -89,10 +90,11 @@ def aggregate(logits: ArrayLike, rule: Aggregate) -> float:
         known = "Known: top_k, mean, log_mean_exp."
         raise UsageError("unknown rule to aggregate frames", repr(rule.name), known)
     if not 1 <= rule.k <= len(x):
-        raise UsageError(
+        raise OutOfRangeError(
             "k does not fit the number of frames",
-            f"k = {rule.k}, {len(x)} frames",
-            f"Use 1 to {len(x)}.",
+            phrase("k = {k}, {n} frames", k=rule.k, n=len(x)),
+            "Use 1 to {n}.",
+            n=len(x),
         )
     return float(np.sort(x)[-rule.k :].mean())
 

@@ -24,8 +24,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toolkit import models
-from toolkit.errors import ModelError, ShapeError, UsageError
+from toolkit.errors import ModelError, OutOfRangeError, ShapeError, UsageError
 from toolkit.files import atomic_write
+from toolkit.messages import phrase
 from toolkit.verdict.aggregate import RULE
 
 Float = NDArray[np.float64]
@@ -135,14 +136,19 @@ def fit(
     x, y = _checked(logits, labels)
     check_traceless(traceless)
     if not cap >= 0:
-        raise UsageError("a bound is out of range", f"{cap:g}", "Use 0 or more.")
+        raise OutOfRangeError(
+            "a bound is out of range", phrase("{value:g}", value=cap), "Use 0 or more."
+        )
     if len(groups) != len(x):
-        raise ShapeError("groups do not fit the logits", f"{len(groups)} groups, {len(x)} logits")
+        raise ShapeError(
+            "groups do not fit the logits",
+            phrase("{groups} groups, {n} logits", groups=len(groups), n=len(x)),
+        )
     alpha, beta = fit_logistic(x[:, None], y)
     if alpha <= 0:
         raise UsageError(
             "higher logits do not speak for forgery",
-            f"slope {alpha:.3g} on {len(x)} clips",
+            phrase("slope {slope:.3g} on {n} clips", slope=alpha, n=len(x)),
             "Nothing can be calibrated with this detector on these clips.",
         )
     fewest = min(len({g for g, f in zip(groups, y, strict=True) if f == want}) for want in (0, 1))
@@ -173,9 +179,9 @@ def check_traceless(share: float) -> None:
         If it is out of range.
     """
     if not 0 <= share < 1:
-        raise UsageError(
+        raise OutOfRangeError(
             "the share of forgeries without traces is out of range",
-            f"{share:g}",
+            phrase("{value:g}", value=share),
             "Use 0 or more, below 1.",
         )
 
@@ -324,13 +330,13 @@ def _checked(values: ArrayLike, labels: ArrayLike) -> tuple[Float, NDArray[np.bo
     if x.ndim != 1 or x.shape != y.shape or not np.isfinite(x).all():
         raise ShapeError(
             "values and labels do not fit, or are not finite",
-            f"{x.shape} and {y.shape}",
+            phrase("{a} and {b}", a=str(x.shape), b=str(y.shape)),
             "Give one finite value and one label per clip.",
         )
     if y.all() or not y.any():
         raise UsageError(
             "a label is missing",
-            f"{y.sum()} forged of {len(y)} clips",
+            phrase("{n} forged of {total} clips", n=int(y.sum()), total=len(y)),
             "Give clips of both labels.",
         )
     return x, y

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import models
-from toolkit.errors import ModelError, UsageError
+from toolkit.errors import ModelError, OutOfRangeError, UsageError
 from toolkit.files import atomic_write
+from toolkit.messages import phrase
 from toolkit.types import FaceCrops, TrackResult
 from toolkit.verdict import abstention
 from toolkit.verdict.aggregate import aggregate, frame_logits, rule_for
@@ -159,9 +160,10 @@ def stretch(
         raise UsageError(cause, result.track.person, result.verdict.reason or "")
     if len(rows) < MOMENTS_MIN:
         raise UsageError(
-            f"fewer than {MOMENTS_MIN} moments are too few to compare",
+            "fewer than {least} moments are too few to compare",
             f"{result.track.person}: {len(rows)}",
             "Name a longer stretch, or judge more moments.",
+            least=MOMENTS_MIN,
         )
     part = {
         name: getattr(result.track, name)[rows]
@@ -239,7 +241,9 @@ def moments_in(result: TrackResult, seconds: Span) -> NDArray[np.bool_]:
     start, end = seconds
     if not start < end:
         remedy = "Choose a start before the end."
-        raise UsageError("there are no such seconds", f"{start:g} – {end:g}", remedy)
+        raise OutOfRangeError(
+            "there are no such seconds", phrase("{start:g} – {end:g}", start=start, end=end), remedy
+        )
     return np.asarray((result.track.pts >= start) & (result.track.pts <= end))
 
 
@@ -255,7 +259,7 @@ def longest(results: Sequence[TrackResult]) -> TrackResult:
     if not judged:
         raise UsageError(
             "nobody in the known recording could be judged",
-            next((r.verdict.reason or "" for r in results), "no face"),
+            next((r.verdict.reason or "" for r in results), phrase("no face")),
             "Use another recording.",
         )
     return max(judged, key=lambda r: float(np.diff(r.track.seen, axis=1).sum()))

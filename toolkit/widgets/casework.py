@@ -328,7 +328,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 
     def _opened(self) -> Case:
         if self.case is None:
-            raise UsageError(_("no case is open"), "", _("Open or make one first."))
+            raise UsageError("no case is open", "", "Open or make one first.")
         return self.case
 
     # -- what happens in the background: traits are set, no widgets are made
@@ -371,7 +371,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         from toolkit.report import steps
 
         if not self._presumed.value:
-            raise UsageError(_("there is no other exhibit"), "", _("Take its source in first."))
+            raise UsageError("there is no other exhibit", "", "Take its source in first.")
         found: Alignment = steps.compare(
             self._opened(), str(self._presumed.value), self._looked_at(), tick=tick
         )
@@ -382,7 +382,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 
     def _looked_at(self) -> str:
         if self.exhibit is None:
-            raise UsageError(_("nothing was taken in yet"), "", _("Take a file in first."))
+            raise UsageError("nothing was taken in yet", "", "Take a file in first.")
         return self.exhibit.id
 
     def _make(self, tick: Tick) -> Path:
@@ -649,7 +649,7 @@ def _spans(text: str) -> list[tuple[int, int]]:
             spans.append((int(first), int(last or first)))
         except ValueError as error:
             raise UsageError(
-                _("these are no frames"), part, _("Give numbers, such as 120 or 130-140.")
+                "these are no frames", part, "Give numbers, such as 120 or 130-140."
             ) from error
     return spans
 

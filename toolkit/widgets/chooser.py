@@ -12,12 +12,13 @@ from typing import Any
 
 import ipywidgets
 
-from toolkit import figures, samples
+from toolkit import samples
 from toolkit._i18n import _
 from toolkit.detectors import registry
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.files import atomic_write
 from toolkit.media import show_name
+from toolkit.messages import phrase
 from toolkit.types import Sampling
 from toolkit.widgets import fragments
 from toolkit.widgets.styling import classed
@@ -109,9 +110,9 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         detector = str(self.detector.value)
         if detector not in registry.available():
             raise UsageError(
-                _("the weights of this detector are not here"),
+                "the weights of this detector are not here",
                 detector,
-                _("Give its published file as described beside the menu, or choose SeamNet."),
+                "Give its published file as described beside the menu, or choose SeamNet.",
             )
         moments = Sampling(frames=self.frames.value) if self.frames.value else Sampling()
         return Asked(self._video(), detector, moments)
@@ -123,7 +124,7 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         text = self.path.value.strip().strip("\"'")
         if not text:
             raise UsageError(
-                _("no video was chosen"), "", _("Choose a sample, or give the path of a video.")
+                "no video was chosen", "", "Choose a sample, or give the path of a video."
             )
         return Path(text).expanduser() if text.startswith("~") else Path(text)
 
@@ -161,10 +162,7 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._weights.placeholder = _("path of the .h5 file")
         self._add.description = _("Check and add this file")
         chosen, detector, frames = self.sample.value, self.detector.value, self.frames.value
-        present = [
-            (figures.localised(samples.card(name).title), name)
-            for name in samples.names(present=True)
-        ]
+        present = [(_(samples.card(name).title), name) for name in samples.names(present=True)]
         menu = [*present, (_("A video of my own (path or upload)"), _OWN)]
         self.sample.options = menu
         self.sample.value = chosen if chosen in [name for _title, name in menu] else menu[0][1]
@@ -212,7 +210,7 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         text = self._weights.value.strip().strip("\"'")
         try:
             if not text:
-                raise UsageError(_("no file was given"), "", _("Give the path of the .h5 file."))
+                raise UsageError("no file was given", "", "Give the path of the .h5 file.")
             name, _where = mesonet.add(Path(text).expanduser())
         except (ToolkitError, OSError) as error:
             self._problem = error
@@ -247,13 +245,17 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 def _store(given: Any, folder: Path) -> Path:
     """Write an uploaded file under a safe name of its own; return where."""
     content, name = bytes(given["content"]), show_name(str(given["name"]))
-    limit = f"{UPLOAD_MAX / 1e6:.0f} MB"
-    remedy = _("Give the path of the file instead.")
+    remedy = "Give the path of the file instead."
     if len(content) > UPLOAD_MAX:
-        shown = f"{name}, {len(content) / 1e6:.1f} MB"
-        raise UsageError(_("this file is too large to upload"), shown, f"{limit}. {remedy}")
+        raise UsageError(
+            "this file is too large to upload",
+            phrase("{name}, {size:.1f} MB", name=name, size=len(content) / 1e6),
+            "{limit:.0f} MB. {more}",
+            limit=UPLOAD_MAX / 1e6,
+            more=phrase(remedy),
+        )
     if len(content) != given["size"] or not content:
-        raise UsageError(_("this file did not arrive completely"), name, remedy)
+        raise UsageError("this file did not arrive completely", name, remedy)
     stem = re.sub(r"[^\w-]+", "_", Path(given["name"]).stem).strip("_")[:60] or "video"
     suffix = re.sub(r"[^\w.]", "", Path(given["name"]).suffix)[:8]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

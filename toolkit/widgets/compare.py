@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import ipywidgets
 
 from toolkit import figures
-from toolkit._i18n import _
+from toolkit._i18n import N_, _
 from toolkit.cache import Cache, Entry
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.media import show_name
@@ -39,9 +39,8 @@ _STYLE = {"description_width": "11em"}
 SAME_PLACE = 0.75
 """Of the side of a face's square: farther apart at one moment, two faces are two persons."""
 
-# said in Dutch by `figures.localised`
-NO_LONGER_KEPT = "the clip that is known to be genuine is no longer kept"
-JUDGED_ELSEWHERE = "the clip that is known to be genuine was judged by another detector"
+NO_LONGER_KEPT = N_("the clip that is known to be genuine is no longer kept")
+JUDGED_ELSEWHERE = N_("the clip that is known to be genuine was judged by another detector")
 
 Kind = Literal["moment", "person", "seconds", "detector", "clip"]
 
@@ -347,7 +346,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         found = analysis.reopen(self._cache, other.name)
         if found is None:
             raise UsageError(
-                _("this result is no longer kept"), "", _("Analyse that clip again, then compare.")
+                "this result is no longer kept", "", "Analyse that clip again, then compare."
             )
         offset = float(self.later.value) if other.kind == "clip" else 0.0
 

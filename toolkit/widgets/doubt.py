@@ -19,6 +19,7 @@ from toolkit.figures import lessons as drawn
 from toolkit.lessons import odds
 from toolkit.lessons.clips import Plan
 from toolkit.lessons.doubt import LEVELS_MAX, TREATMENTS, Treatment
+from toolkit.messages import Message, text_of
 from toolkit.types import Tick
 from toolkit.widgets.task import Task, pictures
 
@@ -39,7 +40,7 @@ class Heard:
     treatment: str
     called: bool | None
     gap: float | None
-    reason: str | None
+    reason: Message | None
     face: NDArray[np.uint8] | None
 
     @property
@@ -206,7 +207,7 @@ def _sign(heard: Heard) -> str:
 def heard_sentence(heard: Heard) -> str:
     """Return what the detector said of a clip, and what is true."""
     if heard.called is None:
-        return _("No verdict. {reason}").format(reason=figures.localised(heard.reason or ""))
+        return _("No verdict. {reason}").format(reason=text_of(heard.reason or ""))
     where = drawn.gap_words(heard.gap or 0.0)
     if heard.called == heard.is_forged:
         text = (

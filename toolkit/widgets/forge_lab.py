@@ -618,7 +618,7 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 
     def _fill_menus(self) -> None:
         people = [
-            (figures.localised(samples.card(name).title), name)
+            (_(samples.card(name).title), name)
             for name in samples.names(present=True)
             if name != samples.planted().id
         ]
@@ -740,10 +740,10 @@ def _sample_gallery(name: str, count: int, *, tick: Tick) -> Gallery:
 def _own_gallery(uploaded: list[tuple[str, bytes]], *, is_agreed: bool, tick: Tick) -> Gallery:
     if not is_agreed:
         raise UsageError(
-            _("nobody said that the person agreed"),
+            "nobody said that the person agreed",
             "",
-            _("Read the line with the box and tick it."),
+            "Read the line with the box and tick it.",
         )
     if not uploaded:
-        raise UsageError(_("no pictures were given"), "", _("Add pictures of the face."))
+        raise UsageError("no pictures were given", "", "Add pictures of the face.")
     return expression.read_pictures(uploaded, name=_("own pictures"), tick=tick)

@@ -9,6 +9,7 @@ from toolkit import figures
 from toolkit._i18n import _
 from toolkit.errors import ToolkitError
 from toolkit.figures.charts import Chart
+from toolkit.messages import text_of
 from toolkit.types import Report, TrackResult
 
 _CHARTS: tuple[Chart, ...] = ("regions", "curve", "matrix")
@@ -111,7 +112,7 @@ def sentence(error: BaseException) -> str:
 def _parts(error: BaseException) -> tuple[str, str]:
     """Return cause with value, and remedy, in the language in use."""
     if isinstance(error, ToolkitError):
-        cause, value, remedy = error.cause, error.value, error.remedy
+        cause, value, remedy = (text_of(part) for part in error.parts)
     elif isinstance(error, OSError):
         cause, value = _("a file cannot be written or read"), error.strerror or str(error)
         remedy = _("Check the disk and its permissions.")
@@ -119,9 +120,8 @@ def _parts(error: BaseException) -> tuple[str, str]:
         cause, value = _("something went wrong that was not foreseen"), type(error).__name__
         value += f": {error}" if str(error) else ""
         remedy = _("Please report this. The panel can be used again; `error` holds the details.")
-    cause = figures.localised(cause)
     head = cause[:1].upper() + cause[1:] + (f": {value}." if value else ".")
-    return head, figures.localised(remedy) if remedy else ""
+    return head, remedy
 
 
 def _list(heading: str, lines: Iterable[str]) -> str:

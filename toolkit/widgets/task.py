@@ -10,7 +10,6 @@ import ipywidgets
 
 from toolkit._i18n import _, language
 from toolkit.errors import ToolkitError
-from toolkit.figures import localised
 from toolkit.jobs import Job
 from toolkit.types import Tick
 
@@ -150,8 +149,8 @@ class Task(ipywidgets.VBox, Generic[T]):  # type: ignore[misc]  # ipywidgets shi
 def _problem(error: BaseException | None) -> str:
     if error is None:
         return ""
-    what = str(error) if isinstance(error, ToolkitError) else f"{type(error).__name__}: {error}"
-    return _("This did not work: {what}").format(what=localised(what))
+    what = error.text() if isinstance(error, ToolkitError) else f"{type(error).__name__}: {error}"
+    return _("This did not work: {what}").format(what=what)
 
 
 def pictures(shown: list[tuple[Any, str]], *, small: bool = False) -> str:

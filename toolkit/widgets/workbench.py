@@ -283,7 +283,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
     def _end(self, job: Job[None]) -> None:
         self._live.layout.display = "none"
         if self.examination is not None and job.is_cancelled:
-            self._result.no_play(UsageError(_("its preparation was stopped")))
+            self._result.no_play(UsageError("its preparation was stopped"))
             self.state = "done"
         elif job.is_cancelled:
             self.state = "cancelled"
