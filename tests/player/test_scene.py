@@ -231,7 +231,7 @@ def test_nine_hundred_judged_frames_stay_under_ten_megabytes(clip):
         evidence = clip.report.tracks[0].evidence
         evidence = replace(
             evidence,
-            logits=evidence.logits[pick],
+            network_logits=evidence.network_logits[pick],
             patches=evidence.patches[pick],
             spans=np.stack([np.arange(900)] * 2, axis=1),
         )
