@@ -56,6 +56,14 @@ class UsageError(ToolkitError, ValueError):
     """A command or call was given options that do not fit together."""
 
 
+class UnknownNameError(UsageError, LookupError):
+    """There is no person, region or setting of that name; the remedy lists those there are."""
+
+
+class OutOfRangeError(UsageError):
+    """A moment lies where there is nothing; the remedy gives the seconds that are allowed."""
+
+
 class Cancelled(ToolkitError):  # noqa: N818 - it is an answer to the user, not a failure
     """The user stopped the work."""
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.errors import ShapeError
+from toolkit.errors import ShapeError, UnknownNameError
 
 PLAYERS = (
     "mouth",
@@ -204,6 +204,70 @@ class Sampling:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for `settings.sampling`."""
         return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, repr=False)
+class Settings:
+    """How a video is analysed.
+
+    Attributes
+    ----------
+    detector
+        A name from `detectors.registry.NAMES`, or a detector of your own.
+    device
+        ``"auto"`` takes CUDA, then MPS, then the CPU.
+    sampling
+        Which moments are read.
+    seed
+        Stored with the result and given to everything that draws.
+    explain
+        Whether to divide the verdict over frames and regions.
+
+    Examples
+    --------
+    >>> Settings(device="cpu").but(frames=16)
+    Settings(device='cpu', sampling=Sampling(frames=16))
+    """
+
+    detector: Any = "seamnet"
+    device: str = "auto"
+    sampling: Sampling = field(default_factory=Sampling)
+    seed: int = 0
+    explain: bool = True
+
+    def but(self, **changes: Any) -> Settings:
+        """Return the same settings with some changed: names of these or of `Sampling`'s fields.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no setting of that name; the error lists them.
+        """
+        own = {f.name for f in dataclasses.fields(self)}
+        of_sampling = {f.name for f in dataclasses.fields(Sampling)}
+        if unknown := sorted(changes.keys() - own - of_sampling):
+            known = ", ".join([*sorted(own), *sorted(of_sampling)])
+            raise UnknownNameError("there is no such setting", unknown[0], f"Known: {known}.")
+        whole = dataclasses.replace(self, **{k: v for k, v in changes.items() if k in own})
+        inner = {k: v for k, v in changes.items() if k in of_sampling}
+        sampling = dataclasses.replace(whole.sampling, **inner)
+        return dataclasses.replace(whole, sampling=sampling)
+
+    def __repr__(self) -> str:
+        """Return only what differs from the default, on one line."""
+        return _changed(self)
+
+
+def _changed(value: Any) -> str:
+    parts = []
+    for f in dataclasses.fields(value):
+        mine = getattr(value, f.name)
+        default = f.default if f.default is not dataclasses.MISSING else f.default_factory()  # type: ignore[misc]
+        if mine != default:
+            name = getattr(getattr(mine, "card", None), "name", None)
+            told = _changed(mine) if isinstance(mine, Sampling) else name or repr(mine)
+            parts.append(f"{f.name}={told}")
+    return f"{type(value).__name__}({', '.join(parts)})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
