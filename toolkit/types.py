@@ -259,11 +259,10 @@ class Settings:
 
 
 def _changed(value: Any) -> str:
-    parts = []
+    parts, plain = [], type(value)()
     for f in dataclasses.fields(value):
         mine = getattr(value, f.name)
-        default = f.default if f.default is not dataclasses.MISSING else f.default_factory()  # type: ignore[misc]
-        if mine != default:
+        if mine != getattr(plain, f.name):
             name = getattr(getattr(mine, "card", None), "name", None)
             told = _changed(mine) if isinstance(mine, Sampling) else name or repr(mine)
             parts.append(f"{f.name}={told}")

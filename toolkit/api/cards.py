@@ -10,7 +10,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import _i18n, figures
@@ -51,7 +53,7 @@ def notebook() -> int | None:
     Nothing is imported to find out: without IPython there is no notebook.
     """
     interactive = sys.modules.get("IPython")
-    shell = interactive.get_ipython() if interactive else None
+    shell: Any = interactive.get_ipython() if interactive else None
     if getattr(shell, "kernel", None) is None:
         return None
     return int(shell.execution_count)
@@ -86,7 +88,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return wrap(f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>")
 
 
-def pictures(shown: Iterable[tuple[NDArray, str]]) -> str:  # type: ignore[type-arg]
+def pictures(shown: Iterable[tuple[NDArray[np.uint8], str]]) -> str:
     """Return RGB pictures (H, W, 3) uint8 beside each other, each with its caption."""
     figures_ = "".join(
         f'<figure><img src="{data_address(rgb)}" alt="{escape(caption)}">'
@@ -130,13 +132,13 @@ def person(result: TrackResult, crops: dict[str, FaceCrops] | None) -> str:
     return f'<div class="dz-who">{picture}<div>{lines(sentences)}</div></div>{curve}'
 
 
-def portrait(result: TrackResult, crops: dict[str, FaceCrops] | None) -> NDArray | None:  # type: ignore[type-arg]
+def portrait(result: TrackResult, crops: dict[str, FaceCrops] | None) -> NDArray[np.uint8] | None:
     """Return the face of a person where the evidence is strongest, (S, S, 3) uint8, or None."""
     if not len(result.evidence.logits):
         return None
     row = int(result.evidence.spans[int(result.evidence.logits.argmax()), 0])
     if crops is not None and result.track.person in crops:
-        return crops[result.track.person].rgb[row]
+        return np.asarray(crops[result.track.person].rgb[row])
     strongest = figures.strongest(result, count=1)
     return strongest[0].rgb if strongest else None
 

@@ -379,7 +379,7 @@ def settings_of(report: Report) -> Settings:
         device=str(known.get("device", "auto")),
         sampling=Sampling(**known["sampling"]),
         seed=int(known["seed"]),
-        explain=all(r.explanation is not None for r in report.tracks),
+        explain=not report.tracks or any(r.explanation is not None for r in report.tracks),
     )
 
 
@@ -470,7 +470,7 @@ def _settings(data: dict[str, Any]) -> Settings:
         device=str(known.get("device", "auto")),
         sampling=Sampling(**known["sampling"]),
         seed=int(known["seed"]),
-        explain=all(track["shares"] is not None for track in data["tracks"]),
+        explain=not data["tracks"] or any(t["shares"] is not None for t in data["tracks"]),
     )
 
 

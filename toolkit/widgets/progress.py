@@ -52,7 +52,7 @@ class NotebookProgress:
             text = _("Now {stage} … about {left} left").format(
                 stage=figures.stage_name(stage), left=duration(left)
             )
-        self._put(HTML(bar(part, text)))
+        self._put(_html(bar(part, text)))
 
     def show(self, analysis: Shown) -> None:
         """Put the card of a result in the place of the bar."""
@@ -62,7 +62,7 @@ class NotebookProgress:
 
     def _put(self, content: Any) -> None:
         if self._handle is None:
-            self._handle = display(content, display_id=True)
+            self._handle = display(content, display_id=True)  # type: ignore[no-untyped-call]
         else:
             self._handle.update(content)
 
@@ -71,7 +71,11 @@ class NotebookProgress:
 
     def __exit__(self, *_error: object) -> None:
         if self._handle is not None:
-            self._handle.update(HTML(""))
+            self._handle.update(_html(""))
+
+
+def _html(text: str) -> Any:
+    return HTML(text)  # type: ignore[no-untyped-call]
 
 
 def bar(part: float, text: str) -> str:
