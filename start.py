@@ -7,6 +7,8 @@
                                --port N chooses the port, --no-browser only prints the address
     python start.py setup      set up only, and look again for every file that is missing
     python start.py test       set up, then linters, types and tests; more arguments go to pytest
+    python start.py --cpu      at the first set-up on Linux or Windows: PyTorch without CUDA, which
+                               is about 4 GB less; also before setup, app and test
 
 Packages go into .venv in this folder, model files into models/cache, sample clips into samples;
 nothing else on the computer changes. Packages come from wherever pip is configured to look.
@@ -67,6 +69,8 @@ OPTIONS_WITH_VALUE = ("-k", "-m", "-p", "-o", "-c", "-W", "-r", "--junitxml", "-
 NO_TESTS = 5  # pytest's exit code when it found none
 # measured: the environment takes 7 GB on Linux, where PyTorch brings CUDA; pip needs the wheels too
 DISK_GB = 12 if sys.platform == "linux" else 4
+DISK_CPU_GB = 4
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # PyTorch's own, for its two packages only
 
 
 class Stop(Exception):  # noqa: N818 - the set-up cannot go on; the text tells what to do
@@ -196,20 +200,25 @@ def make_environment() -> None:
         )
 
 
-def check_disk() -> None:
+def check_disk(*, cpu: bool = False) -> None:
     """Stop when the packages cannot fit, unless they are there already."""
     if any(VENV.glob("[Ll]ib/**/site-packages/torch")):
         return
+    needed = min(DISK_GB, DISK_CPU_GB) if cpu else DISK_GB
     free = shutil.disk_usage(ROOT).free / 1e9
-    if free < DISK_GB:
+    if free < needed:
         raise Stop(
-            f"{free:.1f} GB free on the disk of {ROOT}; the set-up needs about {DISK_GB} GB.\n"
+            f"{free:.1f} GB free on the disk of {ROOT}; the set-up needs about {needed} GB.\n"
             "Make room, or move this folder to a larger disk."
         )
 
 
-def install_packages() -> None:
-    """Install what requirements.txt pins, and the project itself."""
+def install_packages(*, cpu: bool = False) -> None:
+    """Install what requirements.txt pins, and the project itself.
+
+    With `cpu`, PyTorch comes from its own index first, in the same version but without CUDA: that
+    satisfies the pin, so the rest of the list leaves it as it is.
+    """
     wanted = sum(
         1
         for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
@@ -219,10 +228,18 @@ def install_packages() -> None:
     pip = ["-m", "pip", "--disable-pip-version-check", "--no-input"]
     log = VENV / "setup.log"
     with log.open("w", encoding="utf-8") as file:
+        if cpu:
+            _install([*pip, "install", "--index-url", CPU_INDEX, *torch_pins()], file, log)
         _install([*pip, "install", "-r", "requirements.txt"], file, log)
         # without isolation: setuptools is pinned in requirements.txt, so nothing more is fetched
         own = ["--no-deps", "--no-build-isolation", "-e", "."]
         _install([*pip, "install", *own], file, log)
+
+
+def torch_pins() -> list[str]:
+    """Return the pins of PyTorch's own packages."""
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.startswith(("torch==", "torchvision=="))]
 
 
 def _install(arguments: list[str], file: IO[str], log: Path) -> None:
@@ -259,13 +276,15 @@ def _pip_advice(text: str) -> str:
     return "Check the network and pip's settings (pip config list), then start again."
 
 
-def set_up(stamps: Stamps, from_folder: Path | None, *, look_again: bool) -> None:
+def set_up(
+    stamps: Stamps, from_folder: Path | None, *, look_again: bool, cpu: bool = False
+) -> None:
     """Do all steps that are not done yet."""
     make_environment()
     key = packages_key()
     if not stamps.is_done("packages", key):
-        check_disk()
-        install_packages()
+        check_disk(cpu=cpu)
+        install_packages(cpu=cpu)
         stamps.done("packages", key)
     folder = [] if from_folder is None else ["--from-folder", str(from_folder)]
     look_again = look_again or from_folder is not None
@@ -549,7 +568,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="python start.py [setup | test | app] [--from-folder DIR] [more ...]",
+        usage="python start.py [setup | test | app] [--cpu] [--from-folder DIR] [more ...]",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -557,6 +576,9 @@ def main(argv: list[str] | None = None) -> int:
         type=Path,
         metavar="DIR",
         help="take model files and samples (or the wheels that hold them) from here: no network",
+    )
+    parser.add_argument(
+        "--cpu", action="store_true", help="PyTorch without CUDA, about 4 GB less to obtain"
     )
     options, extra = parser.parse_known_args(argv)
     # not a positional of the parser, which would take 8888 of `--port 8888` for the command
@@ -579,6 +601,7 @@ def main(argv: list[str] | None = None) -> int:
             Stamps(VENV / "doorzicht.json"),
             options.from_folder,
             look_again=command == "setup",
+            cpu=options.cpu,
         )
         say(f"Set up ({time.monotonic() - began:.1f} s).")
         if command == "test":

@@ -66,8 +66,12 @@ def project(start, tmp_path, monkeypatch):
     monkeypatch.setattr(start, "ROOT", tmp_path)
     monkeypatch.setattr(start, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(start, "make_environment", lambda: None)
-    monkeypatch.setattr(start, "check_disk", lambda: None)
-    monkeypatch.setattr(start, "install_packages", lambda: calls.append("packages"))
+    monkeypatch.setattr(start, "check_disk", lambda **_how: None)
+    monkeypatch.setattr(
+        start,
+        "install_packages",
+        lambda *, cpu: calls.append("packages without CUDA" if cpu else "packages"),
+    )
     monkeypatch.setattr(start, "run", run)
     return tmp_path, calls
 
@@ -215,6 +219,22 @@ def test_a_full_disk_is_told_before_anything_is_fetched(start, tmp_path, monkeyp
         start.check_disk()
     (tmp_path / ".venv/lib/python3.11/site-packages/torch").mkdir(parents=True)
     start.check_disk()
+
+
+def test_without_a_gpu_pytorch_comes_first_and_from_its_own_index(start, project, monkeypatch):
+    """Only that it is asked for: the index itself is not within reach of the tests."""
+    home, calls = project
+    start.set_up(start.Stamps(home / "s.json"), None, look_again=False, cpu=True)
+    assert calls == ["packages without CUDA", *EVERYTHING[1:]]
+    monkeypatch.undo()
+    asked = []
+    monkeypatch.setattr(start, "VENV", home / ".venv")
+    monkeypatch.setattr(start, "_install", lambda arguments, *_log: asked.append(arguments))
+    start.install_packages(cpu=True)
+    first, second, _own = asked
+    assert first[-4:-2] == ["--index-url", start.CPU_INDEX]
+    assert [pin.split("==")[0] for pin in first[-2:]] == ["torch", "torchvision"]
+    assert second[-1] == "requirements.txt"
 
 
 def test_a_failing_pip_is_explained(start, tmp_path, monkeypatch):
