@@ -7,6 +7,8 @@
                                --port N chooses the port, --no-browser only prints the address
     python start.py setup      set up only, and look again for every file that is missing
     python start.py test       set up, then linters, types and tests; more arguments go to pytest
+    python start.py --cpu      at the first set-up on Linux or Windows: PyTorch without CUDA, which
+                               is about 4 GB less; also before setup, app and test
 
 Packages go into .venv in this folder, model files into models/cache, sample clips into samples;
 nothing else on the computer changes. Packages come from wherever pip is configured to look.
@@ -23,16 +25,19 @@ import io
 import json
 import os
 import platform
+import re
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import webbrowser
 from pathlib import Path
 from typing import IO
+from xml.etree import ElementTree as ET
 
 ROOT = Path(__file__).resolve().parent
 NEEDED = (3, 11)
@@ -54,8 +59,18 @@ NOTEBOOK = "notebooks/01_workbench.ipynb"
 APP = "notebooks/app/workbench.ipynb"
 APP_SETTINGS = ROOT / "notebooks" / "app"
 APP_WAIT_S = 120
+BROWSER_TESTS = "tests/e2e"
+CHECKS = (
+    ["-m", "ruff", "check", "."],
+    ["-m", "ruff", "format", "--check", "."],
+    ["-m", "mypy"],
+)
+OPTIONS_WITH_VALUE = ("-k", "-m", "-p", "-o", "-c", "-W", "-r", "--junitxml", "--junit-xml")
+NO_TESTS = 5  # pytest's exit code when it found none
 # measured: the environment takes 7 GB on Linux, where PyTorch brings CUDA; pip needs the wheels too
 DISK_GB = 12 if sys.platform == "linux" else 4
+DISK_CPU_GB = 4
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # PyTorch's own, for its two packages only
 
 
 class Stop(Exception):  # noqa: N818 - the set-up cannot go on; the text tells what to do
@@ -185,20 +200,25 @@ def make_environment() -> None:
         )
 
 
-def check_disk() -> None:
+def check_disk(*, cpu: bool = False) -> None:
     """Stop when the packages cannot fit, unless they are there already."""
     if any(VENV.glob("[Ll]ib/**/site-packages/torch")):
         return
+    needed = min(DISK_GB, DISK_CPU_GB) if cpu else DISK_GB
     free = shutil.disk_usage(ROOT).free / 1e9
-    if free < DISK_GB:
+    if free < needed:
         raise Stop(
-            f"{free:.1f} GB free on the disk of {ROOT}; the set-up needs about {DISK_GB} GB.\n"
+            f"{free:.1f} GB free on the disk of {ROOT}; the set-up needs about {needed} GB.\n"
             "Make room, or move this folder to a larger disk."
         )
 
 
-def install_packages() -> None:
-    """Install what requirements.txt pins, and the project itself."""
+def install_packages(*, cpu: bool = False) -> None:
+    """Install what requirements.txt pins, and the project itself.
+
+    With `cpu`, PyTorch comes from its own index first, in the same version but without CUDA: that
+    satisfies the pin, so the rest of the list leaves it as it is.
+    """
     wanted = sum(
         1
         for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
@@ -208,10 +228,18 @@ def install_packages() -> None:
     pip = ["-m", "pip", "--disable-pip-version-check", "--no-input"]
     log = VENV / "setup.log"
     with log.open("w", encoding="utf-8") as file:
+        if cpu:
+            _install([*pip, "install", "--index-url", CPU_INDEX, *torch_pins()], file, log)
         _install([*pip, "install", "-r", "requirements.txt"], file, log)
         # without isolation: setuptools is pinned in requirements.txt, so nothing more is fetched
         own = ["--no-deps", "--no-build-isolation", "-e", "."]
         _install([*pip, "install", *own], file, log)
+
+
+def torch_pins() -> list[str]:
+    """Return the pins of PyTorch's own packages."""
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.startswith(("torch==", "torchvision=="))]
 
 
 def _install(arguments: list[str], file: IO[str], log: Path) -> None:
@@ -248,13 +276,15 @@ def _pip_advice(text: str) -> str:
     return "Check the network and pip's settings (pip config list), then start again."
 
 
-def set_up(stamps: Stamps, from_folder: Path | None, *, look_again: bool) -> None:
+def set_up(
+    stamps: Stamps, from_folder: Path | None, *, look_again: bool, cpu: bool = False
+) -> None:
     """Do all steps that are not done yet."""
     make_environment()
     key = packages_key()
     if not stamps.is_done("packages", key):
-        check_disk()
-        install_packages()
+        check_disk(cpu=cpu)
+        install_packages(cpu=cpu)
         stamps.done("packages", key)
     folder = [] if from_folder is None else ["--from-folder", str(from_folder)]
     look_again = look_again or from_folder is not None
@@ -371,27 +401,166 @@ def _end(app: "subprocess.Popen[bytes]") -> None:
         app.wait()
 
 
+class Aside(threading.Thread):
+    """Runs commands of the environment's Python one after the other, and keeps what they print.
+
+    Parameters
+    ----------
+    commands
+        Arguments of each.
+
+    Attributes
+    ----------
+    lines
+        What was printed so far.
+    code
+        The exit code of the last command that failed, else 0.
+    """
+
+    def __init__(self, *commands: list[str]) -> None:
+        super().__init__(daemon=True)
+        self._commands, self.code = commands, 0
+        self.lines: list[str] = []
+        self._now: subprocess.Popen[str] | None = None
+
+    def run(self) -> None:
+        """Do the work of the thread."""
+        for command in self._commands:
+            self.lines.append(f"$ {' '.join(command)}\n")
+            with _open(command) as self._now:
+                self.lines.extend(self._now.stdout or ())
+            self.code = self._now.returncode or self.code
+
+    def stop(self) -> None:
+        """End the command that runs."""
+        if self._now is not None and self._now.poll() is None:
+            self._now.terminate()
+
+
 def test(extra: list[str]) -> int:
-    """Run linters, types and tests; the last line is pytest's closing line."""
-    failed = 0
+    """Run linters, types and tests; the last line is pytest's closing line.
+
+    The whole suite runs in three processes at a time: two share the unit tests, a third has the
+    browser tests, which need a pytest of their own. The linters run beside them. Whoever names
+    tests, or debugs, gets one pytest with exactly these arguments.
+    """
     # only training needs it, so only its tests do; without it they say why they are skipped
     run("-m", "toolkit.models", "--only", "imagenet_lite0")
-    checks = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
-    for check in checks:
-        say(f"$ {' '.join(check)}")
-        failed = run("-m", *check) or failed
-    say(f"$ {' '.join(['pytest', *extra])}")
+    began = time.monotonic()
     colour = ["--color=yes"] if sys.stdout.isatty() else []
+    linters = Aside(*CHECKS)
+    browser, report = None, None
+    unit = [*colour, *extra]
+    if is_whole_suite(extra):
+        report, rest = split_report(extra)
+        asked = ["--durations=25", *colour, *rest]
+        unit = ["-n", "2", "--dist", "loadfile", f"--ignore={BROWSER_TESTS}", *asked]
+        own_cache = f"cache_dir={ROOT / '.pytest_cache' / 'browser'}"  # else one forgets the other
+        beside = [BROWSER_TESTS, "-o", own_cache, *asked]
+        if report is not None:
+            unit.append(f"--junitxml={_part(report, 'unit')}")
+            beside.append(f"--junitxml={_part(report, 'browser')}")
+        browser = Aside(["-m", "pytest", *beside])
+    helpers = [helper for helper in (linters, browser) if helper is not None]
+    for helper in helpers:
+        helper.start()
+    say(f"$ {' '.join(['pytest', *unit])}")
     closing = ""
-    with _open(["-m", "pytest", *colour, *extra]) as pytest:
-        for line in pytest.stdout or ():
-            sys.stdout.write(line)
-            sys.stdout.flush()
-            closing = line.strip() or closing
-    if failed:
+    try:
+        with _open(["-m", "pytest", *unit]) as pytest:
+            for line in pytest.stdout or ():
+                sys.stdout.write(line)
+                sys.stdout.flush()
+                closing = line.strip() or closing
+        for helper in helpers:
+            helper.join()
+    except KeyboardInterrupt:
+        for helper in helpers:
+            helper.stop()
+        raise
+    codes = [pytest.returncode]
+    if browser is not None:
+        say("\nThe browser tests, which ran beside these:")
+        sys.stdout.writelines(browser.lines)
+        codes.append(browser.code)
+        closings = [closing, *(line.strip() for line in browser.lines[-1:])]
+        closing = add_up(closings, time.monotonic() - began)
+        if report is not None:
+            merge_reports([_part(report, "unit"), _part(report, "browser")], report)
+    say("\nLinters and types:")
+    sys.stdout.writelines(linters.lines)
+    if linters.code:
         say("A linter or the type checker found something: see above.")
-        say(closing)
-    return pytest.returncode or failed
+    say(closing)
+    return exit_code(codes) or linters.code
+
+
+def is_whole_suite(extra: list[str]) -> bool:
+    """Return whether no test is named and nothing is asked that one process only can do."""
+    alone = ("--pdb", "--trace", "-s", "--capture=no", "-n", "--dist", "--collect-only", "--co")
+    before = ""
+    for argument in extra:
+        is_value = before in OPTIONS_WITH_VALUE
+        if not is_value and argument.split("=")[0] in alone:
+            return False
+        is_word = not is_value and not argument.startswith("-")
+        if is_word and (ROOT / argument.split("::")[0]).exists():
+            return False
+        before = argument
+    return True
+
+
+def split_report(extra: list[str]) -> tuple[Path | None, list[str]]:
+    """Return the file of ``--junitxml``, or None, and the other arguments."""
+    rest, report, before = [], None, ""
+    for argument in extra:
+        if before in ("--junitxml", "--junit-xml"):
+            report = Path(argument)
+        elif argument.startswith(("--junitxml=", "--junit-xml=")):
+            report = Path(argument.split("=", 1)[1])
+        elif argument not in ("--junitxml", "--junit-xml"):
+            rest.append(argument)
+        before = argument
+    return report, rest
+
+
+def _part(report: Path, name: str) -> Path:
+    return report.with_name(f"{report.stem}-{name}{report.suffix}")
+
+
+def merge_reports(parts: list[Path], report: Path) -> None:
+    """Write the test cases of several JUnit files into one; a part that is missing adds none."""
+    whole = ET.Element("testsuites")
+    for part in parts:
+        path = ROOT / part
+        try:
+            whole.extend(ET.parse(path).getroot().iter("testsuite"))  # noqa: S314 - our own file
+        except (OSError, ET.ParseError):
+            say(f"{part}: no report was written")
+    ET.ElementTree(whole).write(ROOT / report, encoding="utf-8", xml_declaration=True)
+
+
+def add_up(closings: list[str], seconds: float) -> str:
+    """Return one closing line for several; the first one where none of them counts anything."""
+    counts: dict[str, int] = {}
+    for closing in closings:
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", closing)
+        for number, word in re.findall(r"(\d+) ([a-z]+)\b", plain.split(" in ")[0]):
+            several = {"error": "errors", "warning": "warnings"}.get(word, word)
+            counts[several] = counts.get(several, 0) + int(number)
+    if not counts:
+        return closings[0]
+    order = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warnings")
+    words = sorted(counts, key=lambda w: order.index(w) if w in order else len(order))
+    minutes, rest = divmod(int(seconds), 60)
+    took = f"{seconds:.2f}s ({minutes // 60}:{minutes % 60:02d}:{rest:02d})"
+    return f" {', '.join(f'{counts[w]} {w}' for w in words)} in {took} ".center(80, "=")
+
+
+def exit_code(codes: list[int]) -> int:
+    """Return the exit code of several runs of pytest; NO_TESTS only where no run had any."""
+    worst = [code for code in codes if code != NO_TESTS]
+    return next((code for code in worst if code), 0) if worst else NO_TESTS
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -399,7 +568,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="python start.py [setup | test | app] [--from-folder DIR] [more ...]",
+        usage="python start.py [setup | test | app] [--cpu] [--from-folder DIR] [more ...]",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -407,6 +576,9 @@ def main(argv: list[str] | None = None) -> int:
         type=Path,
         metavar="DIR",
         help="take model files and samples (or the wheels that hold them) from here: no network",
+    )
+    parser.add_argument(
+        "--cpu", action="store_true", help="PyTorch without CUDA, about 4 GB less to obtain"
     )
     options, extra = parser.parse_known_args(argv)
     # not a positional of the parser, which would take 8888 of `--port 8888` for the command
@@ -429,6 +601,7 @@ def main(argv: list[str] | None = None) -> int:
             Stamps(VENV / "doorzicht.json"),
             options.from_folder,
             look_again=command == "setup",
+            cpu=options.cpu,
         )
         say(f"Set up ({time.monotonic() - began:.1f} s).")
         if command == "test":

@@ -27,11 +27,13 @@ def _own_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _quiet() -> None:
+def _quiet() -> Iterator[None]:
     """Give every test the same seeds, one thread and English."""
     cv2.setNumThreads(1)
     np.random.seed(0)  # noqa: NPY002 - for libraries that still use it
     _i18n.set_language("en")
+    yield
+    _i18n.set_language("en")  # the examples in docstrings know no fixtures
 
 
 @pytest.fixture(scope="session")

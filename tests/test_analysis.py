@@ -134,6 +134,10 @@ def test_story_has_two_persons(story):
     report = analysis.analyse(story, device="cpu")
     assert [t.track.person for t in report.tracks] == ["A", "B"] or len(report.tracks) == 2
     first, second = sorted(report.tracks, key=lambda t: t.track.pts[0])
+    for track in (first.track, second.track):
+        seconds = float((track.seen[:, 1] - track.seen[:, 0]).sum())
+        assert len(track.sampled) == Sampling().frames_for(seconds)
+        assert set(track.indices.tolist()) <= set(track.sampled.tolist())
     assert first.track.pts[-1] < 5.1
     assert second.track.pts[0] > 4.9
     assert not first.verdict.is_fake

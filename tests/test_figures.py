@@ -105,11 +105,13 @@ def test_no_region_is_named_without_a_verdict_forged():
 
 
 def test_the_strongest_key_frames_are_chosen_and_shown_in_order_of_time(result):
-    logits = result.evidence.logits.copy()
+    logits = result.evidence.network_logits.copy()
     logits[[5, 20, 40, 60]] = [9.0, 1.0, 8.0, 10.0]
     blank = np.zeros((4, 4, 3), np.uint8)
     frames = tuple(KeyFrame(at, blank, None) for at in (5, 20, 40, 60))
-    chosen = replace(result, evidence=replace(result.evidence, logits=logits), key_frames=frames)
+    chosen = replace(
+        result, evidence=replace(result.evidence, network_logits=logits), key_frames=frames
+    )
     assert [f.position for f in figures.strongest(chosen)] == [5, 40, 60]
     assert [f.position for f in figures.strongest(chosen, count=1)] == [60]
     assert figures.strongest(replace(result, key_frames=())) == ()
@@ -205,7 +207,7 @@ def test_the_curve_breaks_at_a_cut_and_shows_every_moment(result):
 
 def test_a_block_stands_at_the_middle_of_its_moments(result):
     spans = np.array([[0, 3], [4, 9]], np.int64)
-    evidence = replace(result.evidence, logits=np.zeros(2, np.float32), spans=spans)
+    evidence = replace(result.evidence, network_logits=np.zeros(2, np.float32), spans=spans)
     shown = figures.curve(replace(result, evidence=evidence, explanation=None))
     assert shown.times[0] == pytest.approx((result.track.pts[0] + result.track.pts[3]) / 2)
 
@@ -256,7 +258,9 @@ def test_few_moments_can_be_drawn(moments):
     few = replace(
         few,
         evidence=replace(
-            few.evidence, logits=few.evidence.logits[:n], spans=few.evidence.spans[:n]
+            few.evidence,
+            network_logits=few.evidence.network_logits[:n],
+            spans=few.evidence.spans[:n],
         ),
         explanation=replace(
             e, frame_shares=e.frame_shares[:n], shares=e.shares[:n], unsplit=e.unsplit[:n]

@@ -24,11 +24,12 @@ FLOORS = (
         "inquire",
         "samples",
     ),  # questions to what `analysis` returns; clips for who has none
-    ("training", "evaluation", "batch", "figures"),
+    ("training", "evaluation", "figures"),
     ("player",),  # says what `figures` says
     ("lessons",),
     ("report",),
-    ("widgets", "cli_case"),
+    ("widgets", "cli_case", "cli_weights"),
+    ("api",),  # what guests use
     ("cli",),
     ("__main__",),
 )

@@ -18,7 +18,7 @@ from tests.widgets import made_up
 from toolkit import analysis
 from toolkit.errors import ShapeError
 from toolkit.packing import Packed, pack, unpack
-from toolkit.types import Report, Sampling, Verdict
+from toolkit.types import Report, Sampling, TrackResult, Verdict
 
 
 def through_json(packed):
@@ -119,3 +119,21 @@ def test_an_array_of_objects_is_never_made():
     plain = {"dtype": "object", "shape": [1], "numbers": [1]}
     with pytest.raises(ShapeError):
         unpack(np.ndarray, Packed(plain, {}))
+
+
+def test_what_an_older_analysis_stored_still_comes_back():
+    """Evidence keeps its word for the network's logits; what was not recorded then is empty."""
+    result = made_up.result()
+    packed = pack(result)
+    assert set(packed.plain["evidence"]) == {"logits", "spans", "patches", "head"}
+    del packed.plain["track"]["sampled"]
+    again = unpack(TrackResult, through_json(packed))
+    assert same(again.evidence, result.evidence)
+    assert again.track.sampled.size == 0
+
+
+def test_a_field_that_nobody_knows_is_refused():
+    packed = pack(made_up.result())
+    packed.plain["evidence"]["network_logits"] = packed.plain["evidence"]["logits"]
+    with pytest.raises(ShapeError):
+        unpack(TrackResult, packed)

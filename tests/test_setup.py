@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -65,8 +66,12 @@ def project(start, tmp_path, monkeypatch):
     monkeypatch.setattr(start, "ROOT", tmp_path)
     monkeypatch.setattr(start, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(start, "make_environment", lambda: None)
-    monkeypatch.setattr(start, "check_disk", lambda: None)
-    monkeypatch.setattr(start, "install_packages", lambda: calls.append("packages"))
+    monkeypatch.setattr(start, "check_disk", lambda **_how: None)
+    monkeypatch.setattr(
+        start,
+        "install_packages",
+        lambda *, cpu: calls.append("packages without CUDA" if cpu else "packages"),
+    )
     monkeypatch.setattr(start, "run", run)
     return tmp_path, calls
 
@@ -216,6 +221,22 @@ def test_a_full_disk_is_told_before_anything_is_fetched(start, tmp_path, monkeyp
     start.check_disk()
 
 
+def test_without_a_gpu_pytorch_comes_first_and_from_its_own_index(start, project, monkeypatch):
+    """Only that it is asked for: the index itself is not within reach of the tests."""
+    home, calls = project
+    start.set_up(start.Stamps(home / "s.json"), None, look_again=False, cpu=True)
+    assert calls == ["packages without CUDA", *EVERYTHING[1:]]
+    monkeypatch.undo()
+    asked = []
+    monkeypatch.setattr(start, "VENV", home / ".venv")
+    monkeypatch.setattr(start, "_install", lambda arguments, *_log: asked.append(arguments))
+    start.install_packages(cpu=True)
+    first, second, _own = asked
+    assert first[-4:-2] == ["--index-url", start.CPU_INDEX]
+    assert [pin.split("==")[0] for pin in first[-2:]] == ["torch", "torchvision"]
+    assert second[-1] == "requirements.txt"
+
+
 def test_a_failing_pip_is_explained(start, tmp_path, monkeypatch):
     monkeypatch.setattr(start, "PYTHON", Path(sys.executable))
     code = "print('ERROR: No matching distribution found for torch==2.14.1'); raise SystemExit(1)"
@@ -228,12 +249,85 @@ def test_a_failing_pip_is_explained(start, tmp_path, monkeypatch):
     assert "network" in start._pip_advice("Could not fetch")
 
 
-def test_tests_pass_on_the_exit_code_and_close_with_pytests_last_line(start, monkeypatch, capsys):
+@pytest.fixture
+def checked(start, monkeypatch):
+    """The environment's Python is this one, and the linters find something."""
     monkeypatch.setattr(start, "PYTHON", Path(sys.executable))
-    monkeypatch.setattr(start, "run", lambda *a: 7 if "mypy" in a else 0)
-    assert start.test(["--version"]) == 7
-    assert capsys.readouterr().out.splitlines()[-1].startswith("pytest ")
-    assert start.test(["--no-such-option"]) == 4
+    monkeypatch.setattr(start, "run", lambda *_arguments: 0)
+    monkeypatch.setattr(start, "CHECKS", (["-c", "print('E501'); raise SystemExit(7)"],))
+    return start
+
+
+def test_tests_pass_on_the_exit_code_and_close_with_pytests_last_line(checked, capsys):
+    assert checked.test(["--version"]) == 7
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].startswith("pytest ")
+    assert "E501" in lines
+    assert checked.test(["--no-such-option"]) == 4
+
+
+def suite(folder, unit, browser):
+    for name, text in (("tests/test_unit.py", unit), ("tests/e2e/test_browser.py", browser)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "pytest.ini").write_text("[pytest]\ntestpaths = tests\n")
+
+
+PASSES, FAILS = "def test_a():\n    pass\n", "def test_b():\n    raise ValueError\n"
+
+
+@pytest.mark.parametrize(
+    ("unit", "browser", "extra", "code", "closing"),
+    [
+        (PASSES, FAILS, [], 1, "1 failed, 1 passed in"),
+        (PASSES, FAILS, ["-k", "test_a"], 0, "1 passed, 1 deselected in"),
+        (PASSES, FAILS, ["tests/test_unit.py"], 0, "1 passed in"),
+    ],
+)
+def test_both_kinds_of_tests_run_and_are_told_in_one_line(
+    checked, tmp_path, monkeypatch, capsys, unit, browser, extra, code, closing
+):
+    suite(tmp_path, unit, browser)
+    monkeypatch.setattr(checked, "ROOT", tmp_path)
+    monkeypatch.setattr(checked, "CHECKS", (["-c", ""],))
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    assert checked.test(["--junitxml=junit.xml", *extra]) == code
+    lines = capsys.readouterr().out.splitlines()
+    assert closing in lines[-1]
+    root = ET.parse(tmp_path / "junit.xml").getroot()
+    names = {case.get("classname").split(".")[-1] for case in root.iter("testcase")}
+    if not extra:
+        assert names == {"test_unit", "test_browser"}
+        assert any("slowest" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("extra", "whole"),
+    [
+        ([], True),
+        (["-x", "-k", "tests"], True),  # a word of an expression, not the folder
+        (["-k", "floors", "tests/test_floors.py"], False),
+        (["tests/test_floors.py::test_x"], False),
+        (["--pdb"], False),
+        (["-n", "0"], False),
+        (["-q", "--junitxml", "a.xml"], True),
+    ],
+)
+def test_who_names_tests_gets_one_pytest(start, extra, whole):
+    assert start.is_whole_suite(extra) is whole
+
+
+def test_closing_lines_are_added_up(start):
+    lines = ["\x1b[32m===== 3 passed, 1 skipped in 2.00s =====\x1b[0m", "= 1 error in 3.00s ="]
+    told = start.add_up(lines, 75.5)
+    assert re.fullmatch(r"=+ 3 passed, 1 skipped, 1 errors in 75\.50s \(0:01:15\) =+", told)
+    assert start.add_up(["pytest 9.2.0", "pytest 9.2.0"], 1.0) == "pytest 9.2.0"
+
+
+def test_the_worst_exit_code_counts_and_no_test_only_where_there_is_none(start):
+    assert [start.exit_code(c) for c in ([0, 0], [0, 5], [5, 5], [5, 1], [2, 0], [0, 3])] == [
+        *(0, 0, 5, 1, 2, 3)
+    ]
 
 
 def test_help_and_wrong_usage():

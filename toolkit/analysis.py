@@ -80,7 +80,7 @@ class PersonSoFar:
         Start and end in seconds of each stretch on screen.
     pts, shots : (N,) float64 and int64
         The moments that will be judged and the stretches they lie in; empty before they are known.
-    logits : (M,) float32
+    logits : (M,) float64
         Evidence of the first M moments, M <= N. Not a verdict.
     face : (S, S, 3) uint8 or None
         A picture of this person.
@@ -90,7 +90,7 @@ class PersonSoFar:
     seen: NDArray[np.float64]
     pts: NDArray[np.float64]
     shots: NDArray[np.int64]
-    logits: NDArray[np.float32]
+    logits: NDArray[np.float64]
     face: NDArray[np.uint8] | None = None
 
 
@@ -366,7 +366,7 @@ def _evidence(
     crops: FaceCrops,
     *,
     tick: Tick,
-    tell: Callable[[NDArray[np.float32]], None] | None,
+    tell: Callable[[NDArray[np.float64]], None] | None,
 ) -> Evidence:
     """Return a person's evidence; where somebody listens, tell the logits while they come.
 
@@ -386,13 +386,11 @@ def _evidence(
         piece = crops.at(slice(start, start + PART))
         parts.append(judge.evidence(piece, tick=_Within(tick, start, n)))
         tell(np.concatenate([e.logits for e in parts]))
-    moments = np.arange(n, dtype=np.int64)
     patches = [e.patches for e in parts if e.patches is not None]
-    return Evidence(
-        logits=np.concatenate([e.logits for e in parts]),
-        spans=np.stack([moments, moments], axis=1),
-        patches=np.concatenate(patches) if patches else None,
-        head=parts[0].head,
+    return Evidence.per_frame(
+        np.concatenate([e.network_logits for e in parts]),
+        np.concatenate(patches) if patches else None,
+        parts[0].head,
     )
 
 
@@ -402,7 +400,7 @@ class _Told:
     def __init__(self, scan: Scan, judge: Detector, listener: OnPartial | None) -> None:
         self._video, self._threshold = scan.video, judge.card.threshold
         self._listener = listener
-        nothing = np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.float32)
+        nothing = np.zeros(0), np.zeros(0, np.int64), np.zeros(0)
         spans = [[(t.times[0], t.times[-1]) for t in p.tracklets] for p in scan.persons]
         self._persons = [PersonSoFar("", np.array(s, np.float64), *nothing) for s in spans]
         self._tell()
@@ -415,20 +413,20 @@ class _Told:
                 track.seen,
                 track.pts,
                 track.shots,
-                np.zeros(0, np.float32),
+                np.zeros(0),
                 crops.rgb[len(crops.rgb) // 2],
             )
             for track, crops in faces.persons
         ]
         self._tell()
 
-    def logits(self, track: FaceTrack) -> Callable[[NDArray[np.float32]], None] | None:
+    def logits(self, track: FaceTrack) -> Callable[[NDArray[np.float64]], None] | None:
         """Return what is told of one person's evidence; None where nobody listens."""
         if self._listener is None:
             return None
         row = next(i for i, p in enumerate(self._persons) if p.person == track.person)
 
-        def tell(logits: NDArray[np.float32]) -> None:
+        def tell(logits: NDArray[np.float64]) -> None:
             self._persons[row] = dataclasses.replace(self._persons[row], logits=logits)
             self._tell()
 
@@ -594,7 +592,7 @@ def _notice_dict(notice: Notice) -> dict[str, Any]:
 
 
 def _track_dict(r: TrackResult) -> dict[str, Any]:
-    e, logits = r.explanation, frame_logits(r.evidence)
+    e, logits = r.explanation, r.evidence.logits
     frames = [
         {
             "index": int(r.track.indices[i]),

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from toolkit import __version__, _i18n, cli_case
+from toolkit import __version__, _i18n, cli_case, cli_weights
 from toolkit._i18n import N_, _
 from toolkit.errors import (
     Cancelled,
@@ -279,6 +279,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", type=Path, help="JSON file")
 
     cli_case.add_commands(command, TerminalLine, _frames)
+    cli_weights.add_commands(command)
     command("doctor", _doctor, "tell what is installed and whether it is in order")
     return parser
 

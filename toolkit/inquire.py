@@ -34,7 +34,7 @@ from toolkit.explain.trust import Panel, TrustFigure, completeness_figure, panel
 from toolkit.messages import Message, phrase
 from toolkit.runtime import BATCH
 from toolkit.types import PLAYERS, FaceCrops, Tick, TrackResult, no_tick
-from toolkit.verdict.aggregate import aggregate, frame_logits
+from toolkit.verdict.aggregate import aggregate
 
 if TYPE_CHECKING:
     from toolkit.explain.lookalikes import Lookalike
@@ -284,6 +284,7 @@ class Subject:
         self._given, self._clips = detector, tuple(donors)
         self._detector: Detector | None = None
         self._references: References | None = None
+        self._donors_read: tuple[Path, ...] = ()
         self._kind: Kind | None = None
         self._choices: dict[tuple[Kind | None, int], Choice] = {}
         self._games: dict[tuple[Kind | None, int], tuple[Reference, Game]] = {}
@@ -293,7 +294,7 @@ class Subject:
     @property
     def logits(self) -> Float:
         """Frame logits (M,) float64."""
-        return frame_logits(self.result.evidence)
+        return self.result.evidence.logits
 
     @property
     def threshold(self) -> float:
@@ -304,6 +305,11 @@ class Subject:
     def kind(self) -> Kind | None:
         """The kind of reference that the user insists on; None = chosen by the tests."""
         return self._kind
+
+    @property
+    def donors_read(self) -> tuple[Path, ...]:
+        """The clips of other persons that were read so far, because a frame needed a donor."""
+        return self._donors_read
 
     def use(self, kind: Kind | None) -> None:
         """Insist on a kind of reference from now on; None = let the tests choose."""
@@ -371,6 +377,7 @@ class Subject:
         clips, sha256 = self._clips, self.report.video.sha256
         donors = read_donors(clips, self.detector.spec, without=sha256, tick=tick)
         self.references.add_donors(donors)
+        self._donors_read = tuple(dict.fromkeys((*self._donors_read, *clips)))
         if self._clips is clips:  # not when others were given meanwhile, nor after a cancel
             self._clips = ()
 
@@ -860,5 +867,5 @@ def inquire(
 def strongest(result: TrackResult) -> int:
     """Return the moment with the largest share, or without a ledger the largest logit."""
     explanation = result.explanation
-    by = frame_logits(result.evidence) if explanation is None else explanation.frame_shares
+    by = result.evidence.logits if explanation is None else explanation.frame_shares
     return int(np.argmax(by))

@@ -44,7 +44,8 @@ def pack(value: object, *, leave_out: Collection[str] = ()) -> Packed:
     value
         Dataclasses, tuples, lists, dicts with string keys, arrays, paths and plain values, nested.
     leave_out
-        Names of dataclass fields that must not be stored; they come back as their defaults.
+        Names of dataclass fields that must not be stored; they come back as their defaults. What
+        a dataclass makes of its other fields (``init=False``) is not stored but made again.
 
     Raises
     ------
@@ -63,8 +64,8 @@ def pack(value: object, *, leave_out: Collection[str] = ()) -> Packed:
         if isinstance(item, Path):
             return str(item)
         if dataclasses.is_dataclass(item):
-            names = [f.name for f in dataclasses.fields(item) if f.name not in leave_out]
-            return {name: walk(getattr(item, name), f"{where}.{name}") for name in names}
+            kept = [f for f in dataclasses.fields(item) if f.init and f.name not in leave_out]
+            return {_key(f): walk(getattr(item, f.name), f"{where}.{f.name}") for f in kept}
         if isinstance(item, Mapping):
             return {str(key): walk(part, f"{where}.{key}") for key, part in item.items()}
         if isinstance(item, tuple | list):
@@ -109,6 +110,11 @@ def unpack(wanted: type[T], packed: Packed) -> T:
         ) from error
 
 
+def _key(of: dataclasses.Field[Any]) -> str:
+    """Return the word that a field is stored under: its name, or the one it had in older files."""
+    return str(of.metadata.get("key", of.name))
+
+
 def _build(hint: Any, plain: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
@@ -133,8 +139,10 @@ def _build(hint: Any, plain: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
         return hint.from_plain(plain)
     if dataclasses.is_dataclass(hint):
         hints = typing.get_type_hints(hint)
+        names = {_key(f): f.name for f in dataclasses.fields(hint) if f.init}
         given = {
-            key: _build(hints[key], part, arrays) for key, part in _expect(plain, dict).items()
+            names[key]: _build(hints[names[key]], part, arrays)
+            for key, part in _expect(plain, dict).items()
         }
         return hint(**given)  # type: ignore[operator]  # it is a class, not an instance
     if hint is Path:

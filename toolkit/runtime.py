@@ -6,6 +6,8 @@ import ctypes
 import os
 import random
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from toolkit.errors import UnknownNameError, UsageError
@@ -65,6 +67,27 @@ def keep_memory() -> bool:
     except (OSError, AttributeError):  # another C library
         return False
     return bool(mallopt(_MMAP_THRESHOLD, _MMAP_MOST) and mallopt(_TRIM_THRESHOLD, KEPT_BYTES))
+
+
+@contextmanager
+def silent_library() -> Iterator[None]:
+    """Keep a library written in C from writing to the standard error of the process.
+
+    LiteRT announces its delegate there, in the middle of a notebook or of a progress line, and
+    offers no switch. What Python raises is not touched.
+    """
+    try:
+        before = os.dup(2)
+    except OSError:  # no standard error at all, as under some services
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a path
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
 
 
 def prepare() -> None:

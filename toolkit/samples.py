@@ -132,6 +132,26 @@ def path(name: str) -> Path:
     return where
 
 
+def donor_clips(sha256: str) -> tuple[Path, ...]:
+    """Return the genuine sample videos on this machine, to take reference faces from.
+
+    Parameters
+    ----------
+    sha256
+        Hash of the clip in question. It is no donor, nor is the one that the planted sample was
+        made from while that is in question; the planted sample never is one.
+    """
+    made, pinned = planted(), _pinned()
+    truth = FOLDER / Path(made.file).with_suffix(".truth.json")
+    try:
+        is_planted = json.loads(truth.read_text(encoding="utf-8"))["sha256"] == sha256
+    except (OSError, ValueError, KeyError, TypeError):
+        is_planted = False
+    shut_out = {made.id, *([made.source_id] if is_planted else [])}
+    shut_out |= {name for name, file in pinned.items() if file.sha256 == sha256}
+    return tuple(path(name) for name in names(present=True) if name not in shut_out)
+
+
 def fetch(
     *, from_folder: Path | None = None, tell: models.Tell = models.tell_nobody
 ) -> list[Fetched]:

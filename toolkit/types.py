@@ -1,4 +1,4 @@
-"""The nouns of the project, in the order of the work. numpy only; nothing here computes.
+"""The nouns of the project, in the order of the work. numpy only.
 
 All are frozen; arrays are never changed in place. Coordinates are pixels of the displayed frame
 (after rotation and pixel aspect), x to the right, y down. Pictures are RGB uint8. Times are
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.errors import ShapeError
+from toolkit.errors import ShapeError, UnknownNameError
 from toolkit.messages import Message, Value
 
 PLAYERS = (
@@ -242,6 +242,69 @@ class Sampling:
         return dataclasses.asdict(self)
 
 
+@dataclass(frozen=True, repr=False)
+class Settings:
+    """How a video is analysed.
+
+    Attributes
+    ----------
+    detector
+        A name from `detectors.registry.NAMES`, or a detector of your own.
+    device
+        ``"auto"`` takes CUDA, then MPS, then the CPU.
+    sampling
+        Which moments are read.
+    seed
+        Stored with the result and given to everything that draws.
+    explain
+        Whether to divide the verdict over frames and regions.
+
+    Examples
+    --------
+    >>> Settings(device="cpu").but(frames=16)
+    Settings(device='cpu', sampling=Sampling(frames=16))
+    """
+
+    detector: Any = "seamnet"
+    device: str = "auto"
+    sampling: Sampling = field(default_factory=Sampling)
+    seed: int = 0
+    explain: bool = True
+
+    def but(self, **changes: Any) -> Settings:
+        """Return the same settings with some changed: names of these or of `Sampling`'s fields.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no setting of that name; the error lists them.
+        """
+        own = {f.name for f in dataclasses.fields(self)}
+        of_sampling = {f.name for f in dataclasses.fields(Sampling)}
+        if unknown := sorted(changes.keys() - own - of_sampling):
+            known = ", ".join([*sorted(own), *sorted(of_sampling)])
+            raise UnknownNameError("there is no such setting", unknown[0], f"Known: {known}.")
+        whole = dataclasses.replace(self, **{k: v for k, v in changes.items() if k in own})
+        inner = {k: v for k, v in changes.items() if k in of_sampling}
+        sampling = dataclasses.replace(whole.sampling, **inner)
+        return dataclasses.replace(whole, sampling=sampling)
+
+    def __repr__(self) -> str:
+        """Return only what differs from the default, on one line."""
+        return _changed(self)
+
+
+def _changed(value: Any) -> str:
+    parts, plain = [], type(value)()
+    for f in dataclasses.fields(value):
+        mine = getattr(value, f.name)
+        if mine != getattr(plain, f.name):
+            name = getattr(getattr(mine, "card", None), "name", None)
+            told = _changed(mine) if isinstance(mine, Sampling) else name or repr(mine)
+            parts.append(f"{f.name}={told}")
+    return f"{type(value).__name__}({', '.join(parts)})"
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class FaceTrack(_Brief):
     """One person on screen at the moments that were read; grouped across cuts.
@@ -268,6 +331,9 @@ class FaceTrack(_Brief):
         Start and end in seconds of each stretch in which the scan saw this person.
     surest
         The face detector's highest score for it in the scan, 0..1.
+    sampled : (W,) int64
+        Frame indices that were read in search of this person, increasing; `indices` are those of
+        them with a usable face. Empty in analyses that were kept before this was recorded.
     """
 
     person: str
@@ -280,6 +346,7 @@ class FaceTrack(_Brief):
     shots: NDArray[np.int64]
     seen: NDArray[np.float64]
     surest: float
+    sampled: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
         n = len(self.indices)
@@ -291,6 +358,7 @@ class FaceTrack(_Brief):
         _expect("pose", self.pose, (n, 3), np.float64)
         _expect("shots", self.shots, (n,), np.int64)
         _expect("seen", self.seen, (None, 2), np.float64)
+        _expect("sampled", self.sampled, (None,), np.int64)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -350,6 +418,17 @@ class PatchHead(_Brief):
     reference: NDArray[np.float32]
     reference_kind: str = "training_median"
 
+    def logits(self, patches: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the logit of each patch map (..., h, w), computed in float64: (...)."""
+        cells = patches.astype(np.float64).reshape(*patches.shape[:-2], -1)
+        return self.scale * log_mean_exp(cells, self.tau) + self.bias
+
+
+def log_mean_exp(values: NDArray[np.float64], tau: float) -> NDArray[np.float64]:
+    """Return ``log(mean(exp(tau * values))) / tau`` over the last axis, without overflow."""
+    top = values.max(axis=-1, keepdims=True)
+    return np.asarray(np.log(np.exp(tau * (values - top)).mean(axis=-1)) / tau + top[..., 0])
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evidence(_Brief):
@@ -357,27 +436,53 @@ class Evidence(_Brief):
 
     Attributes
     ----------
-    logits : (M,) float32
-        One per frame or block.
+    network_logits : (M,) float32
+        One per frame or block, as the network gave them. Only `verdict.aggregate.drift` needs them.
     spans : (M, 2) int64
         First and last moment (positions in the track) each logit stands for.
     patches : (M, h, w) float32 or None
         Patch logits, where the detector has them.
     head
         How patches make the logit; None where there are no patches.
+    logits : (M,) float64
+        The logits that verdict, ledger, curve and table all show: made once, of the patches where
+        there are any, else of `network_logits`. They are not given but follow.
     """
 
-    logits: NDArray[np.float32]
+    network_logits: NDArray[np.float32] = field(metadata={"key": "logits"})
     spans: NDArray[np.int64]
     patches: NDArray[np.float32] | None = None
     head: PatchHead | None = None
+    logits: NDArray[np.float64] = field(init=False)
 
     def __post_init__(self) -> None:
-        m = len(self.logits)
-        _expect("logits", self.logits, (m,), np.float32)
+        m = len(self.network_logits)
+        _expect("network_logits", self.network_logits, (m,), np.float32)
         _expect("spans", self.spans, (m, 2), np.int64)
         if self.patches is not None:
             _expect("patches", self.patches, (m, None, None), np.float32)
+        if self.patches is None or self.head is None:
+            logits = self.network_logits.astype(np.float64)
+        else:
+            logits = self.head.logits(self.patches)
+        object.__setattr__(self, "logits", logits)
+
+    @classmethod
+    def per_frame(
+        cls,
+        network_logits: NDArray[np.float32],
+        patches: NDArray[np.float32] | None = None,
+        head: PatchHead | None = None,
+    ) -> Evidence:
+        """Return the evidence of a detector that gives one logit per moment.
+
+        Examples
+        --------
+        >>> Evidence.per_frame(np.zeros(2, np.float32)).spans.tolist()
+        [[0, 0], [1, 1]]
+        """
+        moments = np.arange(len(network_logits), dtype=np.int64)
+        return cls(network_logits, np.stack([moments, moments], axis=1), patches, head)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from toolkit import models
+from toolkit import cli, models
 from toolkit.detectors import mesonet, registry
 from toolkit.errors import DetectorError, ModelError
 from toolkit.types import FaceCrops
@@ -35,7 +35,7 @@ def cache(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", registry.MESONETS)
 def test_the_port_gives_the_published_figures(name, published, cache):
     source = published / mesonet.PUBLISHED[name].file
-    assert mesonet.add(source) == (name, cache / f"{name}.safetensors")
+    assert registry.add_weights(source) == (name, cache / f"{name}.safetensors")
     assert name in registry.available()
     detector = registry.load(name, device="cpu")
     rgb = np.stack(
@@ -87,17 +87,17 @@ def test_another_file_is_refused(tmp_path, cache, capsys):
     wrong = tmp_path / "Meso4_DF.h5"
     wrong.write_bytes(bytes(mesonet.PUBLISHED["meso4"].bytes))
     with pytest.raises(ModelError, match=r"not a published MesoNet file.*SHA-256"):
-        mesonet.add(wrong)
-    assert mesonet.main([str(wrong)]) == 1
+        registry.add_weights(wrong)
+    assert cli.main(["weights", str(wrong)]) == cli.EXIT_INSTALLATION
     assert "Meso4_DF.h5" in capsys.readouterr().err
     with pytest.raises(ModelError, match="cannot be read"):
-        mesonet.add(tmp_path / "none.h5")
+        registry.add_weights(tmp_path / "none.h5")
     assert not cache.exists()
 
 
 def test_without_weights_the_remedy_is_told(cache):
     assert not set(registry.available()) & set(registry.MESONETS)
-    with pytest.raises(ModelError, match=r"Meso4_DF\.h5.*python -m toolkit\.detectors\.mesonet"):
+    with pytest.raises(ModelError, match=r"Meso4_DF\.h5.*python -m toolkit weights"):
         registry.load("meso4")
     cache.mkdir()
     registry.weights("meso4").write_bytes(b"not these")
@@ -106,7 +106,7 @@ def test_without_weights_the_remedy_is_told(cache):
 
 
 def test_another_answer_is_refused(published, cache, monkeypatch):
-    mesonet.add(published / "Meso4_DF.h5")
+    registry.add_weights(published / "Meso4_DF.h5")
     monkeypatch.setattr(mesonet, "BN_EPS", 0.1)
     with pytest.raises(ModelError, match="canary"):
         registry.load("meso4", device="cpu")

@@ -121,7 +121,7 @@ def test_the_reference_is_valid_when_the_detector_calls_it_genuine():
 def test_blocks_use_the_mean_cover_and_the_middle_of_their_span():
     evidence, *_ = make(7, m=2)
     evidence = Evidence(
-        evidence.logits, np.array([[0, 2], [3, 5]]), evidence.patches, evidence.head
+        evidence.network_logits, np.array([[0, 2], [3, 5]]), evidence.patches, evidence.head
     )
     players = np.repeat(np.array([0, 0, 3, 1, 1, 1], np.uint8), 64).reshape(6, 8, 8)
     pts, shots = np.arange(6) / 2, np.zeros(6, np.int64)
@@ -162,7 +162,7 @@ def test_heat_is_signed_and_its_sizes_sum_to_one():
         4 * evidence.head.reference.astype(float)
     )
     assert cells == pytest.approx(ratio / np.abs(ratio).sum(), abs=1e-6)
-    high = Evidence(evidence.logits, evidence.spans, evidence.patches + 300, evidence.head)
+    high = Evidence(evidence.network_logits, evidence.spans, evidence.patches + 300, evidence.head)
     assert np.isfinite(heat(high, 0)).all()
 
 
@@ -217,7 +217,7 @@ def test_the_tracks_table_replaces_players_in_every_frame(name):
     for mask in (0, 5, 700, 1023):
         assert table[mask] == aggregate(frames[:, mask], rule)
     assert table[-1] == pytest.approx(aggregate(frame_logits(evidence), rule), abs=1e-12)
-    bare = Evidence(evidence.logits, evidence.spans)
+    bare = Evidence(evidence.network_logits, evidence.spans)
     assert track_table(bare, players, rule) is None
 
 
@@ -226,4 +226,4 @@ def test_construction_adds_up_to_each_frame():
     reference = patch_logits(evidence.head.reference, evidence.head)
     sums = construction(evidence, players).sum(axis=1)
     assert sums == pytest.approx(frame_logits(evidence) - reference, abs=1e-10)
-    assert construction(Evidence(evidence.logits, evidence.spans), players) is None
+    assert construction(Evidence(evidence.network_logits, evidence.spans), players) is None

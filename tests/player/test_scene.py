@@ -56,7 +56,7 @@ def test_arrays_say_what_the_report_says(scene, clip):
     result = clip.report.tracks[0]
     assert np.array_equal(array(scene, "pts"), clip.copy.pts)
     assert np.array_equal(array(scene, "A.times"), result.track.pts)
-    assert np.array_equal(array(scene, "A.logits"), result.evidence.logits)
+    assert np.array_equal(array(scene, "A.logits"), np.float32(result.evidence.logits))
     assert np.array_equal(array(scene, "A.frames"), result.track.indices)
     shares = array(scene, "A.shares")
     assert np.allclose(shares[:, :10], result.explanation.shares, atol=1e-6)
@@ -231,7 +231,7 @@ def test_nine_hundred_judged_frames_stay_under_ten_megabytes(clip):
         evidence = clip.report.tracks[0].evidence
         evidence = replace(
             evidence,
-            logits=evidence.logits[pick],
+            network_logits=evidence.network_logits[pick],
             patches=evidence.patches[pick],
             spans=np.stack([np.arange(900)] * 2, axis=1),
         )

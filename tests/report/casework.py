@@ -19,6 +19,7 @@ from toolkit.report.case import Case
 from toolkit.types import FaceCrops, Report, Sampling, no_tick
 
 FRAMES = 100
+UNUSED = FRAMES - 2  # this frame was looked at, and held no usable face
 
 
 def clip(path: Path, *, shade: int = 90) -> Path:
@@ -85,7 +86,12 @@ def _within(r, video):
     seen = np.array([[video.pts[0], video.pts[-1]]])
     n = len(wanted)
     track = dataclasses.replace(
-        r.track, indices=wanted, pts=video.pts[wanted], seen=seen, shots=np.zeros(n, np.int64)
+        r.track,
+        indices=wanted,
+        pts=video.pts[wanted],
+        seen=seen,
+        shots=np.zeros(n, np.int64),
+        sampled=np.sort(np.append(wanted, UNUSED)),
     )
     explanation = r.explanation
     if explanation is not None and explanation.intervals:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.report import casework, kill
+from tests.widgets import made_up_inquiry
+from toolkit import inquire, samples
 from toolkit.analysis import to_dict
 from toolkit.errors import Cancelled, UsageError, VideoError
 from toolkit.report import case as cases
@@ -19,6 +21,7 @@ from toolkit.report import steps, verify
 from toolkit.report.case import Case, CaseError
 from toolkit.report.lock import BusyError, Lock
 from toolkit.report.log import IntegrityError
+from toolkit.types import no_tick
 
 
 @pytest.fixture(scope="session")
@@ -366,3 +369,29 @@ def test_killed_at_any_moment_nothing_saved_is_lost_and_the_work_goes_on(tmp_pat
             longest = longest or took
             kill.check(case, before, said)
             assert verify.verify(case.folder, hashes_only=True).is_intact
+
+
+def test_the_case_asks_for_trust_as_the_panel_on_screen_does(face_models, tmp_path, monkeypatch):
+    """Every frame is green: without a donor no region is named, and the panel has donors."""
+    clip = tmp_path / "donor.mp4"
+    clip.write_bytes(b"a donor")
+    faces = made_up_inquiry.crops(green=())
+    monkeypatch.setattr(inquire, "read_donors", lambda *_clips, **_how: faces)
+    monkeypatch.setattr(samples, "donor_clips", lambda _sha256: (clip,))
+    frames = tuple(range(made_up_inquiry.FRAMES))
+    questioned = made_up_inquiry.examination(green=frames, persons="A")
+    judge = made_up_inquiry.Green()
+    stored = steps._trust(judge, questioned, 0, no_tick)
+    subject = inquire.Subject(questioned, "A", detector=judge, donors=[clip])
+    position = inquire.strongest(subject.result)
+    panel = subject.trust(position)
+    assert stored["names_regions"]
+    assert stored["reference"] == panel.reference.kind == "donor"
+    assert stored["donors"] == [
+        {"file": "donor.mp4", "sha256": hashlib.sha256(b"a donor").hexdigest()}
+    ]
+    assert stored["frame"] == subject.result.track.indices[position]
+    assert stored["shares_by_intervention"] == panel.intervention.shares.tolist()
+    assert [(f["name"], f["value"]) for f in stored["figures"]] == [
+        (f.name, f.value) for f in panel.figures
+    ]

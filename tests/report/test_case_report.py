@@ -205,6 +205,7 @@ def test_point_8_per_person_used_and_unused(made):
     persons = report["exhibits"][0]["persons"]
     assert [p["id"] for p in persons] == ["A", "B"]
     for p in persons:
+        assert [f["index"] for f in p["frames_unused"]] == [casework.UNUSED]
         assert len(p["frames_used"]) + len(p["frames_unused"]) == p["frames_sampled"]
         said = reader.said(f"person-E1-{p['id']}")
         assert f"{p['frames_sampled']} frames were sampled" in said

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import zipfile
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -261,7 +263,7 @@ def test_another_machine_may_differ_a_little(made, monkeypatch):
         found = casework.examine_two(*args, **how)
         first = found.report.tracks[0]
         logits = (first.evidence.logits + np.float32(by)).astype(np.float32)
-        evidence = dataclasses.replace(first.evidence, logits=logits)
+        evidence = dataclasses.replace(first.evidence, network_logits=logits)
         tracks = (dataclasses.replace(first, evidence=evidence), *found.report.tracks[1:])
         return dataclasses.replace(found, report=dataclasses.replace(found.report, tracks=tracks))
 
@@ -480,3 +482,16 @@ def test_a_chain_that_holds_but_makes_no_sense_is_a_difference(case):
     found = verify.verify(case.folder, examine=casework.examine_two)
     assert not found.is_intact
     assert all(d.where for d in found.differences)
+
+
+def test_a_case_that_an_older_version_made_opens_and_verifies(tmp_path):
+    """The folder was written by commit 3a5cc16, with the same stand-in for the analysis."""
+    with zipfile.ZipFile(Path(__file__).parent / "data" / "old_case.zip") as packed:
+        packed.extractall(tmp_path / "c")
+    found = verify.verify(tmp_path / "c", examine=casework.examine_two)
+    assert found.is_intact, found.differences
+    case = Case(tmp_path / "c")
+    again = steps.examination(case, case.exhibit("E1"))
+    assert [r.track.person for r in again.report.tracks] == ["A", "B"]
+    assert again.report.tracks[0].evidence.logits.dtype == float
+    assert len(again.crops["A"].rgb) == len(again.report.tracks[0].track.pts)

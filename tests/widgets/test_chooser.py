@@ -8,7 +8,7 @@ import pytest
 
 from tests.widgets.pressing import run, shown
 from toolkit import _i18n
-from toolkit.detectors import mesonet, registry
+from toolkit.detectors import registry
 from toolkit.widgets import chooser
 from toolkit.widgets.chooser import UPLOAD_MAX, Chooser
 
@@ -108,7 +108,7 @@ def test_a_given_weight_file_is_checked_and_then_chosen(choose, no_weights, tmp_
         (tmp_path / "mesoinception4").touch()
         return "mesoinception4", path
 
-    monkeypatch.setattr(mesonet, "add", add)
+    monkeypatch.setattr(registry, "add_weights", add)
     choose._add.click()
     assert choose.detector.value == "mesoinception4"
     assert not shown(choose._missing)

@@ -2,7 +2,7 @@
 
 Written from the paper. The four published weight files are Keras ``.h5``; the user gives one,
 
-    python -m toolkit.detectors.mesonet FILE.h5
+    python -m toolkit weights FILE.h5
 
 verifies it by size and SHA-256 and converts it once, with h5py and never with Keras. Trained on
 one manipulation each, they fail on others: the F2F weights call face swaps genuine. The published
@@ -13,11 +13,9 @@ it is not turned, and its edges repeat.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import io
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,9 +25,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from toolkit import models, runtime
-from toolkit.detectors import registry
 from toolkit.detectors.base import Card, InputSpec
-from toolkit.errors import ModelError, ToolkitError
+from toolkit.errors import ModelError
 from toolkit.files import atomic_write
 from toolkit.media import show_name
 from toolkit.messages import phrase
@@ -235,8 +232,8 @@ def _text(name: str | bytes) -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
-def add(path: Path) -> tuple[str, Path]:
-    """Verify a published file, convert it, and put it where `registry.load` finds it.
+def add(path: Path, folder: Path) -> tuple[str, Path]:
+    """Verify a published file, convert it, and put it into a folder; see `registry.add_weights`.
 
     Returns
     -------
@@ -260,8 +257,8 @@ def add(path: Path) -> tuple[str, Path]:
         raise ModelError(
             "a weight file did not convert as it should", PUBLISHED[name].file, models.SETUP
         )
-    where = registry.weights(name)
-    where.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    where = folder / f"{name}.safetensors"
     atomic_write(where, converted)
     return name, where
 
@@ -286,7 +283,7 @@ class MesoNetDetector:
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     weights
-        The converted file; None for where `add` puts it.
+        The converted file, as `add` wrote it.
 
     Raises
     ------
@@ -294,22 +291,21 @@ class MesoNetDetector:
         If the weights are missing or others, or the canary picture gets another logit.
     """
 
-    def __init__(self, name: str, *, device: str = "auto", weights: Path | None = None) -> None:
+    def __init__(self, name: str, *, weights: Path, device: str = "auto") -> None:
         known = PUBLISHED[name]
-        where = weights or registry.weights(name)
-        if not where.is_file():
+        if not weights.is_file():
             raise ModelError(
                 "the weights of {name} are not here",
-                where.name,
+                weights.name,
                 "Get {file} from github.com/DariusAf/MesoNet, then run: "
-                "python -m toolkit.detectors.mesonet FILE.h5",
+                "python -m toolkit weights FILE.h5",
                 name=name,
                 file=known.file,
             )
         runtime.prepare()
         self._device = runtime.pick_device(device)
         tensors = models.load_safetensors(
-            where, sha256=known.converted_sha256, expected=expected_tensors(name)
+            weights, sha256=known.converted_sha256, expected=expected_tensors(name)
         )
         self.net = MesoNet(inception=is_inception(name)).eval()
         # what the file does not hold is the count of training batches, which nothing here reads
@@ -365,25 +361,4 @@ class MesoNetDetector:
             tick("detect", start, n)
             logits[start : start + step] = self.logits(crops.rgb[start : start + step])
         tick("detect", n, n)
-        moments = np.arange(n, dtype=np.int64)
-        return Evidence(logits, np.stack([moments, moments], axis=1))
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Verify published MesoNet files (.h5) and convert them once; return 0 if all were right."""
-    parser = argparse.ArgumentParser(
-        prog="python -m toolkit.detectors.mesonet", description=main.__doc__
-    )
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE.h5")
-    try:
-        for path in parser.parse_args(argv).files:
-            name, where = add(path)
-            print(f"  {name}: verified, written to {where}")
-    except ToolkitError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+        return Evidence.per_frame(logits)

@@ -9,7 +9,7 @@ from toolkit.detectors.base import Detector
 from toolkit.errors import DetectorError
 
 MESONETS = ("meso4", "mesoinception4", "meso4_f2f", "mesoinception4_f2f")
-"""MesoNet's four published weights; the user gives the file, see `detectors.mesonet`."""
+"""MesoNet's four published weights; the user gives the file, see `add_weights`."""
 
 NAMES = ("seamnet", *MESONETS)
 """Names that `load` knows."""
@@ -37,6 +37,24 @@ def weights(name: str) -> Path:
 def available() -> tuple[str, ...]:
     """Return the names whose weights are here, in the order of `NAMES`; nothing is verified."""
     return tuple(name for name in NAMES if weights(name).is_file())
+
+
+def add_weights(path: Path) -> tuple[str, Path]:
+    """Verify a file of published weights, convert it, and put it where `load` finds it.
+
+    Returns
+    -------
+    str, Path
+        The detector's name, and the file that was written.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, is not a published one, or does not convert as it should.
+    """
+    from toolkit.detectors import mesonet
+
+    return mesonet.add(path, models.CACHE)
 
 
 def load(name: str, *, device: str = "auto") -> Detector:

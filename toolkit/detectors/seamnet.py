@@ -210,5 +210,4 @@ class SeamNetDetector:
                 crops.rgb[start : start + step]
             )
         tick("detect", n, n)
-        moments = np.arange(n, dtype=np.int64)
-        return Evidence(logits, np.stack([moments, moments], axis=1), patches, self.head)
+        return Evidence.per_frame(logits, patches, self.head)

@@ -36,7 +36,6 @@ from toolkit.explain.intervention import Game, antithetic, take
 from toolkit.explain.pixels import BY_REGION, METHODS, attribute, refusal
 from toolkit.explain.references import Reference, References
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
-from toolkit.verdict.aggregate import frame_logits
 
 WITNESSES = ("ledger", "intervention")
 
@@ -112,11 +111,9 @@ class OnceDetector:
             part = self._detector.evidence(take(crops, new), tick=tick)
             self._keep([names[i] for i in new], part)
         rows = [self._memory[name] for name in names]
-        moments = np.arange(len(rows), dtype=np.int64)
         patches = [row[1] for row in rows if row[1] is not None]
-        return Evidence(
+        return Evidence.per_frame(
             np.array([row[0] for row in rows], np.float32),
-            np.stack([moments, moments], axis=1),
             np.stack(patches) if patches else None,
             self._head if patches else None,
         )
@@ -127,7 +124,7 @@ class OnceDetector:
         self._head = found.head
         for i, name in enumerate(names):
             own = None if found.patches is None else found.patches[i]
-            self._memory[name] = (found.logits[i], own)
+            self._memory[name] = (found.network_logits[i], own)
 
 
 class OnceNetwork(nn.Module):
@@ -274,7 +271,7 @@ class Explainer:
             self._references = References(
                 self._detector,
                 self._crops,
-                frame_logits(self._evidence),
+                self._evidence.logits,
                 gallery=None if self._gallery is None else self._gallery[0],
                 seed=self._seed,
             )

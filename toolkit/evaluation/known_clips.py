@@ -26,7 +26,6 @@ from toolkit.evaluation.explain_scores import (
 from toolkit.evaluation.explainers import Explainer
 from toolkit.forge.plant import PlantTruth, decoy_mask, forged_mask
 from toolkit.types import PLAYERS, Evidence, FaceCrops, Report, Tick, TrackResult
-from toolkit.verdict.aggregate import frame_logits
 
 Gallery = tuple[FaceCrops, Evidence]
 
@@ -91,7 +90,7 @@ def grade(
         crops = examined.crops[result.track.person]
         at = result.track.pts
         inside = np.flatnonzero((at >= truth.start_s - 1e-6) & (at <= truth.end_s + 1e-6))
-        order = np.argsort(-frame_logits(result.evidence)[inside], kind="stable")
+        order = np.argsort(-result.evidence.logits[inside], kind="stable")
         explain = Explainer(judge, crops, result.evidence, gallery=gallery, seed=seed, tick=tick)
         gathered: dict[str, list[dict[str, Any]]] = {}
         for position in inside[order][:faces].tolist():

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from toolkit.errors import ToolkitError
 from toolkit.messages import phrase
-from toolkit.types import Aggregate
-from toolkit.verdict.aggregate import FRAME_TAU, aggregate, as_logits, log_mean_exp
+from toolkit.types import Aggregate, log_mean_exp
+from toolkit.verdict.aggregate import FRAME_TAU, aggregate, as_logits
 
 
 class PrecisionError(ToolkitError, ArithmeticError):

@@ -18,6 +18,7 @@ from toolkit import models
 from toolkit.errors import ModelError
 from toolkit.faces.detect import Detection, FaceDetector
 from toolkit.messages import phrase
+from toolkit.runtime import silent_library
 
 SIDE = 256  # input side of the mesh network
 CROP_FACTOR = 1.5  # side of its crop / longer side of the face
@@ -84,8 +85,9 @@ class _LiteModel:
     def __init__(self, model: bytes) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        self._net = Interpreter(model_content=model, num_threads=1)
-        self._net.allocate_tensors()
+        with silent_library():
+            self._net = Interpreter(model_content=model, num_threads=1)
+            self._net.allocate_tensors()
         self._input = self._net.get_input_details()[0]["index"]
         self._outputs = {d["name"]: d["index"] for d in self._net.get_output_details()}
 

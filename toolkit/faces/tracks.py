@@ -307,7 +307,9 @@ class FaceReader:
                     )
                 )
         out: list[tuple[FaceTrack, FaceCrops]] = []
-        for person, mine, collector in zip(scan.persons, rows, collectors, strict=True):
+        for person, asked, mine, collector in zip(
+            scan.persons, wanted, rows, collectors, strict=True
+        ):
             if not mine:
                 continue
             index, pts, shots, boxes, meshes, presence = zip(*mine, strict=True)
@@ -322,6 +324,7 @@ class FaceReader:
                 shots=np.array(shots, np.int64),
                 seen=np.array([(t.times[0], t.times[-1]) for t in person.tracklets], np.float64),
                 surest=person.surest,
+                sampled=asked,
             )
             out.append((track, collector.crops()))
         return out, tuple(notices)

@@ -101,7 +101,7 @@ def curve(result: TrackResult) -> Curve:
     breaks = [0, *(np.flatnonzero(np.diff(shots)) + 1).tolist(), len(times)]
     return Curve(
         times=times,
-        logits=result.evidence.logits.astype(np.float64),
+        logits=result.evidence.logits,
         stretches=tuple(slice(a, b) for a, b in pairwise(breaks) if a < b),
         threshold=result.verdict.threshold,
         intervals=result.explanation.intervals if result.explanation else (),

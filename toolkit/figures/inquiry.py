@@ -25,7 +25,6 @@ from toolkit.figures.pictures import BLUE, ORANGE, data_address
 from toolkit.figures.sentences import clock, number, reference_name, region_name
 from toolkit.messages import Message
 from toolkit.types import PLAYERS, Evidence, TrackResult
-from toolkit.verdict.aggregate import frame_logits
 
 if TYPE_CHECKING:
     from toolkit.explain.lookalikes import Lookalike
@@ -94,7 +93,7 @@ def frame_sum_sentence(result: TrackResult, position: int) -> str:
         return ""
     time = clock(float(result.track.pts[position]), 2)
     share = float(explanation.frame_shares[position])
-    logit = float(frame_logits(result.evidence)[position])
+    logit = float(result.evidence.logits[position])
     if not share:
         text = _("Frame at {time}: logit {logit}. It carries nothing of the verdict.")
         return text.format(time=time, logit=number(logit, 2, signed=True))

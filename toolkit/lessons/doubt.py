@@ -192,6 +192,6 @@ def magnified(pattern: NDArray[np.int16], *, by: int = 16) -> Picture:
     return np.clip(128 + by * pattern.astype(np.int32), 0, 255).astype(np.uint8)
 
 
-def strongest(crops: FaceCrops, logits: NDArray[np.float32]) -> Picture:
+def strongest(crops: FaceCrops, logits: NDArray[np.float64]) -> Picture:
     """Return the crop with the highest logit."""
     return np.asarray(crops.rgb[int(np.argmax(logits))], np.uint8)

@@ -263,7 +263,7 @@ def to_html(text: str) -> str:
 
     Examples
     --------
-    >>> to_html("A **seam**.\\n\\n- one\\n- <two>")
+    >>> to_html("A **seam**.\n\n- one\n- <two>")
     '<p>A <strong>seam</strong>.</p><ul><li>one</li><li>&lt;two&gt;</li></ul>'
     """
     out = []

@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from toolkit import models
+from toolkit.analysis import Examination
 from toolkit.errors import Cancelled, ToolkitError, UnknownNameError, UsageError
 from toolkit.files import atomic_write
 from toolkit.messages import phrase
 from toolkit.report import examined
 from toolkit.report.case import Case, CaseError, Exhibit, dump
 from toolkit.report.intake import Original
-from toolkit.types import FaceCrops, FaceTrack, Report, Sampling, Tick, Video, no_tick
+from toolkit.types import FaceCrops, Report, Sampling, Tick, no_tick
 from toolkit.verdict import calibration
 
 VIDEO_LONGEST_S = 600.0
@@ -217,7 +217,7 @@ def _analyse(
             "detector.json": detector_facts(judge, report),
             "provenance.json": container.to_dict(),
             "credentials.json": signed.to_dict(),
-            "conditions.json": conditions(report, found.crops, sampling),
+            "conditions.json": conditions(report, found.crops),
             "trust.json": tested,
             "pictures.json": _write_pictures(report, folder),
         }
@@ -284,15 +284,13 @@ def detector_facts(judge: Any, report: Report) -> dict[str, Any]:
     return facts
 
 
-def conditions(
-    report: Report, crops: Mapping[str, FaceCrops], sampling: Sampling
-) -> list[dict[str, Any]]:
+def conditions(report: Report, crops: Mapping[str, FaceCrops]) -> list[dict[str, Any]]:
     """Return for each person how well it could be seen, and which moments were (not) used."""
     found = []
     for r in report.tracks:
         seen = crops[r.track.person]
-        wanted = wanted_moments(report.video, r.track, sampling)
         used = set(r.track.indices.tolist())
+        sampled = sorted({*r.track.sampled.tolist(), *used})
         found.append(
             {
                 "person": r.track.person,
@@ -300,10 +298,10 @@ def conditions(
                 "sharpness": float(np.median(seen.sharpness)),
                 "outside_picture": float(np.median(seen.padding)),
                 "yaw_degrees": float(np.median(np.abs(r.track.pose[:, 0]))),
-                "sampled": sorted({*wanted.tolist(), *used}),
+                "sampled": sampled,
                 "unused": [
                     {"index": i, "pts": float(report.video.pts[i]), "why": "no_usable_face"}
-                    for i in wanted.tolist()
+                    for i in sampled
                     if i not in used
                 ],
             }
@@ -311,42 +309,35 @@ def conditions(
     return found
 
 
-def wanted_moments(video: Video, track: FaceTrack, sampling: Sampling) -> NDArray[np.int64]:
-    """Return which frames were asked for: evenly over the time that the person is on screen."""
-    from toolkit.faces.tracks import nearest_frames
+def _trust(judge: Any, examination: Examination, seed: int, tick: Tick) -> dict[str, Any] | None:
+    """Test the explanation of the clip's verdict on its strongest frame.
 
-    starts, lengths = track.seen[:, 0], track.seen[:, 1] - track.seen[:, 0]
-    ends = np.cumsum(lengths)
-    on_screen = np.linspace(0, ends[-1], sampling.frames_for(float(ends[-1])))
-    which = np.minimum(np.searchsorted(ends, on_screen), len(ends) - 1)
-    return nearest_frames(video, starts[which] + on_screen - (ends - lengths)[which])
+    The panel on screen asks the same `inquire.Subject` with the same donors, so both say the same.
+    """
+    from toolkit import inquire, samples
 
-
-def _trust(judge: Any, found: Any, seed: int, tick: Tick) -> dict[str, Any] | None:
-    """Test the explanation of the clip's verdict on its strongest frame."""
-    from toolkit.explain import trust
-    from toolkit.explain.references import References
-    from toolkit.verdict.aggregate import frame_logits
-
-    spoken = next((r for r in found.report.tracks if r.track.person == found.report.speaks), None)
-    if spoken is None or spoken.explanation is None or spoken.verdict.abstained:
+    report = examination.report
+    decisive = next((r for r in report.tracks if r.track.person == report.speaks), None)
+    if decisive is None or decisive.explanation is None or decisive.verdict.abstained:
         return None
-    crops = found.crops[spoken.track.person]
-    logits = frame_logits(spoken.evidence)
-    position = int(logits.argmax())
-    references = References(judge, crops, logits, seed=seed)
-    shares = spoken.explanation.shares[position] if spoken.evidence.patches is not None else None
-    panel = trust.panel(
-        judge, crops, references, position, by_construction=shares, seed=seed, tick=tick
+    donors = samples.donor_clips(report.video.sha256)
+    subject = inquire.Subject(
+        examination, decisive.track.person, detector=judge, donors=donors, seed=seed
     )
-    told = panel.intervention
+    position = inquire.strongest(decisive)
+    panel = subject.trust(position, tick=tick)
+    intervention = panel.intervention
     return {
-        "person": spoken.track.person,
-        "frame": int(spoken.track.indices[position]),
-        "pts": float(spoken.track.pts[position]),
+        "person": decisive.track.person,
+        "frame": int(decisive.track.indices[position]),
+        "pts": float(decisive.track.pts[position]),
         "reference": panel.reference.kind if panel.reference else None,
-        "names_regions": told is not None,
-        "shares_by_intervention": told.shares.tolist() if told is not None else None,
+        "donors": [
+            {"file": clip.name, "sha256": hashlib.sha256(clip.read_bytes()).hexdigest()}
+            for clip in subject.donors_read
+        ],
+        "names_regions": intervention is not None,
+        "shares_by_intervention": intervention.shares.tolist() if intervention else None,
         "figures": [
             {
                 "name": f.name,

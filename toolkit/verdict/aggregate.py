@@ -1,7 +1,7 @@
 """From many logits to one: patches make a frame's logit, frames make a track's.
 
-Everyone takes frame logits from `frame_logits` and the track's logit from `aggregate`, so that a
-verdict and its ledger are about the same numbers, in float64.
+Everyone takes frame logits from `Evidence.logits` and the track's logit from `aggregate`, so that
+a verdict and its ledger are about the same numbers, in float64.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from toolkit.errors import OutOfRangeError, ShapeError, UsageError
 from toolkit.messages import phrase
-from toolkit.types import Aggregate, Evidence, PatchHead
+from toolkit.types import Aggregate, Evidence, PatchHead, log_mean_exp
 
 TOP_PART = 4
 """The top-k mean looks at one frame in this many. One in eight finds more clips that are forged for
@@ -99,39 +99,29 @@ def aggregate(logits: ArrayLike, rule: Aggregate) -> float:
     return float(np.sort(x)[-rule.k :].mean())
 
 
-def log_mean_exp(values: NDArray[np.float64], tau: float) -> NDArray[np.float64]:
-    """Return ``log(mean(exp(tau * values))) / tau`` over the last axis, without overflow."""
-    top = values.max(axis=-1, keepdims=True)
-    return np.asarray(np.log(np.exp(tau * (values - top)).mean(axis=-1)) / tau + top[..., 0])
-
-
 def patch_logits(patches: NDArray[np.floating], head: PatchHead) -> NDArray[np.float64]:
     """Return the logit that `head` makes of patch logits (..., h, w), in float64: (...)."""
-    cells = patches.astype(np.float64).reshape(*patches.shape[:-2], -1)
-    return head.scale * log_mean_exp(cells, head.tau) + head.bias
+    return head.logits(patches)
 
 
 def frame_logits(evidence: Evidence) -> NDArray[np.float64]:
-    """Return the frame logits that verdict and ledger both use.
+    """Return `Evidence.logits`, checked: where numbers come in that nobody has looked at yet.
 
     Returns
     -------
     (M,) float64
-        Made from the patch logits in float64 where there are any, else the detector's own.
 
     Raises
     ------
     ShapeError
         If there are none, or any is not finite.
     """
-    if evidence.patches is None or evidence.head is None:
-        return as_logits(evidence.logits)
-    return as_logits(patch_logits(evidence.patches, evidence.head))
+    return as_logits(evidence.logits)
 
 
 def drift(evidence: Evidence) -> float:
-    """Return the largest gap between `frame_logits` and the detector's own float32 logits.
+    """Return the largest gap between `Evidence.logits` and the network's own in float32.
 
     About 1e-5 when the patch logits and the head belong together; the caller sets the limit.
     """
-    return float(np.abs(frame_logits(evidence) - evidence.logits).max())
+    return float(np.abs(frame_logits(evidence) - evidence.network_logits).max())

@@ -25,7 +25,7 @@ from toolkit.files import atomic_write
 from toolkit.messages import phrase
 from toolkit.types import FaceCrops, TrackResult
 from toolkit.verdict import abstention
-from toolkit.verdict.aggregate import aggregate, frame_logits, rule_for
+from toolkit.verdict.aggregate import aggregate, rule_for
 
 SCHEMA = "doorzicht.halves/1"
 FALSE_ALARMS = 0.05  # of genuine stretches, above the limit
@@ -153,7 +153,7 @@ def stretch(
     UsageError
         If there are too few moments, or they or the person could not be judged.
     """
-    logits = frame_logits(result.evidence)
+    logits = result.evidence.logits
     rows = np.flatnonzero(np.ones(len(logits), bool) if where is None else where)
     if result.verdict.abstained:
         cause = "a person who was not judged cannot be compared"

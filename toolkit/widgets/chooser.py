@@ -204,14 +204,14 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     def add_weights(self) -> None:
         """Check the file that was given, convert it, and offer its detector."""
-        from toolkit.detectors import mesonet
+        from toolkit.detectors import registry
 
         self._problem = None
         text = self._weights.value.strip().strip("\"'")
         try:
             if not text:
                 raise UsageError("no file was given", "", "Give the path of the .h5 file.")
-            name, _where = mesonet.add(Path(text).expanduser())
+            name, _where = registry.add_weights(Path(text).expanduser())
         except (ToolkitError, OSError) as error:
             self._problem = error
         else:

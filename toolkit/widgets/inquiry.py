@@ -492,13 +492,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         if self._donors is not None:
             return (*own, *self._donors)
         assert self.examination is not None
-        clip = self.examination.report.video.path.name
-        made = samples.planted()
-        same = {clip, made.file}
-        if clip == made.file:
-            same.add(samples.card(made.source_id).file)
-        found = (samples.path(name) for name in samples.names(present=True))
-        return (*own, *(p for p in found if p.name not in same))
+        return (*own, *samples.donor_clips(self.examination.report.video.sha256))
 
     # -- the work; listeners run in the worker thread and only set traits
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import ipywidgets
 import traitlets
@@ -39,11 +39,22 @@ _WEIGHTS = {**STAGE_WEIGHTS, "display": 60.0}  # measured: a copy takes half as 
 STATES = ("idle", "running", "done", "cancelled", "error")
 
 
+class Examined(Protocol):
+    """What holds an examination: `toolkit.Analysis`."""
+
+    @property
+    def examination(self) -> Examination:
+        """The report with the faces that were judged."""
+
+
 class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
     """Panel that analyses a video in the background and shows what drove the verdict.
 
     Parameters
     ----------
+    analysis
+        What `toolkit.analyse` or `toolkit.open_analysis` returned, to be shown at once; None = be
+        as the panel was the last time.
     examine
         What does the work; None = `toolkit.analysis.examine`, imported when first needed.
     runs
@@ -63,7 +74,11 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
     state = traitlets.Enum(STATES, "idle")
 
     def __init__(
-        self, *, examine: Callable[..., Examination] | None = None, runs: Path | None = None
+        self,
+        analysis: Examined | None = None,
+        *,
+        examine: Callable[..., Examination] | None = None,
+        runs: Path | None = None,
     ) -> None:
         self._do_examine = examine or _examine
         self._runs = runs or runs_folder()
@@ -95,7 +110,10 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self.add_class("dz-state-idle")
         self.observe(self._mirror_state, "state")
         self._say_everything()
-        self._restore(position)  # goes on in another thread
+        if analysis is None:
+            self._restore(position)  # goes on in another thread
+        else:
+            self._show_analysis(analysis.examination)
         self._is_restoring = False
 
     def __repr__(self) -> str:
@@ -177,6 +195,12 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             self._job.cancel()
             self._cancel.disabled = True
             self._status.text = _("Stopping …")
+
+    def _show_analysis(self, examination: Examination) -> None:
+        """Show what was analysed elsewhere; the player is prepared in another thread."""
+        self._clear()
+        self._arrive(examination)
+        self._begin(lambda tick: self._copy(examination, tick, Position()), self._end)
 
     def reopen(self, entry: str) -> None:
         """Show a kept result again. Does nothing while a run is under way."""

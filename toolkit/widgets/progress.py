@@ -1,0 +1,87 @@
+"""How far a call is, in the output of a notebook cell: plain HTML, which any front end shows."""
+
+from __future__ import annotations
+
+import time
+from html import escape
+from typing import Any, Protocol
+
+from IPython import get_ipython
+from IPython.display import HTML, display
+
+from toolkit import figures
+from toolkit._i18n import _
+from toolkit.jobs import STAGE_WEIGHTS, Progress
+from toolkit.widgets.status import duration
+
+INTERVAL_S = 0.25
+PATIENCE_S = 0.4  # shorter work shows nothing
+
+
+class Shown(Protocol):
+    """A result that shows itself as a card."""
+
+    def _repr_html_(self) -> str | None: ...
+
+    def shown_in(self, cell: int | None) -> None:
+        """Remember the number of the cell that shows it already."""
+
+
+class NotebookProgress:
+    """A bar with the stage and the time left; a `Tick` within a ``with`` block.
+
+    The bar is gone at the end, also after an error. The notebook's stop button cancels the work.
+    """
+
+    def __init__(self) -> None:
+        self._progress = Progress()
+        self._began = self._last = time.monotonic()
+        self._handle: Any = None
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Say that `done` of `total` steps of `stage` are finished."""
+        left = self._progress.update(stage, done, total)
+        now = time.monotonic()
+        if now - self._began < PATIENCE_S or now - self._last < INTERVAL_S:
+            return
+        self._last = now
+        is_known = stage in STAGE_WEIGHTS
+        part = self._progress.fraction if is_known else (done / total if total else 0.0)
+        text = _("Now {stage} …").format(stage=figures.stage_name(stage))
+        if left is not None:
+            text = _("Now {stage} … about {left} left").format(
+                stage=figures.stage_name(stage), left=duration(left)
+            )
+        self._put(_html(bar(part, text)))
+
+    def show(self, analysis: Shown) -> None:
+        """Put the card of a result in the place of the bar."""
+        self._put(analysis)
+        self._handle = None  # it stays
+        analysis.shown_in(get_ipython().execution_count)
+
+    def _put(self, content: Any) -> None:
+        if self._handle is None:
+            self._handle = display(content, display_id=True)  # type: ignore[no-untyped-call]
+        else:
+            self._handle.update(content)
+
+    def __enter__(self) -> NotebookProgress:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._handle is not None:
+            self._handle.update(_html(""))
+
+
+def _html(text: str) -> Any:
+    return HTML(text)  # type: ignore[no-untyped-call]
+
+
+def bar(part: float, text: str) -> str:
+    """Return a progress bar, 0..1, with its text beside it."""
+    return (
+        f'<div class="dz-bar"><progress max="1" value="{min(max(part, 0.0), 1.0):.3f}" '
+        f'aria-label="{escape(text)}" style="width:16rem;vertical-align:middle"></progress> '
+        f"<span>{escape(text)}</span></div>"
+    )
