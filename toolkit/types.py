@@ -232,6 +232,9 @@ class FaceTrack(_Brief):
         Start and end in seconds of each stretch in which the scan saw this person.
     surest
         The face detector's highest score for it in the scan, 0..1.
+    wanted
+        Number of moments that were read for this person; in those beyond N no face could be
+        meshed. 0 where that is not known.
     """
 
     person: str
@@ -244,6 +247,7 @@ class FaceTrack(_Brief):
     shots: NDArray[np.int64]
     seen: NDArray[np.float64]
     surest: float
+    wanted: int = 0
 
     def __post_init__(self) -> None:
         n = len(self.indices)

@@ -26,6 +26,7 @@ KNOWN = (
     # verdict/abstention.py and analysis.py: why no verdict is given
     N_("This may not be a face: the face detector's highest score is {value}, below the limit of {limit}."),
     N_("There are too few frames with a usable face: {value}, where at least {limit} are needed."),
+    N_("The face could be read in too few of the moments looked at: {value}, where at least {limit} are needed."),
     N_("The face is too small: its median width is {value} px, below the limit of {limit} px."),
     N_("The face mesh is too uncertain: its median presence is {value}, below the limit of {limit}."),
     N_("The face is turned too far: more than {yaw}° in {value} of its moments, above the limit of {limit}."),
@@ -45,7 +46,8 @@ KNOWN = (
     N_("Logits recomputed from patches differ from the network's by {value}."),
     N_("The picture changes as at a cut."),
     N_("Persons are not grouped across cuts: {why}"),
-    N_("Faces were only found after turning the picture by {angle} degrees."),
+    N_("Faces stand upright only after turning the picture by {angle} degrees."),
+    N_("A face stands turned by {angle} degrees for {seconds} s, unlike the rest of the video; it is not judged."),
     # media/video.py: what is odd about the file
     N_("The file is truncated: {n} frames of {declared} declared are there."),
     N_("The file is truncated: {n} frames are there."),

@@ -24,6 +24,8 @@ class Limits:
     ----------
     moments
         Fewest usable moments of a track, at least 1.
+    meshed
+        Smallest share of the moments read of a person in which a face could be meshed, 0..1.
     face_px
         Smallest median width of the face oval, in source pixels.
     presence
@@ -41,6 +43,7 @@ class Limits:
     """
 
     moments: int = 8
+    meshed: float = 0.5
     face_px: float = 64.0
     presence: float = 0.5
     yaw_deg: float = 45.0
@@ -88,6 +91,14 @@ _RULES = (
         lambda track, crops, limits: len(track.pts),
         lambda limits: limits.moments,
         "There are too few frames with a usable face: {value}, where at least {limit} are needed.",
+    ),
+    _Rule(
+        "few_meshes",
+        lambda track, crops, limits: len(track.pts) / track.wanted if track.wanted else 1.0,
+        lambda limits: limits.meshed,
+        "The face could be read in too few of the moments looked at: {value} %, where at least "
+        "{limit} % are needed.",
+        percent=True,
     ),
     _Rule(
         "face_too_small",
@@ -189,9 +200,10 @@ def judge(
     -------
     Verdict
         With `abstained`, one `reason` naming value and limit, and a `reason_code` out of
-        ``too_few_frames``, ``face_too_small``, ``weak_mesh``, ``pose``, ``cut_off``,
-        ``low_quality``, ``unsure_face`` and ``no_score`` (a logit that is None or not finite),
-        tried in this order. An abstained verdict keeps its logit and gives no likelihood ratio.
+        ``too_few_frames``, ``few_meshes``, ``face_too_small``, ``weak_mesh``, ``pose``,
+        ``cut_off``, ``low_quality``, ``unsure_face`` and ``no_score`` (a logit that is None or not
+        finite), tried in this order. An abstained verdict keeps its logit and gives no likelihood
+        ratio.
     """
     limits = limits or Limits()
     if logit is not None and not math.isfinite(logit):
