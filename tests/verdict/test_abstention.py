@@ -162,6 +162,7 @@ def test_what_is_measured_is_what_is_held_against_the_limits():
     assert found == {
         "unsure_face": 0.94,
         "too_few_frames": 12,
+        "few_meshes": 1,
         "face_too_small": 70,
         "weak_mesh": 0.9,
         "pose": 0.25,

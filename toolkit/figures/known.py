@@ -61,6 +61,8 @@ KNOWN = (
     N_("The file holds {n} video streams; the one read is number {number} ({size}, {count} frames)."),
     N_("There are no timestamps; 25 frames per second are assumed."),
     N_("There are no timestamps for the display order; they were put in order."),
+    N_("The file holds {n} recordings joined end to end: its clock starts anew. All frames are kept, and times are counted on from the first recording."),
+    N_("The file holds {n} recordings one after the other, each with its own index; only the first is read."),
     N_("{n} frames repeat the timestamp of another and are left out."),
     N_("The first {n} frames need data that is not in the file and are left out."),
     N_("Variable frame rate: frames are {low} to {high} ms apart, most of them {middle} ms."),

@@ -13,6 +13,7 @@ checks everything again because this process may have been taken over.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import struct
@@ -49,6 +50,10 @@ TRY_FRAMES = 12  # pictures decoded by probe; more than any reordering delay
 SEEK_GAP = 16  # frames decoded on rather than sought over: about what a seek costs
 TINY = 1024  # bytes; below it no file can hold a picture and an index
 MOOV_MAX = 64 << 20
+JOINS_TOLD = 100
+JOIN_NEAR = 3  # packets round a join whose flags mean nothing: the parser holds some back
+JOIN_BACK_S = 0.2  # a clock that goes back so far starts anew: packets come in decoding order
+JOIN_AHEAD_S = 3600.0  # and so does one that leaps, where 33 bits of clock make that the same
 
 # ISO/IEC 14496-12 and QuickTime: what may stand at the top level of a file.
 TOP_BOXES = (
@@ -188,9 +193,10 @@ def _top_boxes(file: BinaryIO, size: int) -> Iterator[tuple[str, int, int]]:
 def _mp4_facts(file: BinaryIO, track: int) -> dict[str, int]:
     """Find what FFmpeg overlooks: bytes behind the last box, and boxes that claim too much."""
     size = file.seek(0, os.SEEK_END)
-    facts, end = {}, 0
+    facts, end, indices = {}, 0, 0
     for name, start, claimed in _top_boxes(file, size):
         end = start + claimed
+        indices += name == "moov"
         if end > size:
             facts["cut" if name in {"mdat", "moof"} else "overlong"] = end - size
         if name == "moov" and "declared_width" not in facts:
@@ -198,6 +204,8 @@ def _mp4_facts(file: BinaryIO, track: int) -> dict[str, int]:
             facts |= _declared_size(file.read(min(claimed, MOOV_MAX)), track)
     if end < size:
         facts["trailing"] = size - end
+    if indices > 1:
+        facts["unread_recordings"] = indices - 1
     return facts
 
 
@@ -225,6 +233,8 @@ def _probe(file: BinaryIO, request: dict[str, Any], pipe: Pipe) -> None:
     facts["disordered"] |= avi
     table = _table(box, stream, request["frames_max"], pipe, disordered=facts["disordered"])
     facts |= table.facts
+    if "joins" in facts:
+        facts |= {"recordings": len(facts["joins"]) + 1, "joins": facts["joins"][:JOINS_TOLD]}
     facts |= {
         "codec": stream.codec_context.name,
         "time_base": [base.numerator, base.denominator],
@@ -251,18 +261,44 @@ def _tagged_duration(stream: Any) -> float:
 
 
 class Table:
-    """Timestamps in presentation order: `pts` int64 [T], `keys` bool [T]."""
+    """Timestamps in presentation order: `pts` int64 [T], `keys` bool [T].
+
+    `shifts` says what was added to the timestamps of each recording of a joined file.
+    """
 
     def __init__(self, pts: NDArray[np.int64], keys: NDArray[np.bool_], last_end: int) -> None:
         self.pts, self.keys, self.last_end = pts, keys, last_end
-        self.facts: dict[str, int | bool] = {}
+        self.shifts: list[int] = [0]
+        self.facts: dict[str, Any] = {}
+
+
+class Joins:
+    """Tells where, in a file of recordings that were joined, the clock starts anew."""
+
+    def __init__(self, box: Any, stream: Any) -> None:
+        self._back = JOIN_BACK_S / stream.time_base
+        wraps = box.format.name in {"mpegts", "mpeg"}
+        self._ahead = JOIN_AHEAD_S / stream.time_base if wraps else math.inf
+        self._last: int | None = None
+
+    def begin_with(self, packet: Any) -> bool:
+        """Say whether a packet, the next in the file, is the first of another recording."""
+        at = packet.pts if packet.dts is None else packet.dts
+        last, self._last = self._last, self._last if at is None else at
+        if last is None or at is None:
+            return False
+        return bool(at < last - self._back or at > last + self._ahead)
 
 
 def _table(box: Any, stream: Any, frames_max: int, pipe: Pipe, *, disordered: bool) -> Table:
     """Go through all packets without decoding them."""
     times: list[int | None] = []
     flags: list[tuple[bool, bool]] = []  # key frame, shown
-    broken, last_end = False, -(2**62)
+    recordings: list[int] = []  # which one each packet belongs to
+    joins = Joins(box, stream)
+    starts: list[int] = []  # packets with which the clock starts anew
+    corrupt: list[int] = []
+    broken, last_end, recording = False, -(2**62), 0
     vp8 = stream.codec_context.name == "vp8"
     packets = box.demux(stream)
     while True:
@@ -278,14 +314,21 @@ def _table(box: Any, stream: Any, frames_max: int, pipe: Pipe, *, disordered: bo
         # VP8 stores hidden reference pictures as packets of their own; bit 4 means 'show'.
         shown = not packet.is_discard and not (vp8 and not bytes(packet)[0] & 16)
         at = packet.dts if disordered else packet.pts
+        if not disordered and joins.begin_with(packet):
+            recording += 1
+            starts.append(len(times))
         times.append(at)
+        recordings.append(recording)
         flags.append((packet.is_keyframe, shown))
         if at is not None:
             last_end = max(last_end, at + (packet.duration or 0))
-        broken |= packet.is_corrupt
+        if packet.is_corrupt:
+            corrupt.append(len(times) - 1)
         if len(times) > frames_max:
             raise Fail("too_many_frames")
         pipe.alive(max(packet.pos or 0, 0))
+    # Where recordings meet, counters leap, which looks like loss; both sides are whole.
+    broken |= any(all(abs(i - start) > JOIN_NEAR for start in starts) for i in corrupt)
     key, shown_mask = np.array(flags, bool).reshape(-1, 2).T
     timed = np.array([t is not None for t in times], bool)
     if not timed.any():
@@ -294,8 +337,35 @@ def _table(box: Any, stream: Any, frames_max: int, pipe: Pipe, *, disordered: bo
     else:
         # Among timed packets an untimed one is the second field of its picture.
         pts = np.array([t for t in times if t is not None], np.int64)
-        table = _in_order(pts, key[timed], shown_mask[timed], last_end)
+        of = np.array(recordings, np.int64)[timed]
+        key, shown_mask = key[timed], shown_mask[timed]
+        parts = [
+            _in_order(pts[of == n], key[of == n], shown_mask[of == n], last_end)
+            for n in range(recording + 1)
+            if (of == n).any()
+        ]
+        table = parts[0] if len(parts) == 1 else _one_after_the_other(parts)
     table.facts |= {"broken": broken, "packets": len(times)}
+    return table
+
+
+def _one_after_the_other(parts: list[Table]) -> Table:
+    """Count the timestamps of joined recordings on from the first, a frame's length between."""
+    end, shifts = 0, []
+    for part in parts:
+        # A recording without one frame that can be shown still has its place in the list.
+        shifts.append(0 if not shifts or not len(part.pts) else end - int(part.pts[0]))
+        if len(part.pts):
+            gap = int(np.median(np.diff(part.pts))) if len(part.pts) > 1 else 1
+            end = int(part.pts[-1]) + shifts[-1] + max(1, gap)
+    pts = [part.pts + shift for part, shift in zip(parts, shifts, strict=True)]
+    table = Table(np.concatenate(pts), np.concatenate([p.keys for p in parts]), end)
+    table.shifts = shifts
+    starts = [int(p[0]) for p in pts[1:] if len(p)]
+    table.facts = {
+        name: sum(part.facts[name] for part in parts) for name in ("doubles", "before_key")
+    }
+    table.facts["joins"] = starts
     return table
 
 
@@ -390,10 +460,17 @@ class Reader:
         self.ordinal: bool = request["ordinal"]
         self.indices: list[int] = request["indices"]
         self.key_indices: list[int] = request["key_indices"]
-        self.seekable = not self.ordinal
+        self.joined: bool = request["joined"]
+        self.shifts = [0]
+        self.seekable = not self.ordinal and not self.joined
         self.reformatter = VideoReformatter()
         self.errors = self.corrupt = 0
         self.shape: tuple[int, int, str] | None = None
+        if self.joined:
+            box, stream, _ = _open(file, self.pixels_max)
+            frames_max = request["frames_max"]
+            self.shifts = _table(box, stream, frames_max, pipe, disordered=False).shifts
+            box.close()
         self._restart()
         base = self.stream.time_base
 
@@ -455,7 +532,10 @@ class Reader:
         if self.box is not None:
             self.box.close()
         self.box, self.stream, _ = _open(self.file, self.pixels_max)
-        self.frames = self._numbered(self.box)
+        packets = self.box
+        if self.joined:
+            packets = _Shifted(self.box, Joins(self.box, self.stream), self.shifts)
+        self.frames = self._numbered(packets)
 
     def _numbered(self, box: Any) -> Iterator[tuple[int, av.VideoFrame]]:
         """Yield sound frames with their timestamp, or their ordinal where there are none."""
@@ -523,6 +603,24 @@ class _FromKey:
                 if packet.pts is None or packet.pts > self._at:
                     raise Overshot
                 self.begun, begun = packet.pts, True
+            yield packet
+
+
+class _Shifted:
+    """A container of joined recordings whose packets carry one clock."""
+
+    def __init__(self, box: Any, joins: Joins, shifts: list[int]) -> None:
+        self._box, self._joins, self._shifts = box, joins, shifts
+
+    def demux(self, stream: Any) -> Iterator[Any]:
+        recording = 0
+        for packet in self._box.demux(stream):
+            recording += bool(packet.size) and self._joins.begin_with(packet)
+            shift = self._shifts[min(recording, len(self._shifts) - 1)]
+            if packet.pts is not None:
+                packet.pts += shift
+            if packet.dts is not None:
+                packet.dts += shift
             yield packet
 
 

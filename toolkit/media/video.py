@@ -102,7 +102,8 @@ def probe(path: Path | str, *, tick: Tick = no_tick) -> Video:
     Video
         Its `notices` tell what is odd: truncated, damaged, variable_frame_rate, rotation,
         pixel_aspect, interlaced, alpha, hdr, several_streams, no_timestamps, timestamps,
-        frame_count, frame_size, container, trailing_bytes, incomplete_start, long_video.
+        clock_restarts, unread_recordings, frame_count, frame_size, container, trailing_bytes,
+        incomplete_start, long_video.
 
     Raises
     ------
@@ -583,6 +584,20 @@ def _notices(
             "no_timestamps",
             "There are no timestamps for the display order; they were put in order.",
         )
+    if "unread_recordings" in facts:
+        yield Notice(
+            "unread_recordings",
+            f"The file holds {_whole(facts['unread_recordings']) + 1} recordings one after the"
+            " other, each with its own index; only the first is read.",
+        )
+    if facts.get("joins"):
+        base = _whole(facts["time_base"][0]) / _whole(facts["time_base"][1])
+        yield Notice(
+            "clock_restarts",
+            f"The file holds {_whole(facts['recordings'])} recordings joined end to end: its clock"
+            " starts anew. All frames are kept, and times are counted on from the first recording.",
+            _whole(facts["joins"][0]) * base,
+        )
     if facts.get("doubles"):
         yield Notice(
             "timestamps",
@@ -649,6 +664,8 @@ def _read(
         "height": upright[1 - video.rotation % 2],
         "turns": video.rotation,
         "ordinal": "no_timestamps" in codes,
+        "joined": "clock_restarts" in codes,
+        "frames_max": FRAMES_MAX,
         "indices": wanted.tolist(),
         "pts": video.pts[wanted].tolist(),
         "key_indices": video.keyframes.tolist(),
