@@ -22,7 +22,7 @@ from toolkit import media
 from toolkit.errors import ModelError
 from toolkit.faces.crops import CropCollector
 from toolkit.faces.detect import Detection, FaceDetector, iou
-from toolkit.faces.identity import HEIGHT_MIN, SAME_PERSON_MIN, Identity
+from toolkit.faces.identity import HEIGHT_MIN, SAME_PERSON_MIN, Identity, face_signature
 from toolkit.faces.mesh import FaceMesh, head_pose
 from toolkit.types import FaceCrops, FaceTrack, Frame, Notice, Sampling, Tick, Video, no_tick
 
@@ -30,7 +30,11 @@ LINK_IOU = 0.3
 GAP_S = 1.0  # a tracklet survives this long without a detection
 CUT_CHANGE = 18.0  # mean change of 32 x 32 thumbnails, 0-255; a false alarm only asks for identity
 PERSONS_MAX = 8
-EMBEDDINGS_PER_TRACKLET = 10
+EMBED_FIRST = 10  # embeddings of every second detection, then of every fourth
+PICTURE_SAME_MIN = 0.75  # correlation with the face last embedded; below it, embed this one too
+CHANGED_MAX = 0.45  # cosine to the person so far; persons in five clips kept 0.67 or more
+CHANGED_RUN = 2  # embeddings in a row that must say so
+UNMIXED_MIN = 0.8  # next to a change, a face less like its own person may be mixed with the other
 UPRIGHT_SURE = 0.5  # mean `uprightness`: faces that stood upright had 0.65 or more, others 0.35
 UPRIGHT_MORE = 0.15  # so much more must speak for another quarter turn before it is believed
 LOOKS_AGAIN = 4  # moments of a doubtful tracklet that are tried in all quarter turns
@@ -55,6 +59,8 @@ class _Tracklet:
     found: list[Detection] = field(default_factory=list)
     vectors: list[NDArray[np.float64]] = field(default_factory=list)
     looks: list[_Look] = field(default_factory=list)
+    vector_at: list[int] = field(default_factory=list)  # which detections were embedded
+    signature: NDArray[np.float32] | None = None  # of the face last embedded
 
     @property
     def wants_look(self) -> bool:
@@ -74,8 +80,8 @@ class _Tracklet:
 
     @property
     def wants_embedding(self) -> bool:
-        """Whether the next detection should be embedded: every second one, up to a number."""
-        return len(self.found) % 2 == 0 and len(self.vectors) < EMBEDDINGS_PER_TRACKLET
+        """Whether the next detection should be embedded, were the face to look as before."""
+        return len(self.found) % (2 if len(self.vectors) < EMBED_FIRST else 4) == 0
 
     @property
     def embedding(self) -> NDArray[np.float64] | None:
@@ -88,6 +94,33 @@ class _Tracklet:
         """Return the box at a time, interpolated between detections."""
         boxes = np.stack([f.box for f in self.found])
         return np.array([np.interp(at_s, self.times, boxes[:, i]) for i in range(4)])
+
+    def part(self, start: int, end: int) -> _Tracklet:
+        """Return the detections from `start` to before `end` as a tracklet."""
+        vectors = [i for i, at in enumerate(self.vector_at) if start <= at < end]
+        looks = [look for look in self.looks if start <= look.position < end]
+        return _Tracklet(
+            self.times[start:end],
+            self.found[start:end],
+            [self.vectors[i] for i in vectors],
+            [dataclasses.replace(look, position=look.position - start) for look in looks],
+            [self.vector_at[i] - start for i in vectors],
+        )
+
+    def by_person(self) -> list[_Tracklet]:
+        """Return the stretches of one person each: where a face dissolves into another, two.
+
+        A stretch ends with its last embedding that is like the person so far, and the next begins
+        with the first that is like whoever comes; what is mixed between them belongs to neither.
+        """
+        changes = _changes(self.vectors)
+        if not changes:
+            return [self]
+        parts, start = [], 0
+        for last, first in changes:
+            parts.append(self.part(start, self.vector_at[last] + 1))
+            start = self.vector_at[first]
+        return [*parts, self.part(start, len(self.found))]
 
     def overlaps(self, other: _Tracklet) -> bool:
         return self.times[0] <= other.times[-1] and other.times[0] <= self.times[-1]
@@ -205,8 +238,15 @@ class FaceReader:
             notices.append(Notice("turned", text))
             tracklets, scan = self._scan_as_stored(turned, sampling, tick)
             own_turns = self._turns(scan.video, tracklets)
-        kept = [t for t in tracklets if not own_turns.get(t, 0)]
         notices += _left_out(tracklets, own_turns)
+        kept: list[_Tracklet] = []
+        for tracklet in tracklets:
+            if own_turns.get(tracklet, 0):
+                continue
+            stretches = tracklet.by_person()
+            kept += stretches
+            text = "A face gives way to another without a cut: the two are judged as two persons."
+            notices += [Notice("person_changes", text, t.times[0]) for t in stretches[1:]]
         persons = _group(kept)
         solid = [p for p in persons if p.hits >= 2] or persons
         if len(solid) > PERSONS_MAX:
@@ -270,8 +310,14 @@ class FaceReader:
         return max(GAP_S, 1.5 * step)
 
     def _add(self, tracklet: _Tracklet, frame: Frame, face: Detection) -> None:
-        if self.identity and face.box[3] >= HEIGHT_MIN and tracklet.wants_embedding:
-            tracklet.vectors.append(self.identity(frame.rgb, face.points))
+        if self.identity and face.box[3] >= HEIGHT_MIN:
+            signature = face_signature(frame.rgb, face.points)
+            before = tracklet.signature
+            looks_new = before is None or float(signature @ before) < PICTURE_SAME_MIN
+            if looks_new or tracklet.wants_embedding:
+                tracklet.vectors.append(self.identity(frame.rgb, face.points))
+                tracklet.vector_at.append(len(tracklet.found))
+                tracklet.signature = signature
         tracklet.times.append(frame.pts_seconds)
         tracklet.found.append(face)
         if tracklet.wants_look:
@@ -440,6 +486,42 @@ def _expected(person: Person, at_s: float) -> tuple[int, NDArray[np.float64]]:
 
     shot = min(range(len(person.tracklets)), key=distance)
     return shot, person.tracklets[shot].box_at(at_s)
+
+
+def _changes(vectors: list[NDArray[np.float64]]) -> list[tuple[int, int]]:
+    """Return where one person follows another: last of the one and first of the other.
+
+    Parameters
+    ----------
+    vectors
+        Embeddings of one face in order of time, unit length.
+
+    Returns
+    -------
+    list of (int, int)
+        Positions in `vectors`; those between the two are like neither.
+    """
+    changes: list[tuple[int, int]] = []
+    start, n = 0, len(vectors)
+    i = CHANGED_RUN
+    while i + CHANGED_RUN <= n:
+        mean = np.mean(vectors[start:i], axis=0)
+        mean /= max(float(np.linalg.norm(mean)), 1e-12)
+        run = vectors[i : i + CHANGED_RUN]
+        # unlike the person so far, and alike among themselves: another face, not a bad moment
+        if max(float(v @ mean) for v in run) < CHANGED_MAX <= min(float(v @ run[0]) for v in run):
+            last, first = i - 1, i
+            while last > start and float(vectors[last] @ mean) < UNMIXED_MIN:
+                last -= 1
+            coming = np.mean(vectors[i + 1 : i + 1 + 2 * CHANGED_RUN], axis=0)
+            coming /= max(float(np.linalg.norm(coming)), 1e-12)
+            while first < i + CHANGED_RUN and float(vectors[first] @ coming) < UNMIXED_MIN:
+                first += 1
+            changes.append((last, first))
+            start, i = first, first + CHANGED_RUN
+        else:
+            i += 1
+    return changes
 
 
 def _group(tracklets: list[_Tracklet]) -> list[Person]:

@@ -48,6 +48,7 @@ KNOWN = (
     N_("Persons are not grouped across cuts: {why}"),
     N_("Faces stand upright only after turning the picture by {angle} degrees."),
     N_("A face stands turned by {angle} degrees for {seconds} s, unlike the rest of the video; it is not judged."),
+    N_("A face gives way to another without a cut: the two are judged as two persons."),
     # media/video.py: what is odd about the file
     N_("The file is truncated: {n} frames of {declared} declared are there."),
     N_("The file is truncated: {n} frames are there."),

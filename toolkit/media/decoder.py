@@ -351,7 +351,8 @@ def _table(box: Any, stream: Any, frames_max: int, pipe: Pipe, *, disordered: bo
 
 def _one_after_the_other(parts: list[Table]) -> Table:
     """Count the timestamps of joined recordings on from the first, a frame's length between."""
-    end, shifts = 0, []
+    end = 0
+    shifts: list[int] = []
     for part in parts:
         # A recording without one frame that can be shown still has its place in the list.
         shifts.append(0 if not shifts or not len(part.pts) else end - int(part.pts[0]))
