@@ -224,7 +224,8 @@ class FaceReader:
         notice.
         """
         tracklets, scan = self._scan_as_stored(video, sampling, tick)
-        own_turns = self._turns(scan.video, tracklets)
+        video = scan.video
+        own_turns = self._turns(video, tracklets)
         turns = _elected(tracklets, own_turns)
         notices: list[Notice] = []
         if turns:
@@ -259,7 +260,11 @@ class FaceReader:
     def _scan_as_stored(
         self, video: Video, sampling: Sampling, tick: Tick
     ) -> tuple[list[_Tracklet], Scan]:
-        """Return the tracklets, and a scan that still lacks its persons."""
+        """Return the tracklets, and a scan that still lacks its persons.
+
+        Where the picture changes its shape, the video is given room for all shapes first.
+        """
+        shapes: set[tuple[int, int]] = set()
         moments = scan_moments(video, sampling)
         open_: list[_Tracklet] = []
         done: list[_Tracklet] = []
@@ -267,7 +272,9 @@ class FaceReader:
         notices: list[Notice] = list(self.notices)
         before: NDArray[np.int16] | None = None
         looked_at = without_face = 0
-        for frame in media.read(video, moments, tick=tick, stage="scan", notices=notices):
+        for frame in media.read(
+            video, moments, tick=tick, stage="scan", notices=notices, shapes=shapes
+        ):
             now = frame.pts_seconds
             looked_at += 1
             small = cv2.resize(frame.rgb, (32, 32), interpolation=cv2.INTER_AREA).astype(np.int16)
@@ -298,6 +305,8 @@ class FaceReader:
                 fresh = _Tracklet()
                 self._add(fresh, frame, faces[j])
                 open_.append(fresh)
+        if (wide := media.widen(video, shapes)) is not video:
+            return self._scan_as_stored(wide, sampling, tick)
         scan = Scan((), looked_at, without_face, np.array(cuts, np.float64), video, tuple(notices))
         return done + open_, scan
 

@@ -73,8 +73,9 @@ KNOWN = (
     N_("The video is interlaced; frames are read without deinterlacing."),
     N_("Frames have an alpha channel and are shown on black."),
     N_("The video has a high dynamic range; colours are read without tone mapping."),
+    N_("The file names a rare or wrong colour matrix (number {n}); colours are read as usual for this size."),
     N_("This is a long video: {hours} hours, {n} frames."),
-    N_("The frame size changes from {before} to {after}; all frames are scaled to {size}."),
+    N_("The frame size changes from {before} to {after}; each picture keeps its shape, within {size}."),
     N_("The pixel format changes from {before} to {after}."),
     # causes of errors
     N_("this is an address; only local files are read"),
@@ -96,6 +97,7 @@ KNOWN = (
     N_("the video is damaged"),
     N_("the video is damaged: none of its first frames can be decoded"),
     N_("there is no video stream"),
+    N_("the decoder met something that it does not handle"),
     N_("the video codec is unknown"),
     N_("there are more than {n} frames"),
     N_("decoding needs too much memory"),

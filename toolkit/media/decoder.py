@@ -49,7 +49,10 @@ TRY_PACKETS = 400  # packets that may pass until the first picture
 TRY_FRAMES = 12  # pictures decoded by probe; more than any reordering delay
 SEEK_GAP = 16  # frames decoded on rather than sought over: about what a seek costs
 TINY = 1024  # bytes; below it no file can hold a picture and an index
+ASPECT_MAX = 10.0
 MOOV_MAX = 64 << 20
+UNSAID = (0, 2)  # RGB, and nothing said
+MATRICES = (1, 4, 5, 6, 7, 9)  # those of which FFmpeg makes RGB: BT.709, 601 and kin, BT.2020
 JOINS_TOLD = 100
 JOIN_NEAR = 3  # packets round a join whose flags mean nothing: the parser holds some back
 JOIN_BACK_S = 0.2  # a clock that goes back so far starts anew: packets come in decoding order
@@ -107,6 +110,8 @@ def main() -> int:
         pipe.send({"fail": refusal.word, **refusal.facts})
     except MemoryError:
         pipe.send({"fail": "memory"})
+    except Exception as error:  # noqa: BLE001 - the parent names what could not be handled
+        pipe.send({"fail": "unhandled", "kind": type(error).__name__})
     return 0
 
 
@@ -248,6 +253,12 @@ def _probe(file: BinaryIO, request: dict[str, Any], pipe: Pipe) -> None:
         facts |= _mp4_facts(file, list(box.streams.video).index(stream))
     body = table.pts.astype("<i8").tobytes() + table.keys.astype(np.uint8).tobytes()
     pipe.send({"probe": facts}, body)
+
+
+def _aspect(stream: Any) -> float:
+    """Return width by height of a pixel; beyond 1:10 it is a broken header."""
+    aspect = float(stream.sample_aspect_ratio or 1)
+    return aspect if ASPECT_MAX >= aspect >= 1 / ASPECT_MAX else 1.0
 
 
 def _tagged_duration(stream: Any) -> float:
@@ -401,6 +412,7 @@ def _first_frames(file: BinaryIO, pixels_max: int, pipe: Pipe) -> dict[str, Any]
                 "rotation": int(frame.rotation),
                 "alpha": _has_alpha(frame),
                 "interlaced": False,
+                "odd_matrix": 0 if _tag_is_followed(frame) else int(frame.colorspace),
                 "hdr": frame.color_trc in {ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67},
             }
         facts["interlaced"] |= bool(frame.interlaced_frame)
@@ -458,6 +470,7 @@ class Reader:
         self.pixels_max: int = request["pixels_max"]
         self.size: tuple[int, int] = (request["width"], request["height"])
         self.turns: int = request["turns"]
+        self.aspect = 1.0
         self.ordinal: bool = request["ordinal"]
         self.indices: list[int] = request["indices"]
         self.key_indices: list[int] = request["key_indices"]
@@ -533,6 +546,7 @@ class Reader:
         if self.box is not None:
             self.box.close()
         self.box, self.stream, _ = _open(self.file, self.pixels_max)
+        self.aspect = _aspect(self.stream)
         packets = self.box
         if self.joined:
             packets = _Shifted(self.box, Joins(self.box, self.stream), self.shifts)
@@ -556,25 +570,39 @@ class Reader:
     def _send(self, j: int, frame: av.VideoFrame) -> None:
         _check_size(frame.width, frame.height, self.pixels_max)
         shape = (frame.width, frame.height, frame.format.name)
-        header: dict[str, Any] = {"frame": self.indices[j]}
+        header: dict[str, Any] = {"frame": self.indices[j], "shown": self._shown(frame)}
         if self.shape is not None and shape != self.shape:
             header["was"] = self.shape
             header["is"] = shape
         self.shape = shape
-        rgb = np.rot90(self._rgb(frame), -self.turns)
+        rgb = np.rot90(self._fitted(frame), -self.turns)
         self.pipe.send(header, np.ascontiguousarray(rgb).data.cast("B"))
 
-    def _rgb(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+    def _shown(self, frame: av.VideoFrame) -> tuple[int, int]:
+        """Return the size in which a frame is shown, with square pixels, before it is turned."""
+        return max(1, round(frame.width * self.aspect)), frame.height
+
+    def _fitted(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        """Return a frame in its own shape, on black where it does not fill the picture."""
+        width, height = self._shown(frame)
+        if (width, height) == self.size:
+            return self._rgb(frame, self.size)
+        # shrunk if need be, never enlarged: enlarging would hide how little there is to see
+        scale = min(1.0, self.size[0] / width, self.size[1] / height)
+        width, height = max(1, round(width * scale)), max(1, round(height * scale))
+        whole = np.zeros((self.size[1], self.size[0], 3), np.uint8)
+        top, left = (self.size[1] - height) // 2, (self.size[0] - width) // 2
+        whole[top : top + height, left : left + width] = self._rgb(frame, (width, height))
+        return whole
+
+    def _rgb(self, frame: av.VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
         alpha = _has_alpha(frame)
-        space = int(frame.colorspace)
-        if space in {0, 2}:  # RGB or unsaid: players take BT.709 for HD and BT.601 below
-            space = Colorspace.ITU709 if frame.height > 576 else Colorspace.ITU601
-        scaled = (frame.width, frame.height) != self.size
+        scaled = (frame.width, frame.height) != size
         picture = self.reformatter.reformat(
             frame,
-            *self.size,
+            *size,
             "rgba" if alpha else "rgb24",
-            src_colorspace=space,
+            src_colorspace=_matrix(frame),
             interpolation=Interpolation.BICUBIC if scaled else Interpolation.BILINEAR,
             threads=1,
         ).to_ndarray()
@@ -582,6 +610,23 @@ class Reader:
             return np.asarray(picture, np.uint8)
         opacity = picture[..., 3:].astype(np.uint16)
         return ((picture[..., :3] * opacity + 127) // 255).astype(np.uint8)
+
+
+def _matrix(frame: av.VideoFrame) -> int:
+    """Return the matrix that makes RGB of a frame, as FFmpeg numbers it.
+
+    RGB or unsaid: players take BT.709 for HD and BT.601 below. The same holds for a tag that does
+    not fit the picture, or of which FFmpeg makes no RGB (`_tag_is_followed`).
+    """
+    space = int(frame.colorspace)
+    if space in UNSAID or not _tag_is_followed(frame):
+        return int(Colorspace.ITU709 if frame.height > 576 else Colorspace.ITU601)
+    return space
+
+
+def _tag_is_followed(frame: av.VideoFrame) -> bool:
+    """Say whether the colour matrix that a frame names is one that pictures are made with."""
+    return int(frame.colorspace) in {*UNSAID, *MATRICES}
 
 
 class Overshot(Exception):  # noqa: N818

@@ -148,6 +148,7 @@ def read(
     tick: Tick = no_tick,
     stage: str = "read",
     notices: list[Notice] | None = None,
+    shapes: set[tuple[int, int]] | None = None,
 ) -> Iterator[Frame]:
     """Decode the wanted frames, in order, in one child process and in constant memory.
 
@@ -165,11 +166,15 @@ def read(
     notices
         Gets what was found while reading: truncated, damaged, size_changes,
         pixel_format_changes.
+    shapes
+        Gets the width and height in which each frame is shown, in pixels. Where there are several,
+        see `widen`.
 
     Yields
     ------
     Frame
-        Upright, in the size of `video`, with square pixels, opaque (on black).
+        Upright, in the size of `video`, with square pixels, opaque (on black). A frame of another
+        shape keeps it and lies in the middle, on black.
 
     Raises
     ------
@@ -190,7 +195,34 @@ def read(
             f"{len(wanted)} indices",
             f"Give increasing numbers from 0 to {len(video.pts) - 1}.",
         )
-    return _read(video, wanted, tick, stage, [] if notices is None else notices)
+    return _read(
+        video,
+        wanted,
+        tick,
+        stage,
+        [] if notices is None else notices,
+        shapes=set() if shapes is None else shapes,
+    )
+
+
+def widen(video: Video, shapes: set[tuple[int, int]]) -> Video:
+    """Return the video with a picture in which frames of all these shapes have room.
+
+    Where that would be larger than is decoded, the video stays as it is, and what is larger than
+    its picture is shrunk.
+
+    Parameters
+    ----------
+    video
+        From `probe`.
+    shapes
+        Width and height of frames as shown, from `read`.
+    """
+    width = max([video.width, *(w for w, _ in shapes)])
+    height = max([video.height, *(h for _, h in shapes)])
+    if (width, height) == (video.width, video.height) or width * height > PIXELS_MAX:
+        return video
+    return replace(video, width=width, height=height)
 
 
 def check_unchanged(video: Video, *, tick: Tick = no_tick) -> None:
@@ -347,6 +379,11 @@ def _refuse(path: Path, header: dict[str, Any]) -> NoReturn:
             "the frames are too large",
             value,
             f"At most {PIXELS_MAX} pixels are decoded: scale it down.",
+        )
+    if word == "unhandled":
+        kind = re.sub(r"[^A-Za-z0-9_.]", "", str(header.get("kind")))[:40]
+        raise VideoError(
+            "the decoder met something that it does not handle", f"{name}, {kind}", _MAKE_MP4
         )
     cause, remedy = _REFUSALS.get(word, ("decoder stopped", _MAKE_MP4))
     raise VideoError(cause, name, remedy)
@@ -634,6 +671,12 @@ def _notices(
         yield Notice(
             "interlaced", "The video is interlaced; frames are read without deinterlacing."
         )
+    if odd := _whole(facts["odd_matrix"]):
+        yield Notice(
+            "colour_tag",
+            f"The file names a rare or wrong colour matrix (number {odd});"
+            " colours are read as usual for this size.",
+        )
     if facts["alpha"]:
         yield Notice("alpha", "Frames have an alpha channel and are shown on black.")
     if facts["hdr"]:
@@ -651,7 +694,13 @@ def _notices(
 
 
 def _read(
-    video: Video, wanted: NDArray[np.int64], tick: Tick, stage: str, notices: list[Notice]
+    video: Video,
+    wanted: NDArray[np.int64],
+    tick: Tick,
+    stage: str,
+    notices: list[Notice],
+    *,
+    shapes: set[tuple[int, int]],
 ) -> Iterator[Frame]:
     total = len(wanted)
     if not total:
@@ -696,6 +745,10 @@ def _read(
                 got[position] = True
                 index = int(wanted[position])
                 _note_change(header, video, index, notices)
+                shown = [_whole(n) for n in header.get("shown") or upright]
+                if min(shown) < 1 or len(shown) != 2 or shown[0] * shown[1] > 10 * PIXELS_MAX:
+                    child.distrust()
+                shapes.add((shown[video.rotation % 2], shown[1 - video.rotation % 2]))
                 yield Frame(index, float(video.pts[index]), rgb)
     finally:
         os.close(fd)
@@ -711,7 +764,7 @@ def _note_change(header: dict[str, Any], video: Video, index: int, notices: list
     if (w0, h0) != (w1, h1) and "size_changes" not in told:
         text = (
             f"The frame size changes from {_whole(w0)}×{_whole(h0)} to {_whole(w1)}×{_whole(h1)};"
-            f" all frames are scaled to {video.width}×{video.height}."
+            f" each picture keeps its shape, within {video.width}×{video.height}."
         )
         notices.append(Notice("size_changes", text, at_s))
     if f0 != f1 and "pixel_format_changes" not in told:

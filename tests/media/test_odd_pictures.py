@@ -1,0 +1,151 @@
+"""Pictures that change shape, carry odd tags, or need work before they can be looked at."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+import pytest
+from av.bitstream import BitStreamFilterContext
+
+from toolkit.faces.tracks import FaceReader
+from toolkit.media.video import probe, read, widen
+from toolkit.types import Sampling
+
+SQUARE = 32
+
+
+def card(width, height):
+    """Draw a white square in the middle of a grey picture."""
+    image = np.full((height, width, 3), 90, np.uint8)
+    top, left = (height - SQUARE) // 2, (width - SQUARE) // 2
+    image[top : top + SQUARE, left : left + SQUARE] = 255
+    return image
+
+
+def box_of_white(rgb):
+    rows, columns = np.nonzero(rgb.min(axis=-1) > 180)
+    return np.ptp(columns) + 1, np.ptp(rows) + 1
+
+
+def write_vp8(path, *parts):
+    """Write lists of pictures, each list in a shape of its own, as one VP8 stream at 25 fps."""
+    with av.open(str(path), "w") as box:
+        stream = box.add_stream("libvpx", rate=25)
+        stream.height, stream.width = parts[0][0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        number = 0
+        for pictures in parts:
+            encoder = av.CodecContext.create("libvpx", "w")
+            encoder.height, encoder.width = pictures[0].shape[:2]
+            encoder.pix_fmt, encoder.time_base = "yuv420p", Fraction(1, 25)
+            encoder.bit_rate = 2_000_000
+            for picture in (*pictures, None):
+                frame = None
+                if picture is not None:
+                    frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                    frame.pts, frame.time_base = number, Fraction(1, 25)
+                    number += 1
+                for packet in encoder.encode(frame):
+                    packet.stream = stream
+                    box.mux(packet)
+    return path
+
+
+@pytest.fixture(scope="module")
+def turned_in_a_call(tmp_path_factory):
+    """Return a VP8 film of 12 upright and 12 lying pictures: key frames bring the new size."""
+    path = tmp_path_factory.mktemp("shapes") / "call.webm"
+    return write_vp8(path, [card(96, 160)] * 12, [card(160, 96)] * 12)
+
+
+def test_each_part_keeps_its_shape(turned_in_a_call):
+    video = probe(turned_in_a_call)
+    assert (video.width, video.height) == (96, 160)
+    notices, shapes = [], set()
+    frames = list(read(video, np.arange(24), notices=notices, shapes=shapes))
+    assert len(frames) == 24
+    for frame in frames:
+        width, height = box_of_white(frame.rgb)
+        assert width == pytest.approx(height, abs=2)
+    assert box_of_white(frames[5].rgb) == pytest.approx((SQUARE, SQUARE), abs=2)
+    assert [n.code for n in notices] == ["size_changes"]
+    assert "96×160 to 160×96" in notices[0].text
+    assert shapes == {(96, 160), (160, 96)}
+
+
+def test_a_wider_picture_shrinks_nothing(turned_in_a_call):
+    video = probe(turned_in_a_call)
+    wide = widen(video, {(96, 160), (160, 96)})
+    assert (wide.width, wide.height) == (160, 160)
+    assert widen(wide, {(96, 160)}) is wide
+    assert widen(video, set()) is video
+    assert widen(video, {(10_000, 10_000)}) is video
+    for frame in read(wide, np.array([3, 20])):
+        assert frame.rgb.shape == (160, 160, 3)
+        assert box_of_white(frame.rgb) == pytest.approx((SQUARE, SQUARE), abs=2)
+        edges = frame.rgb[:20] if frame.index == 20 else frame.rgb[:, :20]
+        assert edges.max() == 0
+
+
+def test_faces_are_found_in_every_shape(shared, face_models, tmp_path):
+    """A phone turned in a call: nobody is squashed, nothing is 'without a face'."""
+    source = probe(shared / "data" / "clips" / "real" / "liveportrait_d3.mp4")
+    pictures = [f.rgb for f in read(source, np.arange(0, 100, 2))]
+    small = [cv2.resize(p, (300, 300), interpolation=cv2.INTER_AREA) for p in pictures]
+    upright = [np.ascontiguousarray(p[:, 60:240]) for p in small[:25]]
+    lying = [np.ascontiguousarray(p[40:220]) for p in small[25:]]
+    scan = FaceReader().scan(probe(write_vp8(tmp_path / "call.webm", upright, lying)), Sampling())
+    assert (scan.video.width, scan.video.height) == (300, 300)
+    assert scan.without_face == 0
+    (person,) = scan.persons
+    assert person.hits == scan.looked_at
+    assert [n.code for n in scan.notices if n.code != "cut"] == ["size_changes"]
+
+
+def tagged(source, out, **tags):
+    options = ":".join(f"{key}={value}" for key, value in tags.items())
+    with av.open(str(source)) as box, av.open(str(out), "w") as into:
+        stream = box.streams.video[0]
+        copy = into.add_stream_from_template(stream)
+        change = BitStreamFilterContext(f"h264_metadata={options}", stream, copy)
+        for packet in box.demux(stream):
+            for changed in change.filter(packet if packet.size else None):
+                changed.stream = copy
+                into.mux(changed)
+    return out
+
+
+@pytest.mark.parametrize("matrix", [0, 1, 3, 6, 8, 9, 10, 11, 12, 14, 15])
+def test_a_wrong_or_rare_matrix_loses_no_file(cfr, tmp_path, matrix):
+    """What cannot be followed is read as usual, within what a matrix may differ, and told."""
+    video = probe(tagged(cfr, tmp_path / "tagged.mp4", matrix_coefficients=matrix))
+    plain = {f.index: f.rgb for f in read(probe(cfr), np.array([0, 60]))}
+    for frame in read(video, np.array([0, 60])):
+        apart = np.abs(frame.rgb.astype(int) - plain[frame.index]).mean()
+        assert apart < (16 if matrix in (1, 9) else 3)
+    told = {n.code for n in video.notices}
+    assert told == ({"colour_tag"} if matrix in (8, 10, 11, 12, 14, 15) else set())
+
+
+@pytest.mark.parametrize("transfer", [0, 4, 8, 11, 13, 15, 17])
+def test_a_rare_transfer_or_primary_changes_nothing(cfr, tmp_path, transfer):
+    tags = {"transfer_characteristics": transfer, "colour_primaries": transfer}
+    video = probe(tagged(cfr, tmp_path / "tagged.mp4", **tags, matrix_coefficients=6))
+    (plain,) = read(probe(cfr), np.array([60]))
+    (frame,) = read(video, np.array([60]))
+    assert np.abs(frame.rgb.astype(int) - plain.rgb).max() <= 2
+
+
+def test_an_exception_in_the_decoder_has_a_name(cfr, tmp_path, monkeypatch):
+    from toolkit.errors import VideoError
+    from toolkit.media import video as media
+
+    decoder = (media._DECODER).read_text(encoding="utf-8")
+    broken = decoder.replace("def _probe(", "def _probe(*_):\n    [][0]\n\n\ndef _not_used(")
+    (tmp_path / "decoder.py").write_text(broken, encoding="utf-8")
+    monkeypatch.setattr(media, "_DECODER", tmp_path / "decoder.py")
+    with pytest.raises(VideoError, match=r"does not handle: cfr.mp4, IndexError"):
+        probe(cfr)
