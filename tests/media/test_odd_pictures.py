@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -11,6 +12,7 @@ import pytest
 from av.bitstream import BitStreamFilterContext
 
 from toolkit.faces.tracks import FaceReader
+from toolkit.media import decoder, write_h264
 from toolkit.media.video import probe, read, widen
 from toolkit.types import Sampling
 
@@ -149,3 +151,87 @@ def test_an_exception_in_the_decoder_has_a_name(cfr, tmp_path, monkeypatch):
     monkeypatch.setattr(media, "_DECODER", tmp_path / "decoder.py")
     with pytest.raises(VideoError, match=r"does not handle: cfr.mp4, IndexError"):
         probe(cfr)
+
+
+def weave(numbers, path):
+    """Write frames of two moments each: even lines of one, odd lines of the next."""
+    rows = []
+    for number in numbers:
+        both = [np.full((96, 160, 3), 60, np.uint8) for _ in range(2)]
+        for half, picture in enumerate(both):
+            left = 10 + 2 * (2 * number + half)
+            picture[20:70, left : left + 40] = 220
+        frame = both[0].copy()
+        frame[1::2] = both[1][1::2]
+        rows.append(frame)
+    write_h264(path, rows, np.arange(len(rows)) / 25, crf=4)
+    return probe(path)
+
+
+def test_combing_without_a_flag_is_told_and_undone(tmp_path):
+    video = weave(range(16), tmp_path / "woven.mp4")
+    assert video.notices == ()
+    notices = []
+    wanted = np.arange(16)
+    before = {f.index: f.rgb for f in read(video, wanted, notices=notices)}
+    (notice,) = notices
+    assert notice.code == "combed"
+    told = replace(video, notices=(notice,))
+    again = []
+    for frame in read(told, wanted, notices=again):
+        lines = frame.rgb[24:66, :, 1].astype(int)
+        edge = np.abs(np.diff(lines, axis=0)).max(axis=1)
+        woven = np.abs(np.diff(before[frame.index][24:66, :, 1].astype(int), axis=0)).max(axis=1)
+        assert np.median(edge) < 20 < np.median(woven)
+    assert again == []
+
+
+def test_whole_pictures_are_not_called_combed(cfr, sample):
+    for path in (cfr, sample("cap12_edit")):
+        video, notices = probe(path), []
+        indices = np.arange(0, len(video.pts), max(1, len(video.pts) // 40))
+        assert list(read(video, indices, notices=notices))
+        assert notices == []
+
+
+def test_pq_light_is_that_of_the_standard():
+    """ITU-R BT.2408: 58 % of the signal is 203 nits; SMPTE ST 2084: 50.8 % is 100, 75 % 983."""
+    light = decoder._pq_light()
+    nits = [light[round(part * 65535)] * 203 for part in (0.0, 0.508, 0.5807, 0.75, 1.0)]
+    assert nits == pytest.approx([0, 100, 203, 983, 10_000], rel=0.01, abs=1e-3)
+
+
+def test_pq_is_shown_as_an_ordinary_screen_would(tmp_path):
+    """A grey stair written as light in nits comes back as the stair, dark to white."""
+    stair = np.repeat(np.linspace(0.1, 1.0, 8), 20)
+    nits = 203 * stair**2.4
+    light = decoder._pq_light() * 203
+    signal = np.searchsorted(light, nits) / 65535
+    grey = np.rint(64 + 876 * np.tile(signal, (96, 1))).astype(np.uint16)
+    path = tmp_path / "pq.mkv"
+    with av.open(str(path), "w") as box:
+        stream = box.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p10le"
+        stream.codec_context.color_trc, stream.codec_context.color_primaries = 16, 9
+        stream.codec_context.colorspace = 9
+        for number in range(4):
+            frame = av.VideoFrame(160, 96, "yuv420p10le")
+            for plane, values in zip(
+                frame.planes, (grey, *[np.full((48, 80), 512, np.uint16)] * 2), strict=True
+            ):
+                padded = np.zeros((plane.height, plane.line_size // 2), np.uint16)
+                padded[:, : plane.width] = values
+                plane.update(padded.tobytes())
+            frame.pts = number
+            box.mux(stream.encode(frame))
+        box.mux(stream.encode())
+    video = probe(path)
+    assert [n.code for n in video.notices] == ["hdr"]
+    assert "tone-mapped" in video.notices[0].text
+    (frame,) = read(video, np.array([2]))
+    got = frame.rgb[48, 10::20].astype(float)
+    assert np.ptp(got, axis=1).max() <= 2
+    below = stair[10::20] ** 2.4 < decoder.PQ_KNEE
+    assert got[below, 1] == pytest.approx(255 * stair[10::20][below], abs=3)
+    assert (np.diff(got[:, 1]) > 8).all()
+    assert got[-1, 1] > 230

@@ -307,6 +307,11 @@ class FaceReader:
                 open_.append(fresh)
         if (wide := media.widen(video, shapes)) is not video:
             return self._scan_as_stored(wide, sampling, tick)
+        combed = tuple(n for n in notices if n.code == "combed")
+        if combed:  # with that notice the video is read deinterlaced
+            known = dataclasses.replace(video, notices=(*video.notices, *combed))
+            tracklets, scan = self._scan_as_stored(known, sampling, tick)
+            return tracklets, dataclasses.replace(scan, notices=(*combed, *scan.notices))
         scan = Scan((), looked_at, without_face, np.array(cuts, np.float64), video, tuple(notices))
         return done + open_, scan
 

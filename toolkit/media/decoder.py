@@ -12,6 +12,7 @@ checks everything again because this process may have been taken over.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
@@ -21,16 +22,24 @@ import sys
 import time
 from bisect import bisect_right
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import chain, pairwise
 from typing import Any, BinaryIO
 
 import av
+import av.filter
 import av.subtitles.codeccontext  # av loads these when first met; here nothing can be loaded
 import av.subtitles.stream  # any more once the limits are set
 import numpy as np
 from av.stream import Disposition
 from av.video.frame import PictureType
-from av.video.reformatter import Colorspace, ColorTrc, Interpolation, VideoReformatter
+from av.video.reformatter import (
+    ColorPrimaries,
+    Colorspace,
+    ColorTrc,
+    Interpolation,
+    VideoReformatter,
+)
 from numpy.typing import NDArray
 
 try:
@@ -51,6 +60,11 @@ SEEK_GAP = 16  # frames decoded on rather than sought over: about what a seek co
 TINY = 1024  # bytes; below it no file can hold a picture and an index
 ASPECT_MAX = 10.0
 MOOV_MAX = 64 << 20
+HDR = {int(ColorTrc.SMPTE2084): "pq", int(ColorTrc.ARIB_STD_B67): "hlg"}
+PQ_WHITE_NITS = 203.0  # diffuse white of HDR (ITU-R BT.2408)
+PQ_KNEE = 0.7  # of diffuse white; brighter light is compressed towards 1
+COMB_STEP = 8  # grey levels between neighbouring lines, of 255, before it may be combing
+COMB_PART = 0.01  # of the pixels; below it the picture counts as whole
 UNSAID = (0, 2)  # RGB, and nothing said
 MATRICES = (1, 4, 5, 6, 7, 9)  # those of which FFmpeg makes RGB: BT.709, 601 and kin, BT.2020
 JOINS_TOLD = 100
@@ -413,7 +427,7 @@ def _first_frames(file: BinaryIO, pixels_max: int, pipe: Pipe) -> dict[str, Any]
                 "alpha": _has_alpha(frame),
                 "interlaced": False,
                 "odd_matrix": 0 if _tag_is_followed(frame) else int(frame.colorspace),
-                "hdr": frame.color_trc in {ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67},
+                "hdr": HDR.get(int(frame.color_trc), ""),
             }
         facts["interlaced"] |= bool(frame.interlaced_frame)
         times.append(frame.pts)
@@ -470,6 +484,8 @@ class Reader:
         self.pixels_max: int = request["pixels_max"]
         self.size: tuple[int, int] = (request["width"], request["height"])
         self.turns: int = request["turns"]
+        self.deinterlace: bool = request["deinterlace"]
+        self.combed = 0
         self.aspect = 1.0
         self.ordinal: bool = request["ordinal"]
         self.indices: list[int] = request["indices"]
@@ -511,7 +527,7 @@ class Reader:
                 self._send(j, frame)
                 j += 1
             self._approach(j)
-        self.pipe.send({"end": self.errors, "corrupt": self.corrupt})
+        self.pipe.send({"end": self.errors, "corrupt": self.corrupt, "combed": self.combed})
 
     def _approach(self, j: int) -> None:
         """Seek towards wanted frame `j` if a key frame lies far enough ahead."""
@@ -575,6 +591,10 @@ class Reader:
             header["was"] = self.shape
             header["is"] = shape
         self.shape = shape
+        if self.deinterlace:
+            frame = _one_field(frame)
+        else:
+            self.combed += _is_combed(frame)
         rgb = np.rot90(self._fitted(frame), -self.turns)
         self.pipe.send(header, np.ascontiguousarray(rgb).data.cast("B"))
 
@@ -596,6 +616,8 @@ class Reader:
         return whole
 
     def _rgb(self, frame: av.VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
+        if frame.color_trc == ColorTrc.SMPTE2084:
+            return self._tone_mapped(frame, size)
         alpha = _has_alpha(frame)
         scaled = (frame.width, frame.height) != size
         picture = self.reformatter.reformat(
@@ -610,6 +632,81 @@ class Reader:
             return np.asarray(picture, np.uint8)
         opacity = picture[..., 3:].astype(np.uint16)
         return ((picture[..., :3] * opacity + 127) // 255).astype(np.uint8)
+
+    def _tone_mapped(self, frame: av.VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """Return a frame whose values are light in nits (PQ) as an ordinary screen shows it."""
+        values = self.reformatter.reformat(
+            frame,
+            *size,
+            "rgb48le",
+            src_colorspace=_matrix(frame),
+            interpolation=Interpolation.BICUBIC,
+            threads=1,
+        ).to_ndarray()
+        light = _pq_light()[values]
+        if frame.color_primaries == ColorPrimaries.BT2020:
+            light = light @ BT2020_TO_BT709.T
+        light = np.clip(light, 0.0, None)
+        brighter = light > PQ_KNEE
+        rest = 1 - PQ_KNEE
+        light[brighter] = 1 - rest * np.exp((PQ_KNEE - light[brighter]) / rest)
+        return np.rint(255 * light ** (1 / 2.4)).astype(np.uint8)
+
+
+BT2020_TO_BT709 = np.array(
+    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
+    np.float32,
+)  # ITU-R BT.2087
+
+
+@functools.cache
+def _pq_light() -> NDArray[np.float32]:
+    """Return the light of each 16-bit PQ value (SMPTE ST 2084); diffuse white is 1."""
+    root = np.linspace(0, 1, 1 << 16) ** (32 / 2523)
+    nits = 10_000 * (np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)) ** (
+        16384 / 2610
+    )
+    return (nits / PQ_WHITE_NITS).astype(np.float32)
+
+
+def _one_field(frame: av.VideoFrame) -> av.VideoFrame:
+    """Return a frame of one moment: every second line, the others drawn along edges.
+
+    Only the frame itself is looked at, so that it does not matter from where it was reached.
+    """
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=frame.width,
+        height=frame.height,
+        format=frame.format,
+        time_base=frame.time_base or Fraction(1, 1000),
+    )
+    field = graph.add("estdif", "mode=frame:deint=all")
+    sink = graph.add("buffersink")
+    source.link_to(field)
+    field.link_to(sink)
+    graph.configure()
+    source.push(frame)
+    source.push(None)
+    return sink.pull()
+
+
+def _is_combed(frame: av.VideoFrame) -> bool:
+    """Say whether two moments seem woven into a frame, line by line, whatever its flags say.
+
+    Where something moves, five lines in a row then go up and down in turn; that is rare otherwise.
+    """
+    plane, kind = frame.planes[0], frame.format.components[0]
+    if frame.format.is_rgb or kind.bits != 8 or plane.height < 64:
+        return False
+    lines = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+    step = max(1, plane.width // 256)
+    grey = lines[:, : plane.width : step].astype(np.int16)
+    apart = np.diff(grey, axis=0)
+    up, down = apart > COMB_STEP, apart < -COMB_STEP
+    woven = up[:-3] & down[1:-2] & up[2:-1] & down[3:]
+    woven |= down[:-3] & up[1:-2] & down[2:-1] & up[3:]
+    return bool(woven.mean() > COMB_PART)
 
 
 def _matrix(frame: av.VideoFrame) -> int:

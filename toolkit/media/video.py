@@ -40,6 +40,8 @@ PROBE_CPU_S = 60
 """CPU seconds of a probe. A read gets as many again, and one more per frame of the file."""
 SILENCE_S = 20.0
 """Longest wait for a sign of life from the child process."""
+COMBED_PART = 0.1
+"""From this part of the frames on a video that shows combing is told to be interlaced."""
 LONG_S = 3600.0
 """From this duration on a video is called long."""
 
@@ -164,7 +166,7 @@ def read(
     tick, stage
         Called before each frame, and while waiting, with the number of frames yielded of N.
     notices
-        Gets what was found while reading: truncated, damaged, size_changes,
+        Gets what was found while reading: truncated, damaged, combed, size_changes,
         pixel_format_changes.
     shapes
         Gets the width and height in which each frame is shown, in pixels. Where there are several,
@@ -669,7 +671,9 @@ def _notices(
         )
     if facts["interlaced"]:
         yield Notice(
-            "interlaced", "The video is interlaced; frames are read without deinterlacing."
+            "interlaced",
+            "The video is interlaced; of each frame every second line is read, and the others are"
+            " drawn from those.",
         )
     if odd := _whole(facts["odd_matrix"]):
         yield Notice(
@@ -679,7 +683,12 @@ def _notices(
         )
     if facts["alpha"]:
         yield Notice("alpha", "Frames have an alpha channel and are shown on black.")
-    if facts["hdr"]:
+    if facts["hdr"] == "pq":
+        yield Notice(
+            "hdr",
+            "The video has a high dynamic range (PQ); it is tone-mapped for ordinary screens.",
+        )
+    elif facts["hdr"]:
         yield Notice(
             "hdr", "The video has a high dynamic range; colours are read without tone mapping."
         )
@@ -714,6 +723,7 @@ def _read(
         "turns": video.rotation,
         "ordinal": "no_timestamps" in codes,
         "joined": "clock_restarts" in codes,
+        "deinterlace": bool(codes & {"interlaced", "combed"}),
         "frames_max": FRAMES_MAX,
         "indices": wanted.tolist(),
         "pts": video.pts[wanted].tolist(),
@@ -736,6 +746,7 @@ def _read(
                     _refuse(video.path, header)
                 if "end" in header:
                     faults = _whole(header["end"]) + _whole(header.get("corrupt"))
+                    combed = _whole(header.get("combed"))
                     break
                 position = int(np.searchsorted(wanted, _whole(header.get("frame"))))
                 if body_bytes != video.width * video.height * 3 or got[position:].any():
@@ -752,6 +763,14 @@ def _read(
                 yield Frame(index, float(video.pts[index]), rgb)
     finally:
         os.close(fd)
+    if combed >= max(2, COMBED_PART * total):
+        notices.append(
+            Notice(
+                "combed",
+                f"{combed} of {total} frames show two moments, line by line, as of interlaced"
+                " video that is not marked so.",
+            )
+        )
     _note_missing(video, wanted, got, faults, notices)
 
 
