@@ -16,6 +16,8 @@ from toolkit.media import decoder, write_h264
 from toolkit.media.video import probe, read, widen
 from toolkit.types import Sampling
 
+from .conftest import draw, number_of
+
 SQUARE = 32
 
 
@@ -235,3 +237,46 @@ def test_pq_is_shown_as_an_ordinary_screen_would(tmp_path):
     assert got[below, 1] == pytest.approx(255 * stair[10::20][below], abs=3)
     assert (np.diff(got[:, 1]) > 8).all()
     assert got[-1, 1] > 230
+
+
+def streams_of(path, *rows):
+    """Write several streams: each row is codec, size, number of pictures, and how to draw one."""
+    with av.open(str(path), "w") as box:
+        streams = []
+        for codec, width, height, _, _ in rows:
+            stream = box.add_stream(codec, rate=25)
+            stream.width, stream.height = width, height
+            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+            streams.append(stream)
+        for number in range(max(row[3] for row in rows)):
+            for stream, (_, _, _, count, picture) in zip(streams, rows, strict=True):
+                if number < count:
+                    frame = av.VideoFrame.from_ndarray(picture(number), format="rgb24")
+                    frame.pts = number
+                    box.mux(stream.encode(frame))
+        for stream in streams:
+            box.mux(stream.encode())
+    return path
+
+
+FILM = ("libx264", 160, 96, 60, draw)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("mjpeg", 320, 240, 1, lambda _: card(320, 240)),
+        ("libx264", 320, 240, 60, lambda _: card(320, 240)),
+        ("libx264", 640, 480, 3, lambda _: card(640, 480)),
+    ],
+    ids=["one picture", "a still film", "three pictures"],
+)
+@pytest.mark.parametrize("film_first", [False, True])
+def test_the_stream_that_moves_is_read(tmp_path, other, film_first):
+    rows = (FILM, other) if film_first else (other, FILM)
+    video = probe(streams_of(tmp_path / "two.mkv", *rows))
+    assert (video.width, video.height) == (160, 96)
+    assert len(video.pts) == 60
+    assert [number_of(f.rgb) for f in read(video, np.array([0, 31, 59]))] == [0, 31, 59]
+    (notice,) = [n for n in video.notices if n.code == "several_streams"]
+    assert f"number {0 if film_first else 1} (160×96, 60 frames)" in notice.text

@@ -58,6 +58,9 @@ TRY_PACKETS = 400  # packets that may pass until the first picture
 TRY_FRAMES = 12  # pictures decoded by probe; more than any reordering delay
 SEEK_GAP = 16  # frames decoded on rather than sought over: about what a seek costs
 TINY = 1024  # bytes; below it no file can hold a picture and an index
+MOVES_PACKETS = 250  # of a stream are decoded before it is said not to move
+MOVES_LEVELS = 6  # of 255, in one cell of a thumbnail; coding a still changes less
+THUMBNAIL = 16
 ASPECT_MAX = 10.0
 MOOV_MAX = 64 << 20
 HDR = {int(ColorTrc.SMPTE2084): "pq", int(ColorTrc.ARIB_STD_B67): "hlg"}
@@ -151,8 +154,13 @@ def _limit(memory_bytes: int, cpu_s: int) -> None:
 # --- opening ------------------------------------------------------------------------------
 
 
-def _open(file: BinaryIO, pixels_max: int) -> tuple[av.container.InputContainer, Any, int]:
-    """Return the container, the video stream to analyse, and how many video streams there are."""
+def _open(
+    file: BinaryIO, pixels_max: int, index: int | None = None
+) -> tuple[av.container.InputContainer, Any, int]:
+    """Return the container, the video stream to analyse, and how many video streams there are.
+
+    Of several the one at `index` is taken, else the one that moves.
+    """
     file.seek(0)
     try:
         box = av.open(file, "r", options=OPTIONS, metadata_errors="replace")
@@ -164,16 +172,65 @@ def _open(file: BinaryIO, pixels_max: int) -> tuple[av.container.InputContainer,
         if videos:
             raise Fail("attached_picture")
         raise Fail("no_video_stream" if box.streams.audio else "index_damaged")
-    stream: Any = max(
-        real,
-        key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height, -s.index),
-    )
+    if index is not None:
+        stream: Any = box.streams[index]
+    elif len(real) == 1:
+        stream = real[0]
+    else:
+        # The file has one position, so that a container is opened anew after others have read.
+        facts = [
+            (s.index, bool(s.disposition & Disposition.default), s.width * s.height) for s in real
+        ]
+        box.close()
+        return _open(file, pixels_max, _moving_stream(file, facts, pixels_max))
     if stream.codec_context is None:
         raise Fail("codec_unknown")
     _check_size(stream.width, stream.height, pixels_max)
     stream.codec_context.thread_count = 1
     stream.codec_context.options = {"max_pixels": str(pixels_max)}
     return box, stream, len(real)
+
+
+def _moving_stream(file: BinaryIO, streams: list[tuple[int, bool, int]], pixels_max: int) -> int:
+    """Return the index of the stream that shows most: one that moves before one that does not.
+
+    A cover or a card may be larger than the film, and be marked as what to show. Among streams
+    that move the mark decides, then the size. Each is given as index, mark and pixels.
+    """
+    ranks = []
+    for index, default, pixels in streams:
+        try:
+            moves = _moves(file, index, pixels_max)
+        except Fail:
+            moves = False
+        ranks.append((moves, default, pixels, -index))
+    return -max(ranks)[-1]
+
+
+def _moves(file: BinaryIO, index: int, pixels_max: int) -> bool:
+    """Say whether a stream holds several pictures that differ."""
+    box, stream, _ = _open(file, pixels_max, index)
+    first: NDArray[np.int16] | None = None
+    packets = frames = 0
+    try:
+        for packet in box.demux(stream):
+            packets += 1
+            if packets > MOVES_PACKETS:
+                return False
+            for frame in stream.codec_context.decode(packet if packet.size else None):
+                frames += 1
+                small = frame.reformat(THUMBNAIL, THUMBNAIL, "gray").to_ndarray().astype(np.int16)
+                if first is None:
+                    first = small
+                elif frames > 2 and np.abs(small - first).max() > MOVES_LEVELS:
+                    return True
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - any class may come out of a broken stream
+        return False
+    finally:
+        box.close()
+    return False
 
 
 def _check_size(width: int, height: int, pixels_max: int) -> None:
@@ -245,7 +302,7 @@ def _declared_size(moov: bytes, track: int) -> dict[str, int]:
 def _probe(file: BinaryIO, request: dict[str, Any], pipe: Pipe) -> None:
     pixels_max = request["pixels_max"]
     facts = _first_frames(file, pixels_max, pipe)
-    box, stream, streams = _open(file, pixels_max)
+    box, stream, streams = _open(file, pixels_max, facts["stream"])
     base, aspect = stream.time_base, stream.sample_aspect_ratio or 1
     # AVI cannot store the display order of H.264: FFmpeg then gives times in decoding order.
     avi = box.format.name == "avi" and stream.codec_context.name in {"h264", "hevc"}
@@ -260,7 +317,6 @@ def _probe(file: BinaryIO, request: dict[str, Any], pipe: Pipe) -> None:
         "frames_declared": stream.frames or None,
         "aspect": [aspect.numerator, aspect.denominator],
         "streams": streams,
-        "stream": stream.index,
         "unfilled_s": max(0.0, _tagged_duration(stream) - float(table.last_end * base)),
     }
     if box.format.name.startswith("mov"):
@@ -421,6 +477,7 @@ def _first_frames(file: BinaryIO, pixels_max: int, pipe: Pipe) -> dict[str, Any]
         _check_size(frame.width, frame.height, pixels_max)
         if not facts:
             facts = {
+                "stream": stream.index,
                 "width": frame.width,
                 "height": frame.height,
                 "rotation": int(frame.rotation),
@@ -487,6 +544,7 @@ class Reader:
         self.deinterlace: bool = request["deinterlace"]
         self.combed = 0
         self.aspect = 1.0
+        self.index: int | None = None  # of the stream, once it is chosen
         self.ordinal: bool = request["ordinal"]
         self.indices: list[int] = request["indices"]
         self.key_indices: list[int] = request["key_indices"]
@@ -561,7 +619,8 @@ class Reader:
     def _restart(self) -> None:
         if self.box is not None:
             self.box.close()
-        self.box, self.stream, _ = _open(self.file, self.pixels_max)
+        self.box, self.stream, _ = _open(self.file, self.pixels_max, self.index)
+        self.index = self.stream.index
         self.aspect = _aspect(self.stream)
         packets = self.box
         if self.joined:
