@@ -46,6 +46,7 @@ from toolkit.verdict.aggregate import aggregate, drift, frame_logits, rule_for
 KEY_FRAMES = 6
 DRIFT_MAX = 1e-3  # float32 network logits against the same pooling in float64
 PART = 16  # moments told at a time; a multiple of every detector's batch on a CPU
+ONCE = frozenset({"size_changes", "pixel_format_changes", "truncated", "damaged"})
 PICTURE_MIN = 64  # px; a face in a smaller picture cannot be wide enough to judge
 
 
@@ -501,7 +502,11 @@ def _notices(scan: Scan, results: list[TrackResult]) -> Iterator[Notice]:
 
 
 def _unique(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
-    return tuple(dict.fromkeys(notices))
+    """Return each notice once; of what every reading of the file meets again, the first."""
+    first: dict[object, Notice] = {}
+    for notice in notices:
+        first.setdefault(notice.code if notice.code in ONCE else notice, notice)
+    return tuple(first.values())
 
 
 def _nothing_to_judge(scan: Scan, verdict: Verdict) -> Verdict:

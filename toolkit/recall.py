@@ -193,8 +193,9 @@ class Recall:
         return None if found is None else dataclasses.replace(found, video=_at(found.video, path))
 
     def keep_scan(self, scan: Scan) -> None:
-        """Keep a scan; the face embeddings in it are left out."""
-        self._cache.put("scan", self._scan, pack(scan, leave_out={"vectors"}))
+        """Keep a scan; the face embeddings and pictures in it are left out."""
+        left_out = {"vectors", "vector_at", "signature"}
+        self._cache.put("scan", self._scan, pack(scan, leave_out=left_out))
 
     def faces(self, spec: InputSpec) -> Faces | None:
         """Return the faces as a detector with that input wants them."""

@@ -166,7 +166,8 @@ class Video(_Brief):
         What the container claims, or None. Never trusted.
     pts : (T,) float64
         Timestamp of each frame in presentation order, strictly increasing, seconds. T is the
-        number of frames that the file holds (counted, not declared).
+        number of frames that the file holds (counted, not declared). Where recordings were joined
+        and the file's clock starts anew, times count on from the first recording.
     keyframes : (K,) int64
         Indices of the frames from which decoding can start, increasing; the first is 0.
     rotation

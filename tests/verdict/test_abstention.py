@@ -13,6 +13,7 @@ from toolkit.verdict.abstention import Limits, clip_verdict, judge
 
 ORDER = [
     "too_few_frames",
+    "few_meshes",
     "face_too_small",
     "weak_mesh",
     "pose",
@@ -22,7 +23,9 @@ ORDER = [
 ]
 
 
-def make(n=12, *, width=120.0, presence=0.9, yaw=5.0, padding=0.0, sharpness=40.0, surest=0.94):
+def make(
+    n=12, *, width=120.0, presence=0.9, yaw=5.0, padding=0.0, sharpness=40.0, surest=0.94, wanted=0
+):
     """Return a track and its crops; a number stands for every moment, an array for each."""
     track = FaceTrack(
         person="A",
@@ -35,6 +38,7 @@ def make(n=12, *, width=120.0, presence=0.9, yaw=5.0, padding=0.0, sharpness=40.
         shots=np.zeros(n, np.int64),
         seen=np.zeros((1, 2)),
         surest=surest,
+        sampled=np.arange(wanted),
     )
     crops = FaceCrops(
         rgb=np.zeros((n, 2, 2, 3), np.uint8),
@@ -60,6 +64,7 @@ def test_a_good_track_gets_a_verdict_with_what_was_calibrated():
     [
         ({"surest": 0.88}, {"surest": 0.84}, "unsure_face", ["not be a face", "0.84", "0.88"]),
         ({"n": 8}, {"n": 7}, "too_few_frames", ["too few frames", "7", "8"]),
+        ({"wanted": 24}, {"wanted": 25}, "few_meshes", ["too few of the moments", "48 %", "50 %"]),
         ({"width": 64.0}, {"width": 63.97}, "face_too_small", ["too small", "63.9 px", "64 px"]),
         ({"presence": 0.5}, {"presence": 0.41}, "weak_mesh", ["mesh", "0.41", "0.5"]),
         (
@@ -85,9 +90,9 @@ def test_each_rule_starts_beyond_its_limit(at, beyond, code, words):
 
 
 def test_the_first_rule_that_applies_is_the_reason():
-    names = ("width", "presence", "yaw", "padding", "sharpness", "surest")
-    bad = dict(zip(names, (9.0, 0.1, 90.0, 0.5, 0.1, 0.6), strict=True))
-    good = dict(zip(names, (99.0, 1.0, 0.0, 0.0, 99.0, 0.94), strict=True))
+    names = ("wanted", "width", "presence", "yaw", "padding", "sharpness", "surest")
+    bad = dict(zip(names, (99, 9.0, 0.1, 90.0, 0.5, 0.1, 0.6), strict=True))
+    good = dict(zip(names, (12, 99.0, 1.0, 0.0, 0.0, 99.0, 0.94), strict=True))
     seen = [judge(1.0, 0.0, **make(3, **bad)).reason_code]
     while bad:
         seen.append(judge(1.0, 0.0, **make(**{**good, **bad})).reason_code)
@@ -158,6 +163,7 @@ def test_what_is_measured_is_what_is_held_against_the_limits():
     assert found == {
         "unsure_face": 0.94,
         "too_few_frames": 12,
+        "few_meshes": 1,
         "face_too_small": 70,
         "weak_mesh": 0.9,
         "pose": 0.25,

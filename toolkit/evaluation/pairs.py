@@ -6,7 +6,6 @@ forgery shows frame k of its original; nothing is ever resized to fit.
 
 from __future__ import annotations
 
-import csv
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from toolkit import media
 from toolkit.detectors.base import InputSpec
 from toolkit.errors import UsageError
 from toolkit.evaluation.kept import digest
+from toolkit.evaluation.lists import read_table
 from toolkit.faces.crops import CropCollector, cut, face_square
 from toolkit.faces.mesh import LargestFace
 from toolkit.faces.regions import OVAL
@@ -92,16 +92,7 @@ def read_pairs(path: Path) -> list[Pair]:
     UsageError
         If the file or a column is not as stated.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise UsageError("the list of pairs cannot be read", str(path), "Check it.") from error
-    if not rows:
-        raise UsageError("the list of pairs is empty", str(path), "Give at least one pair.")
-    missing = [c for c in ("original", "fake") if c not in rows[0]]
-    if missing:
-        raise UsageError("the list of pairs lacks a column", ", ".join(missing), "Add it.")
+    rows = read_table(path, ("original", "fake"), what="list of pairs")
     for row in rows:
         for column in ("n_common_frames", "crop_x"):
             if not (row.get(column) or "0").isdigit():

@@ -6,7 +6,6 @@ over the methods of one source compares each method with the originals of the sa
 
 from __future__ import annotations
 
-import csv
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +23,7 @@ from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
 from toolkit.errors import Cancelled, ToolkitError, UsageError
 from toolkit.evaluation import controls, scores
+from toolkit.evaluation.lists import read_table
 from toolkit.evaluation.scores import RESAMPLES, Score, Separation
 from toolkit.media.reshare import Step, parse, reshare
 from toolkit.messages import phrase
@@ -100,22 +100,11 @@ def read_list(path: Path) -> list[Clip]:
     UsageError
         If the file, a column or a label is not as stated.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise UsageError(
-            "the list of clips cannot be read", str(path), "Check the path."
-        ) from error
-    if not rows:
-        raise UsageError("the list of clips is empty", str(path), "Give at least one clip.")
-    missing = [c for c in ("path", "label") if c not in rows[0]]
-    if missing:
-        raise UsageError("the list of clips lacks a column", ", ".join(missing), "Add it.")
+    rows = read_table(path, ("path", "label"), what="list of clips")
     clips = []
-    for number, row in enumerate(rows, 2):
+    for row in rows:
         if row["label"] not in ("real", "fake"):
-            value = phrase("{label} in line {line}", label=repr(row["label"]), line=number)
+            value = phrase("{label} of {path}", label=repr(row["label"]), path=row["path"])
             raise UsageError("unknown label", value, "Use real or fake.")
         if row.get("usable") not in EXCLUDED:
             clips.append(Clip(path.parent / row["path"], row))

@@ -41,6 +41,18 @@ def similarity_transform(
     return np.column_stack([turn, mean_t - turn @ mean_s])
 
 
+def face_signature(rgb: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return a coarse picture of a face as one unit vector: 16 x 16, grey, without its mean.
+
+    The dot product of two is their correlation. It is a fiftieth of the work of an embedding.
+    """
+    face = cv2.warpAffine(rgb, similarity_transform(points, _TEMPLATE), (112, 112))
+    grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (16, 16), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
+    small -= small.mean()
+    return np.asarray(small / max(float(np.linalg.norm(small)), 1e-6), np.float32)
+
+
 class Identity:
     """The embedding network. Not thread-safe: one per thread."""
 

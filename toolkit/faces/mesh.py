@@ -134,23 +134,44 @@ class FaceMesh:
         mesh = np.concatenate([flat, deep], axis=1).astype(np.float32)
         return MeshResult(mesh, 1 / (1 + math.exp(-min(max(logit, -60.0), 60.0))))
 
+    def _read_twice(self, rgb: NDArray[np.uint8], found: Detection) -> MeshResult | None:
+        first = self._read(rgb, MeshCrop.from_detection(found))
+        if not np.isfinite(first.points).all():
+            return None
+        result = self._read(rgb, MeshCrop.from_mesh(first.points))
+        return result if np.isfinite(result.points).all() else None
+
     def __call__(self, rgb: NDArray[np.uint8], found: Detection) -> MeshResult | None:
         """Return the mesh of a detected face, read twice (the second time from its own crop).
 
         None when the network does not believe in the face, or when a weak detection and the mesh
         disagree on where eyes, nose and mouth are.
         """
-        first = self._read(rgb, MeshCrop.from_detection(found))
-        if not np.isfinite(first.points).all():
+        result = self._read_twice(rgb, found)
+        if result is None or result.presence < PRESENCE_MIN:
             return None
-        result = self._read(rgb, MeshCrop.from_mesh(first.points))
-        if result.presence < PRESENCE_MIN or not np.isfinite(result.points).all():
+        if found.score < SURE_SCORE and _disagreement(result, found) > AGREEMENT_MAX:
             return None
-        if found.score < SURE_SCORE:
-            apart = result.points[list(AGREEMENT_POINTS), :2] - found.points
-            if np.linalg.norm(apart, axis=1).mean() > AGREEMENT_MAX * max(found.box[2:]):
-                return None
         return result
+
+    def uprightness(self, rgb: NDArray[np.uint8], found: Detection) -> float:
+        """Return how much speaks for a face that stands upright in this picture, 0..1.
+
+        The detector's score alone does not: it gives faces upside down up to 0.91, with its points
+        laid upright. There the mesh network is unsure, or sees eyes, nose and mouth elsewhere.
+        So all three count: score, presence, and how well mesh and detector agree.
+        """
+        result = self._read_twice(rgb, found)
+        if result is None:
+            return 0.0
+        agreement = max(0.0, 1.0 - _disagreement(result, found) / AGREEMENT_MAX)
+        return found.score * result.presence * agreement
+
+
+def _disagreement(result: MeshResult, found: Detection) -> float:
+    """Return how far mesh and detector are apart on eyes, nose and mouth, in longer box sides."""
+    apart = result.points[list(AGREEMENT_POINTS), :2] - found.points
+    return float(np.linalg.norm(apart, axis=1).mean() / max(found.box[2:]))
 
 
 class LargestFace:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import string
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import cv2
@@ -21,15 +22,33 @@ from toolkit import media
 from toolkit.errors import ModelError
 from toolkit.faces.crops import CropCollector
 from toolkit.faces.detect import Detection, FaceDetector, iou
-from toolkit.faces.identity import HEIGHT_MIN, SAME_PERSON_MIN, Identity
-from toolkit.faces.mesh import SURE_SCORE, FaceMesh, head_pose
-from toolkit.types import FaceCrops, FaceTrack, Notice, Sampling, Tick, Video, no_tick
+from toolkit.faces.identity import HEIGHT_MIN, SAME_PERSON_MIN, Identity, face_signature
+from toolkit.faces.mesh import FaceMesh, head_pose
+from toolkit.types import FaceCrops, FaceTrack, Frame, Notice, Sampling, Tick, Video, no_tick
 
 LINK_IOU = 0.3
 GAP_S = 1.0  # a tracklet survives this long without a detection
 CUT_CHANGE = 18.0  # mean change of 32 x 32 thumbnails, 0-255; a false alarm only asks for identity
 PERSONS_MAX = 8
-EMBEDDINGS_PER_TRACKLET = 10
+EMBED_FIRST = 10  # embeddings of every second detection, then of every fourth
+PICTURE_SAME_MIN = 0.75  # correlation with the face last embedded; below it, embed this one too
+CHANGED_MAX = 0.45  # cosine to the person so far; persons in five clips kept 0.67 or more
+CHANGED_RUN = 2  # embeddings in a row that must say so
+UNMIXED_MIN = 0.8  # next to a change, a face less like its own person may be mixed with the other
+UPRIGHT_SURE = 0.5  # mean `uprightness`: faces that stood upright had 0.65 or more, others 0.35
+UPRIGHT_MORE = 0.15  # so much more must speak for another quarter turn before it is believed
+LOOKS_AGAIN = 4  # moments of a doubtful tracklet that are tried in all quarter turns
+DOUBTS_MAX = 6  # tracklets that are tried, the heaviest first
+TURNED_OVERLAP = 0.2  # a face upside down gets its box a little elsewhere
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How upright a tracklet's face stood at one moment: frame index, place in it, 0..1."""
+
+    index: int
+    position: int
+    uprightness: float
 
 
 @dataclass(eq=False)
@@ -39,11 +58,30 @@ class _Tracklet:
     times: list[float] = field(default_factory=list)
     found: list[Detection] = field(default_factory=list)
     vectors: list[NDArray[np.float64]] = field(default_factory=list)
+    looks: list[_Look] = field(default_factory=list)
+    vector_at: list[int] = field(default_factory=list)  # which detections were embedded
+    signature: NDArray[np.float32] | None = None  # of the face last embedded
+
+    @property
+    def wants_look(self) -> bool:
+        """Whether to look how upright the newest detection is: the 1st, 3rd, 7th, 15th, ..."""
+        count = len(self.found) + 1
+        return count & (count - 1) == 0
+
+    @property
+    def uprightness(self) -> float:
+        """Mean over the looks, 0..1."""
+        return float(np.mean([look.uprightness for look in self.looks])) if self.looks else 0.0
+
+    @property
+    def weight(self) -> float:
+        """Area times presence."""
+        return sum(float(f.box[2] * f.box[3]) for f in self.found)
 
     @property
     def wants_embedding(self) -> bool:
-        """Whether the next detection should be embedded: every second one, up to a number."""
-        return len(self.found) % 2 == 0 and len(self.vectors) < EMBEDDINGS_PER_TRACKLET
+        """Whether the next detection should be embedded, were the face to look as before."""
+        return len(self.found) % (2 if len(self.vectors) < EMBED_FIRST else 4) == 0
 
     @property
     def embedding(self) -> NDArray[np.float64] | None:
@@ -56,6 +94,33 @@ class _Tracklet:
         """Return the box at a time, interpolated between detections."""
         boxes = np.stack([f.box for f in self.found])
         return np.array([np.interp(at_s, self.times, boxes[:, i]) for i in range(4)])
+
+    def part(self, start: int, end: int) -> _Tracklet:
+        """Return the detections from `start` to before `end` as a tracklet."""
+        vectors = [i for i, at in enumerate(self.vector_at) if start <= at < end]
+        looks = [look for look in self.looks if start <= look.position < end]
+        return _Tracklet(
+            self.times[start:end],
+            self.found[start:end],
+            [self.vectors[i] for i in vectors],
+            [dataclasses.replace(look, position=look.position - start) for look in looks],
+            [self.vector_at[i] - start for i in vectors],
+        )
+
+    def by_person(self) -> list[_Tracklet]:
+        """Return the stretches of one person each: where a face dissolves into another, two.
+
+        A stretch ends with its last embedding that is like the person so far, and the next begins
+        with the first that is like whoever comes; what is mixed between them belongs to neither.
+        """
+        changes = _changes(self.vectors)
+        if not changes:
+            return [self]
+        parts, start = [], 0
+        for last, first in changes:
+            parts.append(self.part(start, self.vector_at[last] + 1))
+            start = self.vector_at[first]
+        return [*parts, self.part(start, len(self.found))]
 
     def overlaps(self, other: _Tracklet) -> bool:
         return self.times[0] <= other.times[-1] and other.times[0] <= self.times[-1]
@@ -75,7 +140,7 @@ class Person:
     @property
     def weight(self) -> float:
         """Area times presence: who is the main person."""
-        return sum(float(f.box[2] * f.box[3]) for t in self.tracklets for f in t.found)
+        return sum(t.weight for t in self.tracklets)
 
     @property
     def surest(self) -> float:
@@ -152,27 +217,55 @@ class FaceReader:
     def scan(self, video: Video, sampling: Sampling, *, tick: Tick = no_tick) -> Scan:
         """Look through the video for persons and cuts.
 
-        When no face is found upright, or none surely, a few moments are tried in quarter turns
-        (phone videos whose rotation flag was lost).
+        A lost rotation flag, or a camera on its head, shows faces turned; the detector finds such
+        faces all the same. So every face's uprightness is looked at, and where it is in doubt, or
+        no face is found, a few moments are tried in all quarter turns. The turn for which most
+        speaks holds for the video. A face that stands otherwise than the rest is left out, with a
+        notice.
         """
-        result = self._scan_upright(video, sampling, tick)
-        if max((p.surest for p in result.persons), default=0.0) >= SURE_SCORE:
-            return result
-        turns = self._best_turn(video)
-        if not turns:
-            return result
-        turned = dataclasses.replace(
-            video,
-            rotation=(video.rotation + turns) % 4,
-            width=video.height if turns % 2 else video.width,
-            height=video.width if turns % 2 else video.height,
+        tracklets, scan = self._scan_as_stored(video, sampling, tick)
+        video = scan.video
+        own_turns = self._turns(video, tracklets)
+        turns = _elected(tracklets, own_turns)
+        notices: list[Notice] = []
+        if turns:
+            turned = dataclasses.replace(
+                video,
+                rotation=(video.rotation + turns) % 4,
+                width=video.height if turns % 2 else video.width,
+                height=video.width if turns % 2 else video.height,
+            )
+            text = "Faces stand upright only after turning the picture by {angle} degrees."
+            notices.append(Notice("turned", text, values={"angle": 90 * turns}))
+            tracklets, scan = self._scan_as_stored(turned, sampling, tick)
+            own_turns = self._turns(scan.video, tracklets)
+        notices += _left_out(tracklets, own_turns)
+        kept: list[_Tracklet] = []
+        for tracklet in tracklets:
+            if own_turns.get(tracklet, 0):
+                continue
+            stretches = tracklet.by_person()
+            kept += stretches
+            text = "A face gives way to another without a cut: the two are judged as two persons."
+            notices += [Notice("person_changes", text, t.times[0]) for t in stretches[1:]]
+        persons = _group(kept)
+        solid = [p for p in persons if p.hits >= 2] or persons
+        if len(solid) > PERSONS_MAX:
+            text = "{n} persons were found; the {limit} most present are analysed."
+            values = {"n": len(solid), "limit": PERSONS_MAX}
+            notices.append(Notice("many_persons", text, values=values))
+        return dataclasses.replace(
+            scan, persons=tuple(solid[:PERSONS_MAX]), notices=(*scan.notices, *notices)
         )
-        result = self._scan_upright(turned, sampling, tick)
-        text = "Faces were only found after turning the picture by {angle} degrees."
-        notice = Notice("turned", text, values={"angle": 90 * turns})
-        return dataclasses.replace(result, notices=(*result.notices, notice))
 
-    def _scan_upright(self, video: Video, sampling: Sampling, tick: Tick) -> Scan:
+    def _scan_as_stored(
+        self, video: Video, sampling: Sampling, tick: Tick
+    ) -> tuple[list[_Tracklet], Scan]:
+        """Return the tracklets, and a scan that still lacks its persons.
+
+        Where the picture changes its shape, the video is given room for all shapes first.
+        """
+        shapes: set[tuple[int, int]] = set()
         moments = scan_moments(video, sampling)
         open_: list[_Tracklet] = []
         done: list[_Tracklet] = []
@@ -180,7 +273,9 @@ class FaceReader:
         notices: list[Notice] = list(self.notices)
         before: NDArray[np.int16] | None = None
         looked_at = without_face = 0
-        for frame in media.read(video, moments, tick=tick, stage="scan", notices=notices):
+        for frame in media.read(
+            video, moments, tick=tick, stage="scan", notices=notices, shapes=shapes
+        ):
             now = frame.pts_seconds
             looked_at += 1
             small = cv2.resize(frame.rgb, (32, 32), interpolation=cv2.INTER_AREA).astype(np.int16)
@@ -204,27 +299,22 @@ class FaceReader:
             free_t, free_f = set(range(len(open_))), set(range(len(faces)))
             for overlap, i, j in pairs:
                 if -overlap >= LINK_IOU and i in free_t and j in free_f:
-                    self._add(open_[i], now, frame.rgb, faces[j])
+                    self._add(open_[i], frame, faces[j])
                     free_t.discard(i)
                     free_f.discard(j)
             for j in sorted(free_f):
                 fresh = _Tracklet()
-                self._add(fresh, now, frame.rgb, faces[j])
+                self._add(fresh, frame, faces[j])
                 open_.append(fresh)
-        persons = _group(done + open_)
-        solid = [p for p in persons if p.hits >= 2] or persons
-        if len(solid) > PERSONS_MAX:
-            text = "{n} persons were found; the {limit} most present are analysed."
-            values = {"n": len(solid), "limit": PERSONS_MAX}
-            notices.append(Notice("many_persons", text, values=values))
-        return Scan(
-            tuple(solid[:PERSONS_MAX]),
-            looked_at,
-            without_face,
-            np.array(cuts, np.float64),
-            video,
-            tuple(notices),
-        )
+        if (wide := media.widen(video, shapes)) is not video:
+            return self._scan_as_stored(wide, sampling, tick)
+        combed = tuple(n for n in notices if n.code == "combed")
+        if combed:  # with that notice the video is read deinterlaced
+            known = dataclasses.replace(video, notices=(*video.notices, *combed))
+            tracklets, scan = self._scan_as_stored(known, sampling, tick)
+            return tracklets, dataclasses.replace(scan, notices=(*combed, *scan.notices))
+        scan = Scan((), looked_at, without_face, np.array(cuts, np.float64), video, tuple(notices))
+        return done + open_, scan
 
     @staticmethod
     def _gap(video: Video, moments: NDArray[np.int64]) -> float:
@@ -234,26 +324,56 @@ class FaceReader:
         step = float(video.pts[moments[-1]] - video.pts[moments[0]]) / (len(moments) - 1)
         return max(GAP_S, 1.5 * step)
 
-    def _add(
-        self, tracklet: _Tracklet, at_s: float, rgb: NDArray[np.uint8], found: Detection
-    ) -> None:
-        if self.identity and found.box[3] >= HEIGHT_MIN and tracklet.wants_embedding:
-            tracklet.vectors.append(self.identity(rgb, found.points))
-        tracklet.times.append(at_s)
-        tracklet.found.append(found)
+    def _add(self, tracklet: _Tracklet, frame: Frame, face: Detection) -> None:
+        if self.identity and face.box[3] >= HEIGHT_MIN:
+            signature = face_signature(frame.rgb, face.points)
+            before = tracklet.signature
+            looks_new = before is None or float(signature @ before) < PICTURE_SAME_MIN
+            if looks_new or tracklet.wants_embedding:
+                tracklet.vectors.append(self.identity(frame.rgb, face.points))
+                tracklet.vector_at.append(len(tracklet.found))
+                tracklet.signature = signature
+        tracklet.times.append(frame.pts_seconds)
+        tracklet.found.append(face)
+        if tracklet.wants_look:
+            upright = self.mesh.uprightness(frame.rgb, face)
+            tracklet.looks.append(_Look(frame.index, len(tracklet.found) - 1, upright))
 
-    def _best_turn(self, video: Video) -> int:
-        """Return the quarter turns clockwise that show the best face; 0 for none."""
-        few = nearest_frames(video, np.linspace(video.pts[0], video.pts[-1], 6)[1:-1])
-        best = (0.0, 0)
-        for frame in media.read(video, few, stage="scan"):
+    def _turns(self, video: Video, tracklets: list[_Tracklet]) -> dict[_Tracklet | None, int]:
+        """Return the quarter turns clockwise that set doubtful tracklets upright.
+
+        Without any tracklet, what is said of None holds for all faces of a few moments.
+        """
+        doubtful = sorted(
+            (t for t in tracklets if t.uprightness < UPRIGHT_SURE), key=lambda t: -t.weight
+        )[:DOUBTS_MAX]
+        seen: dict[_Tracklet | None, NDArray[np.float64]]
+        seen = {t: np.zeros(4) for t in (doubtful if tracklets else [None])}
+        wanted: dict[int, list[tuple[_Tracklet | None, NDArray[np.float64] | None]]] = {}
+        for tracklet in doubtful:
+            for look in tracklet.looks[-LOOKS_AGAIN:]:
+                here = tracklet.found[look.position].box
+                wanted.setdefault(look.index, []).append((tracklet, here))
+        if not tracklets:
+            few = np.linspace(video.pts[0], video.pts[-1], LOOKS_AGAIN + 2)[1:-1]
+            wanted = {int(i): [(None, None)] for i in nearest_frames(video, few)}
+        for frame in media.read(video, np.array(sorted(wanted), np.int64), stage="scan"):
             for turns in range(4):
                 rgb = np.ascontiguousarray(np.rot90(frame.rgb, -turns))
-                for found in self.detector(rgb):
-                    if self.mesh(rgb, found) is not None:
-                        # the best score decides: a face far from upright can pass the mesh's gate
-                        best = max(best, (found.score, turns))
-        return best[1]
+                faces = self.detector(rgb)
+                for key, box in wanted[frame.index]:
+                    near = faces
+                    if box is not None:
+                        expected = _turned_box(box, frame.rgb.shape[:2], turns)
+                        near = [f for f in faces if iou(f.box, expected) >= TURNED_OVERLAP]
+                    seen[key][turns] += max(
+                        (self.mesh.uprightness(rgb, face) for face in near),
+                        default=0.0,
+                    ) / (LOOKS_AGAIN if key is None else len(key.looks[-LOOKS_AGAIN:]))
+        return {
+            key: int(sums.argmax()) if sums.max() >= sums[0] + UPRIGHT_MORE else 0
+            for key, sums in seen.items()
+        }
 
     # -- moments per person
 
@@ -307,8 +427,8 @@ class FaceReader:
                     )
                 )
         out: list[tuple[FaceTrack, FaceCrops]] = []
-        for person, asked, mine, collector in zip(
-            scan.persons, wanted, rows, collectors, strict=True
+        for person, mine, asked, collector in zip(
+            scan.persons, rows, wanted, collectors, strict=True
         ):
             if not mine:
                 continue
@@ -341,6 +461,37 @@ class FaceReader:
         return nearest_frames(video, starts[which] + on_screen - (ends - lengths)[which])
 
 
+def _turned_box(box: NDArray[np.float64], size: tuple[int, ...], turns: int) -> NDArray[np.float64]:
+    """Return where a box x, y, width, height lies in a picture turned clockwise."""
+    (x, y, width, height), (rows, columns) = box.tolist(), size
+    for _ in range(turns):
+        x, y, width, height = rows - y - height, x, height, width
+        rows, columns = columns, rows
+    return np.array([x, y, width, height])
+
+
+def _elected(tracklets: list[_Tracklet], own: dict[_Tracklet | None, int]) -> int:
+    """Return the quarter turns that stand most of what is seen of faces upright."""
+    if not tracklets:
+        return own.get(None, 0)
+    votes = np.zeros(4)
+    for tracklet in tracklets:
+        votes[own.get(tracklet, 0)] += tracklet.weight
+    return int(votes.argmax())
+
+
+def _left_out(tracklets: list[_Tracklet], own: dict[_Tracklet | None, int]) -> Iterator[Notice]:
+    """Yield what is said of tracklets that stand otherwise than the rest of the video."""
+    for tracklet in tracklets:
+        if turns := own.get(tracklet, 0):
+            seconds = tracklet.times[-1] - tracklet.times[0]
+            text = (
+                f"A face stands turned by {90 * (4 - turns)} degrees for {seconds:.1f} s, unlike "
+                "the rest of the video; it is not judged."
+            )
+            yield Notice("turned_part", text, tracklet.times[0])
+
+
 def _expected(person: Person, at_s: float) -> tuple[int, NDArray[np.float64]]:
     """Return which tracklet a time belongs to (the nearest), and the box expected there."""
 
@@ -350,6 +501,42 @@ def _expected(person: Person, at_s: float) -> tuple[int, NDArray[np.float64]]:
 
     shot = min(range(len(person.tracklets)), key=distance)
     return shot, person.tracklets[shot].box_at(at_s)
+
+
+def _changes(vectors: list[NDArray[np.float64]]) -> list[tuple[int, int]]:
+    """Return where one person follows another: last of the one and first of the other.
+
+    Parameters
+    ----------
+    vectors
+        Embeddings of one face in order of time, unit length.
+
+    Returns
+    -------
+    list of (int, int)
+        Positions in `vectors`; those between the two are like neither.
+    """
+    changes: list[tuple[int, int]] = []
+    start, n = 0, len(vectors)
+    i = CHANGED_RUN
+    while i + CHANGED_RUN <= n:
+        mean = np.mean(vectors[start:i], axis=0)
+        mean /= max(float(np.linalg.norm(mean)), 1e-12)
+        run = vectors[i : i + CHANGED_RUN]
+        # unlike the person so far, and alike among themselves: another face, not a bad moment
+        if max(float(v @ mean) for v in run) < CHANGED_MAX <= min(float(v @ run[0]) for v in run):
+            last, first = i - 1, i
+            while last > start and float(vectors[last] @ mean) < UNMIXED_MIN:
+                last -= 1
+            coming = np.mean(vectors[i + 1 : i + 1 + 2 * CHANGED_RUN], axis=0)
+            coming /= max(float(np.linalg.norm(coming)), 1e-12)
+            while first < i + CHANGED_RUN and float(vectors[first] @ coming) < UNMIXED_MIN:
+                first += 1
+            changes.append((last, first))
+            start, i = first, first + CHANGED_RUN
+        else:
+            i += 1
+    return changes
 
 
 def _group(tracklets: list[_Tracklet]) -> list[Person]:

@@ -1,6 +1,6 @@
 """Media: probing, reading and writing video files."""
 
-from toolkit.media.video import check_unchanged, probe, read, show_name
+from toolkit.media.video import check_unchanged, probe, read, show_name, widen
 from toolkit.media.write import write_h264
 
 __all__ = [
@@ -8,5 +8,6 @@ __all__ = [
     "probe",
     "read",
     "show_name",
+    "widen",
     "write_h264",
 ]

@@ -12,7 +12,9 @@ checks everything again because this process may have been taken over.
 
 from __future__ import annotations
 
+import functools
 import json
+import math
 import os
 import re
 import struct
@@ -20,16 +22,24 @@ import sys
 import time
 from bisect import bisect_right
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import chain, pairwise
 from typing import Any, BinaryIO
 
 import av
+import av.filter
 import av.subtitles.codeccontext  # av loads these when first met; here nothing can be loaded
 import av.subtitles.stream  # any more once the limits are set
 import numpy as np
 from av.stream import Disposition
 from av.video.frame import PictureType
-from av.video.reformatter import Colorspace, ColorTrc, Interpolation, VideoReformatter
+from av.video.reformatter import (
+    ColorPrimaries,
+    Colorspace,
+    ColorTrc,
+    Interpolation,
+    VideoReformatter,
+)
 from numpy.typing import NDArray
 
 try:
@@ -48,7 +58,22 @@ TRY_PACKETS = 400  # packets that may pass until the first picture
 TRY_FRAMES = 12  # pictures decoded by probe; more than any reordering delay
 SEEK_GAP = 16  # frames decoded on rather than sought over: about what a seek costs
 TINY = 1024  # bytes; below it no file can hold a picture and an index
+MOVES_PACKETS = 250  # of a stream are decoded before it is said not to move
+MOVES_LEVELS = 6  # of 255, in one cell of a thumbnail; coding a still changes less
+THUMBNAIL = 16
+ASPECT_MAX = 10.0
 MOOV_MAX = 64 << 20
+HDR = {int(ColorTrc.SMPTE2084): "pq", int(ColorTrc.ARIB_STD_B67): "hlg"}
+PQ_WHITE_NITS = 203.0  # diffuse white of HDR (ITU-R BT.2408)
+PQ_KNEE = 0.7  # of diffuse white; brighter light is compressed towards 1
+COMB_STEP = 8  # grey levels between neighbouring lines, of 255, before it may be combing
+COMB_PART = 0.01  # of the pixels; below it the picture counts as whole
+UNSAID = (0, 2)  # RGB, and nothing said
+MATRICES = (1, 4, 5, 6, 7, 9)  # those of which FFmpeg makes RGB: BT.709, 601 and kin, BT.2020
+JOINS_TOLD = 100
+JOIN_NEAR = 3  # packets round a join whose flags mean nothing: the parser holds some back
+JOIN_BACK_S = 0.2  # a clock that goes back so far starts anew: packets come in decoding order
+JOIN_AHEAD_S = 3600.0  # and so does one that leaps, where 33 bits of clock make that the same
 
 # ISO/IEC 14496-12 and QuickTime: what may stand at the top level of a file.
 TOP_BOXES = (
@@ -102,6 +127,8 @@ def main() -> int:
         pipe.send({"fail": refusal.word, **refusal.facts})
     except MemoryError:
         pipe.send({"fail": "memory"})
+    except Exception as error:  # noqa: BLE001 - the parent names what could not be handled
+        pipe.send({"fail": "unhandled", "kind": type(error).__name__})
     return 0
 
 
@@ -127,8 +154,13 @@ def _limit(memory_bytes: int, cpu_s: int) -> None:
 # --- opening ------------------------------------------------------------------------------
 
 
-def _open(file: BinaryIO, pixels_max: int) -> tuple[av.container.InputContainer, Any, int]:
-    """Return the container, the video stream to analyse, and how many video streams there are."""
+def _open(
+    file: BinaryIO, pixels_max: int, index: int | None = None
+) -> tuple[av.container.InputContainer, Any, int]:
+    """Return the container, the video stream to analyse, and how many video streams there are.
+
+    Of several the one at `index` is taken, else the one that moves.
+    """
     file.seek(0)
     try:
         box = av.open(file, "r", options=OPTIONS, metadata_errors="replace")
@@ -140,16 +172,65 @@ def _open(file: BinaryIO, pixels_max: int) -> tuple[av.container.InputContainer,
         if videos:
             raise Fail("attached_picture")
         raise Fail("no_video_stream" if box.streams.audio else "index_damaged")
-    stream: Any = max(
-        real,
-        key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height, -s.index),
-    )
+    if index is not None:
+        stream: Any = box.streams[index]
+    elif len(real) == 1:
+        stream = real[0]
+    else:
+        # The file has one position, so that a container is opened anew after others have read.
+        facts = [
+            (s.index, bool(s.disposition & Disposition.default), s.width * s.height) for s in real
+        ]
+        box.close()
+        return _open(file, pixels_max, _moving_stream(file, facts, pixels_max))
     if stream.codec_context is None:
         raise Fail("codec_unknown")
     _check_size(stream.width, stream.height, pixels_max)
     stream.codec_context.thread_count = 1
     stream.codec_context.options = {"max_pixels": str(pixels_max)}
     return box, stream, len(real)
+
+
+def _moving_stream(file: BinaryIO, streams: list[tuple[int, bool, int]], pixels_max: int) -> int:
+    """Return the index of the stream that shows most: one that moves before one that does not.
+
+    A cover or a card may be larger than the film, and be marked as what to show. Among streams
+    that move the mark decides, then the size. Each is given as index, mark and pixels.
+    """
+    ranks = []
+    for index, default, pixels in streams:
+        try:
+            moves = _moves(file, index, pixels_max)
+        except Fail:
+            moves = False
+        ranks.append((moves, default, pixels, -index))
+    return -max(ranks)[-1]
+
+
+def _moves(file: BinaryIO, index: int, pixels_max: int) -> bool:
+    """Say whether a stream holds several pictures that differ."""
+    box, stream, _ = _open(file, pixels_max, index)
+    first: NDArray[np.int16] | None = None
+    packets = frames = 0
+    try:
+        for packet in box.demux(stream):
+            packets += 1
+            if packets > MOVES_PACKETS:
+                return False
+            for frame in stream.codec_context.decode(packet if packet.size else None):
+                frames += 1
+                small = frame.reformat(THUMBNAIL, THUMBNAIL, "gray").to_ndarray().astype(np.int16)
+                if first is None:
+                    first = small
+                elif frames > 2 and np.abs(small - first).max() > MOVES_LEVELS:
+                    return True
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - any class may come out of a broken stream
+        return False
+    finally:
+        box.close()
+    return False
 
 
 def _check_size(width: int, height: int, pixels_max: int) -> None:
@@ -188,9 +269,10 @@ def _top_boxes(file: BinaryIO, size: int) -> Iterator[tuple[str, int, int]]:
 def _mp4_facts(file: BinaryIO, track: int) -> dict[str, int]:
     """Find what FFmpeg overlooks: bytes behind the last box, and boxes that claim too much."""
     size = file.seek(0, os.SEEK_END)
-    facts, end = {}, 0
+    facts, end, indices = {}, 0, 0
     for name, start, claimed in _top_boxes(file, size):
         end = start + claimed
+        indices += name == "moov"
         if end > size:
             facts["cut" if name in {"mdat", "moof"} else "overlong"] = end - size
         if name == "moov" and "declared_width" not in facts:
@@ -198,6 +280,8 @@ def _mp4_facts(file: BinaryIO, track: int) -> dict[str, int]:
             facts |= _declared_size(file.read(min(claimed, MOOV_MAX)), track)
     if end < size:
         facts["trailing"] = size - end
+    if indices > 1:
+        facts["unread_recordings"] = indices - 1
     return facts
 
 
@@ -218,26 +302,33 @@ def _declared_size(moov: bytes, track: int) -> dict[str, int]:
 def _probe(file: BinaryIO, request: dict[str, Any], pipe: Pipe) -> None:
     pixels_max = request["pixels_max"]
     facts = _first_frames(file, pixels_max, pipe)
-    box, stream, streams = _open(file, pixels_max)
+    box, stream, streams = _open(file, pixels_max, facts["stream"])
     base, aspect = stream.time_base, stream.sample_aspect_ratio or 1
     # AVI cannot store the display order of H.264: FFmpeg then gives times in decoding order.
     avi = box.format.name == "avi" and stream.codec_context.name in {"h264", "hevc"}
     facts["disordered"] |= avi
     table = _table(box, stream, request["frames_max"], pipe, disordered=facts["disordered"])
     facts |= table.facts
+    if "joins" in facts:
+        facts |= {"recordings": len(facts["joins"]) + 1, "joins": facts["joins"][:JOINS_TOLD]}
     facts |= {
         "codec": stream.codec_context.name,
         "time_base": [base.numerator, base.denominator],
         "frames_declared": stream.frames or None,
         "aspect": [aspect.numerator, aspect.denominator],
         "streams": streams,
-        "stream": stream.index,
         "unfilled_s": max(0.0, _tagged_duration(stream) - float(table.last_end * base)),
     }
     if box.format.name.startswith("mov"):
         facts |= _mp4_facts(file, list(box.streams.video).index(stream))
     body = table.pts.astype("<i8").tobytes() + table.keys.astype(np.uint8).tobytes()
     pipe.send({"probe": facts}, body)
+
+
+def _aspect(stream: Any) -> float:
+    """Return width by height of a pixel; beyond 1:10 it is a broken header."""
+    aspect = float(stream.sample_aspect_ratio or 1)
+    return aspect if ASPECT_MAX >= aspect >= 1 / ASPECT_MAX else 1.0
 
 
 def _tagged_duration(stream: Any) -> float:
@@ -251,18 +342,44 @@ def _tagged_duration(stream: Any) -> float:
 
 
 class Table:
-    """Timestamps in presentation order: `pts` int64 [T], `keys` bool [T]."""
+    """Timestamps in presentation order: `pts` int64 [T], `keys` bool [T].
+
+    `shifts` says what was added to the timestamps of each recording of a joined file.
+    """
 
     def __init__(self, pts: NDArray[np.int64], keys: NDArray[np.bool_], last_end: int) -> None:
         self.pts, self.keys, self.last_end = pts, keys, last_end
-        self.facts: dict[str, int | bool] = {}
+        self.shifts: list[int] = [0]
+        self.facts: dict[str, Any] = {}
+
+
+class Joins:
+    """Tells where, in a file of recordings that were joined, the clock starts anew."""
+
+    def __init__(self, box: Any, stream: Any) -> None:
+        self._back = JOIN_BACK_S / stream.time_base
+        wraps = box.format.name in {"mpegts", "mpeg"}
+        self._ahead = JOIN_AHEAD_S / stream.time_base if wraps else math.inf
+        self._last: int | None = None
+
+    def begin_with(self, packet: Any) -> bool:
+        """Say whether a packet, the next in the file, is the first of another recording."""
+        at = packet.pts if packet.dts is None else packet.dts
+        last, self._last = self._last, self._last if at is None else at
+        if last is None or at is None:
+            return False
+        return bool(at < last - self._back or at > last + self._ahead)
 
 
 def _table(box: Any, stream: Any, frames_max: int, pipe: Pipe, *, disordered: bool) -> Table:
     """Go through all packets without decoding them."""
     times: list[int | None] = []
     flags: list[tuple[bool, bool]] = []  # key frame, shown
-    broken, last_end = False, -(2**62)
+    recordings: list[int] = []  # which one each packet belongs to
+    joins = Joins(box, stream)
+    starts: list[int] = []  # packets with which the clock starts anew
+    corrupt: list[int] = []
+    broken, last_end, recording = False, -(2**62), 0
     vp8 = stream.codec_context.name == "vp8"
     packets = box.demux(stream)
     while True:
@@ -278,14 +395,21 @@ def _table(box: Any, stream: Any, frames_max: int, pipe: Pipe, *, disordered: bo
         # VP8 stores hidden reference pictures as packets of their own; bit 4 means 'show'.
         shown = not packet.is_discard and not (vp8 and not bytes(packet)[0] & 16)
         at = packet.dts if disordered else packet.pts
+        if not disordered and joins.begin_with(packet):
+            recording += 1
+            starts.append(len(times))
         times.append(at)
+        recordings.append(recording)
         flags.append((packet.is_keyframe, shown))
         if at is not None:
             last_end = max(last_end, at + (packet.duration or 0))
-        broken |= packet.is_corrupt
+        if packet.is_corrupt:
+            corrupt.append(len(times) - 1)
         if len(times) > frames_max:
             raise Fail("too_many_frames")
         pipe.alive(max(packet.pos or 0, 0))
+    # Where recordings meet, counters leap, which looks like loss; both sides are whole.
+    broken |= any(all(abs(i - start) > JOIN_NEAR for start in starts) for i in corrupt)
     key, shown_mask = np.array(flags, bool).reshape(-1, 2).T
     timed = np.array([t is not None for t in times], bool)
     if not timed.any():
@@ -294,8 +418,36 @@ def _table(box: Any, stream: Any, frames_max: int, pipe: Pipe, *, disordered: bo
     else:
         # Among timed packets an untimed one is the second field of its picture.
         pts = np.array([t for t in times if t is not None], np.int64)
-        table = _in_order(pts, key[timed], shown_mask[timed], last_end)
+        of = np.array(recordings, np.int64)[timed]
+        key, shown_mask = key[timed], shown_mask[timed]
+        parts = [
+            _in_order(pts[of == n], key[of == n], shown_mask[of == n], last_end)
+            for n in range(recording + 1)
+            if (of == n).any()
+        ]
+        table = parts[0] if len(parts) == 1 else _one_after_the_other(parts)
     table.facts |= {"broken": broken, "packets": len(times)}
+    return table
+
+
+def _one_after_the_other(parts: list[Table]) -> Table:
+    """Count the timestamps of joined recordings on from the first, a frame's length between."""
+    end = 0
+    shifts: list[int] = []
+    for part in parts:
+        # A recording without one frame that can be shown still has its place in the list.
+        shifts.append(0 if not shifts or not len(part.pts) else end - int(part.pts[0]))
+        if len(part.pts):
+            gap = int(np.median(np.diff(part.pts))) if len(part.pts) > 1 else 1
+            end = int(part.pts[-1]) + shifts[-1] + max(1, gap)
+    pts = [part.pts + shift for part, shift in zip(parts, shifts, strict=True)]
+    table = Table(np.concatenate(pts), np.concatenate([p.keys for p in parts]), end)
+    table.shifts = shifts
+    starts = [int(p[0]) for p in pts[1:] if len(p)]
+    table.facts = {
+        name: sum(part.facts[name] for part in parts) for name in ("doubles", "before_key")
+    }
+    table.facts["joins"] = starts
     return table
 
 
@@ -325,12 +477,14 @@ def _first_frames(file: BinaryIO, pixels_max: int, pipe: Pipe) -> dict[str, Any]
         _check_size(frame.width, frame.height, pixels_max)
         if not facts:
             facts = {
+                "stream": stream.index,
                 "width": frame.width,
                 "height": frame.height,
                 "rotation": int(frame.rotation),
                 "alpha": _has_alpha(frame),
                 "interlaced": False,
-                "hdr": frame.color_trc in {ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67},
+                "odd_matrix": 0 if _tag_is_followed(frame) else int(frame.colorspace),
+                "hdr": HDR.get(int(frame.color_trc), ""),
             }
         facts["interlaced"] |= bool(frame.interlaced_frame)
         times.append(frame.pts)
@@ -387,13 +541,24 @@ class Reader:
         self.pixels_max: int = request["pixels_max"]
         self.size: tuple[int, int] = (request["width"], request["height"])
         self.turns: int = request["turns"]
+        self.deinterlace: bool = request["deinterlace"]
+        self.combed = 0
+        self.aspect = 1.0
+        self.index: int | None = None  # of the stream, once it is chosen
         self.ordinal: bool = request["ordinal"]
         self.indices: list[int] = request["indices"]
         self.key_indices: list[int] = request["key_indices"]
-        self.seekable = not self.ordinal
+        self.joined: bool = request["joined"]
+        self.shifts = [0]
+        self.seekable = not self.ordinal and not self.joined
         self.reformatter = VideoReformatter()
         self.errors = self.corrupt = 0
         self.shape: tuple[int, int, str] | None = None
+        if self.joined:
+            box, stream, _ = _open(file, self.pixels_max)
+            frames_max = request["frames_max"]
+            self.shifts = _table(box, stream, frames_max, pipe, disordered=False).shifts
+            box.close()
         self._restart()
         base = self.stream.time_base
 
@@ -420,7 +585,7 @@ class Reader:
                 self._send(j, frame)
                 j += 1
             self._approach(j)
-        self.pipe.send({"end": self.errors, "corrupt": self.corrupt})
+        self.pipe.send({"end": self.errors, "corrupt": self.corrupt, "combed": self.combed})
 
     def _approach(self, j: int) -> None:
         """Seek towards wanted frame `j` if a key frame lies far enough ahead."""
@@ -454,8 +619,13 @@ class Reader:
     def _restart(self) -> None:
         if self.box is not None:
             self.box.close()
-        self.box, self.stream, _ = _open(self.file, self.pixels_max)
-        self.frames = self._numbered(self.box)
+        self.box, self.stream, _ = _open(self.file, self.pixels_max, self.index)
+        self.index = self.stream.index
+        self.aspect = _aspect(self.stream)
+        packets = self.box
+        if self.joined:
+            packets = _Shifted(self.box, Joins(self.box, self.stream), self.shifts)
+        self.frames = self._numbered(packets)
 
     def _numbered(self, box: Any) -> Iterator[tuple[int, av.VideoFrame]]:
         """Yield sound frames with their timestamp, or their ordinal where there are none."""
@@ -475,25 +645,45 @@ class Reader:
     def _send(self, j: int, frame: av.VideoFrame) -> None:
         _check_size(frame.width, frame.height, self.pixels_max)
         shape = (frame.width, frame.height, frame.format.name)
-        header: dict[str, Any] = {"frame": self.indices[j]}
+        header: dict[str, Any] = {"frame": self.indices[j], "shown": self._shown(frame)}
         if self.shape is not None and shape != self.shape:
             header["was"] = self.shape
             header["is"] = shape
         self.shape = shape
-        rgb = np.rot90(self._rgb(frame), -self.turns)
+        if self.deinterlace:
+            frame = _one_field(frame)
+        else:
+            self.combed += _is_combed(frame)
+        rgb = np.rot90(self._fitted(frame), -self.turns)
         self.pipe.send(header, np.ascontiguousarray(rgb).data.cast("B"))
 
-    def _rgb(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+    def _shown(self, frame: av.VideoFrame) -> tuple[int, int]:
+        """Return the size in which a frame is shown, with square pixels, before it is turned."""
+        return max(1, round(frame.width * self.aspect)), frame.height
+
+    def _fitted(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        """Return a frame in its own shape, on black where it does not fill the picture."""
+        width, height = self._shown(frame)
+        if (width, height) == self.size:
+            return self._rgb(frame, self.size)
+        # shrunk if need be, never enlarged: enlarging would hide how little there is to see
+        scale = min(1.0, self.size[0] / width, self.size[1] / height)
+        width, height = max(1, round(width * scale)), max(1, round(height * scale))
+        whole = np.zeros((self.size[1], self.size[0], 3), np.uint8)
+        top, left = (self.size[1] - height) // 2, (self.size[0] - width) // 2
+        whole[top : top + height, left : left + width] = self._rgb(frame, (width, height))
+        return whole
+
+    def _rgb(self, frame: av.VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
+        if frame.color_trc == ColorTrc.SMPTE2084:
+            return self._tone_mapped(frame, size)
         alpha = _has_alpha(frame)
-        space = int(frame.colorspace)
-        if space in {0, 2}:  # RGB or unsaid: players take BT.709 for HD and BT.601 below
-            space = Colorspace.ITU709 if frame.height > 576 else Colorspace.ITU601
-        scaled = (frame.width, frame.height) != self.size
+        scaled = (frame.width, frame.height) != size
         picture = self.reformatter.reformat(
             frame,
-            *self.size,
+            *size,
             "rgba" if alpha else "rgb24",
-            src_colorspace=space,
+            src_colorspace=_matrix(frame),
             interpolation=Interpolation.BICUBIC if scaled else Interpolation.BILINEAR,
             threads=1,
         ).to_ndarray()
@@ -501,6 +691,98 @@ class Reader:
             return np.asarray(picture, np.uint8)
         opacity = picture[..., 3:].astype(np.uint16)
         return ((picture[..., :3] * opacity + 127) // 255).astype(np.uint8)
+
+    def _tone_mapped(self, frame: av.VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """Return a frame whose values are light in nits (PQ) as an ordinary screen shows it."""
+        values = self.reformatter.reformat(
+            frame,
+            *size,
+            "rgb48le",
+            src_colorspace=_matrix(frame),
+            interpolation=Interpolation.BICUBIC,
+            threads=1,
+        ).to_ndarray()
+        light = _pq_light()[values]
+        if frame.color_primaries == ColorPrimaries.BT2020:
+            light = light @ BT2020_TO_BT709.T
+        light = np.clip(light, 0.0, None)
+        brighter = light > PQ_KNEE
+        rest = 1 - PQ_KNEE
+        light[brighter] = 1 - rest * np.exp((PQ_KNEE - light[brighter]) / rest)
+        return np.rint(255 * light ** (1 / 2.4)).astype(np.uint8)
+
+
+BT2020_TO_BT709 = np.array(
+    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
+    np.float32,
+)  # ITU-R BT.2087
+
+
+@functools.cache
+def _pq_light() -> NDArray[np.float32]:
+    """Return the light of each 16-bit PQ value (SMPTE ST 2084); diffuse white is 1."""
+    root = np.linspace(0, 1, 1 << 16) ** (32 / 2523)
+    nits = 10_000 * (np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)) ** (
+        16384 / 2610
+    )
+    return (nits / PQ_WHITE_NITS).astype(np.float32)
+
+
+def _one_field(frame: av.VideoFrame) -> av.VideoFrame:
+    """Return a frame of one moment: every second line, the others drawn along edges.
+
+    Only the frame itself is looked at, so that it does not matter from where it was reached.
+    """
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=frame.width,
+        height=frame.height,
+        format=frame.format,
+        time_base=frame.time_base or Fraction(1, 1000),
+    )
+    field = graph.add("estdif", "mode=frame:deint=all")
+    sink = graph.add("buffersink")
+    source.link_to(field)
+    field.link_to(sink)
+    graph.configure()
+    source.push(frame)
+    source.push(None)
+    return sink.pull()
+
+
+def _is_combed(frame: av.VideoFrame) -> bool:
+    """Say whether two moments seem woven into a frame, line by line, whatever its flags say.
+
+    Where something moves, five lines in a row then go up and down in turn; that is rare otherwise.
+    """
+    plane, kind = frame.planes[0], frame.format.components[0]
+    if frame.format.is_rgb or kind.bits != 8 or plane.height < 64:
+        return False
+    lines = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+    step = max(1, plane.width // 256)
+    grey = lines[:, : plane.width : step].astype(np.int16)
+    apart = np.diff(grey, axis=0)
+    up, down = apart > COMB_STEP, apart < -COMB_STEP
+    woven = up[:-3] & down[1:-2] & up[2:-1] & down[3:]
+    woven |= down[:-3] & up[1:-2] & down[2:-1] & up[3:]
+    return bool(woven.mean() > COMB_PART)
+
+
+def _matrix(frame: av.VideoFrame) -> int:
+    """Return the matrix that makes RGB of a frame, as FFmpeg numbers it.
+
+    RGB or unsaid: players take BT.709 for HD and BT.601 below. The same holds for a tag that does
+    not fit the picture, or of which FFmpeg makes no RGB (`_tag_is_followed`).
+    """
+    space = int(frame.colorspace)
+    if space in UNSAID or not _tag_is_followed(frame):
+        return int(Colorspace.ITU709 if frame.height > 576 else Colorspace.ITU601)
+    return space
+
+
+def _tag_is_followed(frame: av.VideoFrame) -> bool:
+    """Say whether the colour matrix that a frame names is one that pictures are made with."""
+    return int(frame.colorspace) in {*UNSAID, *MATRICES}
 
 
 class Overshot(Exception):  # noqa: N818
@@ -523,6 +805,24 @@ class _FromKey:
                 if packet.pts is None or packet.pts > self._at:
                     raise Overshot
                 self.begun, begun = packet.pts, True
+            yield packet
+
+
+class _Shifted:
+    """A container of joined recordings whose packets carry one clock."""
+
+    def __init__(self, box: Any, joins: Joins, shifts: list[int]) -> None:
+        self._box, self._joins, self._shifts = box, joins, shifts
+
+    def demux(self, stream: Any) -> Iterator[Any]:
+        recording = 0
+        for packet in self._box.demux(stream):
+            recording += bool(packet.size) and self._joins.begin_with(packet)
+            shift = self._shifts[min(recording, len(self._shifts) - 1)]
+            if packet.pts is not None:
+                packet.pts += shift
+            if packet.dts is not None:
+                packet.dts += shift
             yield packet
 
 

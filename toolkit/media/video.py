@@ -42,6 +42,8 @@ PROBE_CPU_S = 60
 """CPU seconds of a probe. A read gets as many again, and one more per frame of the file."""
 SILENCE_S = 20.0
 """Longest wait for a sign of life from the child process."""
+COMBED_PART = 0.1
+"""From this part of the frames on a video that shows combing is told to be interlaced."""
 LONG_S = 3600.0
 """From this duration on a video is called long."""
 
@@ -111,7 +113,8 @@ def probe(path: Path | str, *, tick: Tick = no_tick) -> Video:
     Video
         Its `notices` tell what is odd: truncated, damaged, variable_frame_rate, rotation,
         pixel_aspect, interlaced, alpha, hdr, several_streams, no_timestamps, timestamps,
-        frame_count, frame_size, container, trailing_bytes, incomplete_start, long_video.
+        clock_restarts, unread_recordings, frame_count, frame_size, container, trailing_bytes,
+        incomplete_start, long_video.
 
     Raises
     ------
@@ -158,6 +161,7 @@ def read(
     tick: Tick = no_tick,
     stage: str = "read",
     notices: list[Notice] | None = None,
+    shapes: set[tuple[int, int]] | None = None,
 ) -> Iterator[Frame]:
     """Decode the wanted frames, in order, in one child process and in constant memory.
 
@@ -173,13 +177,17 @@ def read(
     tick, stage
         Called before each frame, and while waiting, with the number of frames yielded of N.
     notices
-        Gets what was found while reading: truncated, damaged, size_changes,
+        Gets what was found while reading: truncated, damaged, combed, size_changes,
         pixel_format_changes.
+    shapes
+        Gets the width and height in which each frame is shown, in pixels. Where there are several,
+        see `widen`.
 
     Yields
     ------
     Frame
-        Upright, in the size of `video`, with square pixels, opaque (on black).
+        Upright, in the size of `video`, with square pixels, opaque (on black). A frame of another
+        shape keeps it and lies in the middle, on black.
 
     Raises
     ------
@@ -201,7 +209,34 @@ def read(
             "Give increasing numbers from 0 to {last}.",
             last=len(video.pts) - 1,
         )
-    return _read(video, wanted, tick, stage, [] if notices is None else notices)
+    return _read(
+        video,
+        wanted,
+        tick,
+        stage,
+        [] if notices is None else notices,
+        shapes=set() if shapes is None else shapes,
+    )
+
+
+def widen(video: Video, shapes: set[tuple[int, int]]) -> Video:
+    """Return the video with a picture in which frames of all these shapes have room.
+
+    Where that would be larger than is decoded, the video stays as it is, and what is larger than
+    its picture is shrunk.
+
+    Parameters
+    ----------
+    video
+        From `probe`.
+    shapes
+        Width and height of frames as shown, from `read`.
+    """
+    width = max([video.width, *(w for w, _ in shapes)])
+    height = max([video.height, *(h for _, h in shapes)])
+    if (width, height) == (video.width, video.height) or width * height > PIXELS_MAX:
+        return video
+    return replace(video, width=width, height=height)
 
 
 def check_unchanged(video: Video, *, tick: Tick = no_tick) -> None:
@@ -365,6 +400,11 @@ def _refuse(path: Path, header: dict[str, Any]) -> NoReturn:
             value,
             "At most {n} pixels are decoded: scale it down.",
             n=PIXELS_MAX,
+        )
+    if word == "unhandled":
+        kind = re.sub(r"[^A-Za-z0-9_.]", "", str(header.get("kind")))[:40]
+        raise VideoError(
+            "the decoder met something that it does not handle", f"{name}, {kind}", _MAKE_MP4
         )
     cause, remedy = _REFUSALS.get(word, (phrase("decoder stopped"), _MAKE_MP4))
     raise VideoError(cause, name, remedy)
@@ -618,6 +658,20 @@ def _notices(
             "no_timestamps",
             "There are no timestamps for the display order; they were put in order.",
         )
+    if "unread_recordings" in facts:
+        yield Notice(
+            "unread_recordings",
+            f"The file holds {_whole(facts['unread_recordings']) + 1} recordings one after the"
+            " other, each with its own index; only the first is read.",
+        )
+    if facts.get("joins"):
+        base = _whole(facts["time_base"][0]) / _whole(facts["time_base"][1])
+        yield Notice(
+            "clock_restarts",
+            f"The file holds {_whole(facts['recordings'])} recordings joined end to end: its clock"
+            " starts anew. All frames are kept, and times are counted on from the first recording.",
+            _whole(facts["joins"][0]) * base,
+        )
     if facts.get("doubles"):
         yield Notice(
             "timestamps",
@@ -660,11 +714,24 @@ def _notices(
         )
     if facts["interlaced"]:
         yield Notice(
-            "interlaced", "The video is interlaced; frames are read without deinterlacing."
+            "interlaced",
+            "The video is interlaced; of each frame every second line is read, and the others are"
+            " drawn from those.",
+        )
+    if odd := _whole(facts["odd_matrix"]):
+        yield Notice(
+            "colour_tag",
+            f"The file names a rare or wrong colour matrix (number {odd});"
+            " colours are read as usual for this size.",
         )
     if facts["alpha"]:
         yield Notice("alpha", "Frames have an alpha channel and are shown on black.")
-    if facts["hdr"]:
+    if facts["hdr"] == "pq":
+        yield Notice(
+            "hdr",
+            "The video has a high dynamic range (PQ); it is tone-mapped for ordinary screens.",
+        )
+    elif facts["hdr"]:
         yield Notice(
             "hdr", "The video has a high dynamic range; colours are read without tone mapping."
         )
@@ -680,7 +747,13 @@ def _notices(
 
 
 def _read(
-    video: Video, wanted: NDArray[np.int64], tick: Tick, stage: str, notices: list[Notice]
+    video: Video,
+    wanted: NDArray[np.int64],
+    tick: Tick,
+    stage: str,
+    notices: list[Notice],
+    *,
+    shapes: set[tuple[int, int]],
 ) -> Iterator[Frame]:
     total = len(wanted)
     if not total:
@@ -693,6 +766,9 @@ def _read(
         "height": upright[1 - video.rotation % 2],
         "turns": video.rotation,
         "ordinal": "no_timestamps" in codes,
+        "joined": "clock_restarts" in codes,
+        "deinterlace": bool(codes & {"interlaced", "combed"}),
+        "frames_max": FRAMES_MAX,
         "indices": wanted.tolist(),
         "pts": video.pts[wanted].tolist(),
         "key_indices": video.keyframes.tolist(),
@@ -714,6 +790,7 @@ def _read(
                     _refuse(video.path, header)
                 if "end" in header:
                     faults = _whole(header["end"]) + _whole(header.get("corrupt"))
+                    combed = _whole(header.get("combed"))
                     break
                 position = int(np.searchsorted(wanted, _whole(header.get("frame"))))
                 if body_bytes != video.width * video.height * 3 or got[position:].any():
@@ -723,9 +800,21 @@ def _read(
                 got[position] = True
                 index = int(wanted[position])
                 _note_change(header, video, index, notices)
+                shown = [_whole(n) for n in header.get("shown") or upright]
+                if min(shown) < 1 or len(shown) != 2 or shown[0] * shown[1] > 10 * PIXELS_MAX:
+                    child.distrust()
+                shapes.add((shown[video.rotation % 2], shown[1 - video.rotation % 2]))
                 yield Frame(index, float(video.pts[index]), rgb)
     finally:
         os.close(fd)
+    if combed >= max(2, COMBED_PART * total):
+        notices.append(
+            Notice(
+                "combed",
+                f"{combed} of {total} frames show two moments, line by line, as of interlaced"
+                " video that is not marked so.",
+            )
+        )
     _note_missing(video, wanted, got, faults, notices)
 
 
@@ -736,11 +825,14 @@ def _note_change(header: dict[str, Any], video: Video, index: int, notices: list
     (w0, h0, f0), (w1, h1, f1) = header["was"], header["is"]
     told, at_s = {notice.code for notice in notices}, float(video.pts[index])
     if (w0, h0) != (w1, h1) and "size_changes" not in told:
-        text = "The frame size changes from {before} to {after}; all frames are scaled to {size}."
+        text = (
+            "The frame size changes from {before} to {after};"
+            " each picture keeps its shape, within {size}."
+        )
         values = {
-            "before": f"{_whole(w0)}×{_whole(h0)}",
-            "after": f"{_whole(w1)}×{_whole(h1)}",
-            "size": f"{video.width}×{video.height}",
+            "before": f"{_whole(w0)}Ã{_whole(h0)}",
+            "after": f"{_whole(w1)}Ã{_whole(h1)}",
+            "size": f"{video.width}Ã{video.height}",
         }
         notices.append(Notice("size_changes", text, at_s, values))
     if f0 != f1 and "pixel_format_changes" not in told:

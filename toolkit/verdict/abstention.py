@@ -26,6 +26,8 @@ class Limits:
     ----------
     moments
         Fewest usable moments of a track, at least 1.
+    meshed
+        Smallest share of the moments read of a person in which a face could be meshed, 0..1.
     face_px
         Smallest median width of the face oval, in source pixels.
     presence
@@ -43,6 +45,7 @@ class Limits:
     """
 
     moments: int = 8
+    meshed: float = 0.5
     face_px: float = 64.0
     presence: float = 0.5
     yaw_deg: float = 45.0
@@ -96,6 +99,18 @@ _RULES = (
             "There are too few frames with a usable face: {value:.0f}, where at least {limit:g} "
             "are needed."
         ),
+    ),
+    _Rule(
+        "few_meshes",
+        lambda track, crops, limits: (
+            len(track.pts) / len(track.sampled) if len(track.sampled) else 1.0
+        ),
+        lambda limits: limits.meshed,
+        N_(
+            "The face could be read in too few of the moments looked at: {value:.0f} %, where at "
+            "least {limit:g} % are needed."
+        ),
+        percent=True,
     ),
     _Rule(
         "face_too_small",
@@ -210,9 +225,10 @@ def judge(
     -------
     Verdict
         With `abstained`, one `reason` naming value and limit, and a `reason_code` out of
-        ``too_few_frames``, ``face_too_small``, ``weak_mesh``, ``pose``, ``cut_off``,
-        ``low_quality``, ``unsure_face`` and ``no_score`` (a logit that is None or not finite),
-        tried in this order. An abstained verdict keeps its logit and gives no likelihood ratio.
+        ``too_few_frames``, ``few_meshes``, ``face_too_small``, ``weak_mesh``, ``pose``,
+        ``cut_off``, ``low_quality``, ``unsure_face`` and ``no_score`` (a logit that is None or not
+        finite), tried in this order. An abstained verdict keeps its logit and gives no likelihood
+        ratio.
     """
     limits = limits or Limits()
     if logit is not None and not math.isfinite(logit):
