@@ -11,6 +11,7 @@ import pytest
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
+from tests.sources import modules
 from toolkit import _i18n
 
 PACKAGE = Path(__file__).resolve().parents[1] / "toolkit"
@@ -26,7 +27,7 @@ def catalogue(path):
 def said_in_source() -> set[str]:
     """Return every text that is translated somewhere in the package."""
     found = set()
-    for path in PACKAGE.rglob("*.py"):
+    for path in modules(PACKAGE):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if (
                 isinstance(node, ast.Call)
