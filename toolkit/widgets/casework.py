@@ -106,7 +106,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self.add_class("dz-casework")
         self.say()
         if folder is not None:
-            self.open()
+            self.open_case()
 
     def __repr__(self) -> str:
         """Return a line; ipywidgets' own would print everything inside."""
@@ -120,7 +120,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._role = self._text(lambda: _("Role"))
         self._basis = self._text(lambda: _("Legal basis"))
         self._retention = self._text(lambda: _("Kept until"))
-        self._open = self._button(lambda: _("Open or make the case"), self.open)
+        self._open = self._button(lambda: _("Open or make the case"), self.open_case)
         self._told = ipywidgets.HTML()
         self._case_part = [
             self._heading(lambda: _("1. The case")),
@@ -280,7 +280,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 
     # -- what the user may do
 
-    def open(self) -> None:
+    def open_case(self) -> None:
         """Open the case in the folder that is named, or make it."""
         folder = Path(self._folder.value).expanduser()
         self._problem = None
