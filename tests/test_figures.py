@@ -46,19 +46,21 @@ def everything_said(report: Report) -> str:
 # -- sentences
 
 
-def test_a_forged_verdict_names_person_and_distance_to_the_threshold(report):
+def test_a_forged_verdict_says_where_when_and_how_far(report):
     text = figures.verdict_sentence(report)
-    gap = report.verdict.logit - report.verdict.threshold
-    assert "forged" in text
-    assert "person A" in text
-    assert f"{gap:.2f} logit above the threshold" in text
+    assert "forged: mostly the mouth, from 0:25.6 to 0:28.2 (person A)" in text
+    assert figures.distance_sentence(report) == "The score is clearly above the line."
+    verdict = report.verdict
+    assert f"Score +{verdict.logit:.2f}, line +{verdict.threshold:.2f}" in figures.exact_sentence(
+        report
+    )
 
 
-def test_no_verdict_forged_is_not_called_genuine():
+def test_no_verdict_forged_says_at_once_that_this_does_not_mean_genuine():
     report = made_up.report(made_up.result(forged=False))
-    assert "does not call this video forged" in figures.verdict_sentence(report)
-    assert "below the threshold" in figures.verdict_sentence(report)
-    assert "genuine" not in figures.verdict_sentence(report)
+    text = figures.verdict_sentence(report)
+    assert text.startswith("The detector does not call this video forged. That does not make it")
+    assert "clearly below the line" in figures.distance_sentence(report)
 
 
 def test_an_abstention_says_why():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,13 @@ CLAIMS = {
     ),
 }
 DENIED = {  # the caution names what it denies
-    "en": re.compile(r"[^.]*\b(?:does not|nor) (?:show|mean|make)[^.]*\."),
-    "nl": re.compile(r"[^.]*\b(?:maakt hem niet|betekent niet|niet aangetoond)[^.]*\."),
+    "en": re.compile(
+        r"[^.]*\b(?:does not|nor) (?:show|mean|make)[^.]*\.|neither forged nor genuine"
+    ),
+    "nl": re.compile(
+        r"[^.]*\b(?:maakt hem niet|betekent niet|niet aangetoond)[^.]*\."
+        r"|niet vervalst genoemd, en ook niet echt"
+    ),
 }
 
 
@@ -61,7 +67,8 @@ def reports():
 
 def verdict_sentences(report) -> list[str]:
     """Return everything that is said of the verdict, about the clip and about each person."""
-    lines = [figures.verdict_sentence(report)]
+    lines = [*figures.answer_lines(report), figures.headline(report), figures.caution(report)]
+    lines += [figures.plain_reason(report.verdict.reason_code)]
     for r in report.tracks:
         lines += [figures.track_sentence(r), figures.region_sentence(r)]
         lines += [figures.frame_sentence(r, frame.position) for frame in r.key_frames]
@@ -75,6 +82,35 @@ def test_no_verdict_sentence_claims_that_a_video_is_genuine(language):
     for report in reports():
         for sentence in verdict_sentences(report):
             assert claims(sentence, language) == [], sentence
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_a_verdict_has_no_two_numbers_for_one_thing(language):
+    """Times aside, the sentence that is shown has no number; the exact line has score and line."""
+    _i18n.set_language(language)
+    number = re.compile(r"[+−]?\d+[.,]\d+")
+    time = re.compile(r"\d+:\d\d[.,]\d")
+    for report in reports():
+        shown = [figures.headline(report), figures.distance_sentence(report)]
+        shown += [figures.caution(report), figures.plain_reason(report.verdict.reason_code)]
+        for sentence in shown:
+            assert number.findall(time.sub("", sentence)) == [], sentence
+        verdict = report.verdict
+        if not verdict.abstained:
+            wanted = [figures.number(v, signed=True) for v in (verdict.logit, verdict.threshold)]
+            assert number.findall(figures.exact_sentence(report)) == wanted
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_the_caution_stands_with_every_verdict(language):
+    """On the panel and in the page without a click, and on the command line."""
+    _i18n.set_language(language)
+    for report in reports():
+        caution = figures.caution(report)
+        assert caution in " ".join(figures.answer_lines(report))
+        shown = re.sub(r"<details.*?</details>", "", figures.answer_html(report), flags=re.DOTALL)
+        assert escape(caution) in shown
+        assert shown.count("<b>") == 1
 
 
 def test_in_dutch_the_detector_calls_forged_wherever_it_does_in_english():

@@ -99,24 +99,6 @@ def _against(logit: float, threshold: float) -> str:
     return _("{gap} logit below the threshold").format(gap=gap)
 
 
-def verdict_sentence(report: Report) -> str:
-    """Return the clip's verdict in a sentence or two; an abstention says why."""
-    verdict = report.verdict
-    if verdict.abstained or verdict.logit is None:
-        return _("No verdict. {reason}").format(reason=localised(verdict.reason or ""))
-    where = _against(verdict.logit, verdict.threshold)
-    if verdict.is_fake:
-        text = _(
-            "The detector calls this video forged: the evidence about person {person} is {where}."
-        )
-    else:
-        text = _(
-            "The detector does not call this video forged: the strongest evidence, about person "
-            "{person}, is {where}."
-        )
-    return text.format(person=report.speaks, where=where)
-
-
 def track_sentence(result: TrackResult) -> str:
     """Return one person's verdict in a sentence, and when the person is on screen."""
     person, verdict = result.track.person, result.verdict

@@ -43,8 +43,6 @@ TRIED_PER_QUESTION = 2
 SEARCHED = 72
 """Frames of a sample that are looked through for a moment at which the detector errs."""
 STAGES = {"quiz": 1.0}
-CLEAR_GAP = 1.0
-"""From this distance to the threshold on, a verdict is told as clear, else as narrow."""
 _FILE_MAX = 64 << 20
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 85]
 

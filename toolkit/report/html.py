@@ -51,7 +51,7 @@ def page(report: Report) -> str:
     facts = to_dict(report)
     body = [
         f"<h1>{escape(figures.title(report))}</h1>",
-        _verdict(report),
+        figures.answer_html(report),
         _planted(report),
         _list(_("What could not be judged, and notes"), figures.not_judged(report)),
     ]
@@ -63,12 +63,6 @@ def page(report: Report) -> str:
         _definitions(_("How it was judged"), _settings(report)),
     ]
     return parts.document(figures.title(report), "\n".join(part for part in body if part))
-
-
-def _verdict(report: Report) -> str:
-    kind, sign = figures.verdict_mark(report)
-    text = escape(figures.verdict_sentence(report))
-    return f'<p class="verdict {kind}"><span aria-hidden="true">{sign}</span> {text}</p>'
 
 
 def _planted(report: Report) -> str:

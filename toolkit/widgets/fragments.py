@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 
 from toolkit import figures
-from toolkit._i18n import _
+from toolkit._i18n import _, language
 from toolkit.errors import ToolkitError
 from toolkit.figures.charts import Chart
 from toolkit.types import Report, TrackResult
@@ -14,11 +14,9 @@ from toolkit.types import Report, TrackResult
 _CHARTS: tuple[Chart, ...] = ("regions", "curve", "matrix")
 
 
-def verdict(report: Report) -> str:
-    """Return the verdict; a sign and a sentence tell it, not only a colour."""
-    kind, sign = figures.verdict_mark(report)
-    text = escape(figures.verdict_sentence(report))
-    return f'<div class="dz-box dz-{kind}"><span aria-hidden="true">{sign}</span> {text}</div>'
+def verdict(report: Report, check: figures.Check | None = None) -> str:
+    """Return the answer: verdict, where and when, gauge and caution, in the language in use."""
+    return f'<div lang="{language()}">{figures.answer_html(report, check=check)}</div>'
 
 
 def planted(report: Report) -> str:
