@@ -390,7 +390,8 @@ def test_the_signed_scale_is_symmetric():
 def test_pictures_come_with_words(result):
     shown = figures.pictures(result)
     assert len(shown) == len(result.key_frames)
-    assert all(re.match(r"\d+:\d\d\.\d: evidence .* the threshold$", p.caption) for p in shown)
+    assert all(re.match(r"\d+:\d\d\.\d: (above|below) the line", p.caption) for p in shown)
+    assert all(("for comparison" in p.caption) is p.is_comparison for p in shown)
     assert all(p.face.startswith("data:image/jpeg;base64,") and p.alt for p in shown)
 
 

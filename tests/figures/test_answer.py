@@ -74,7 +74,7 @@ def test_the_gauge_with_counts_only_draws_no_dots():
     shown = figures.gauge(report)
     assert (shown.genuine, shown.below, shown.above) == ((), 32, 2)
     assert "<circle" not in figures.gauge_svg(shown)
-    assert "32 genuine recordings lie here" in figures.gauge_svg(shown)
+    assert "32 genuine recordings" in figures.gauge_svg(shown)
     assert "Of 34 genuine recordings" in figures.known_sentence(report)
 
 

@@ -34,7 +34,7 @@ from toolkit.figures.charts import (
     ticks,
 )
 from toolkit.figures.known import localised
-from toolkit.figures.pictures import diverging, overlay, pictures
+from toolkit.figures.pictures import diverging, overlay, pictures, strength_at, strengths
 from toolkit.figures.planted import compare, comparison_sentences, read_truth
 from toolkit.figures.sentences import (
     clock,
@@ -100,6 +100,8 @@ __all__ = [
     "seen_sentence",
     "speaking",
     "stage_name",
+    "strength_at",
+    "strengths",
     "strongest",
     "table",
     "the_region",

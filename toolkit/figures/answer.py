@@ -272,9 +272,9 @@ def gauge_svg(shown: Gauge) -> str:
         _clip_mark(x(shown.score), forged=shown.score >= shown.threshold),
     ]
     if not shown.genuine and shown.below + shown.above:
-        text = _("{n} genuine recordings lie here")
-        parts.append(_label(line - 8, _AXIS - 24, text.format(n=shown.below), "end"))
-        parts.append(_label(line + 8, _AXIS - 24, f"{shown.above}", "start"))
+        here = _("{n} genuine recordings")
+        parts.append(_label(line - 8, _AXIS - 37, here.format(n=shown.below), "end"))
+        parts.append(_label(line + 8, _AXIS - 37, str(shown.above), "start"))
     parts += [
         _label(4, _AXIS + 22, "← " + _("not called forged"), "start"),
         _label(_WIDE - 4, _AXIS + 22, _("called forged") + " →", "end"),

@@ -183,11 +183,11 @@ def interval_sentence(interval: Interval) -> str:
 
 
 def frame_sentence(result: TrackResult, position: int) -> str:
-    """Return a key frame's caption: its time and its evidence against the threshold."""
-    return _("{time}: evidence {where}").format(
-        time=clock(float(result.track.pts[position])),
-        where=_against(_logit_at(result, position), result.verdict.threshold),
-    )
+    """Return a key frame's caption: its time and on which side of the line it lies."""
+    time = clock(float(result.track.pts[position]))
+    if _logit_at(result, position) >= result.verdict.threshold:
+        return _("{time}: above the line").format(time=time)
+    return _("{time}: below the line, for comparison").format(time=time)
 
 
 def strongest(result: TrackResult, *, count: int = 3) -> tuple[KeyFrame, ...]:

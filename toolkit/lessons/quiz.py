@@ -483,7 +483,8 @@ def _heat(result: TrackResult, crops: FaceCrops, at: int) -> NDArray[np.uint8]:
     from toolkit.explain import ledger
     from toolkit.types import KeyFrame
 
-    return figures.overlay(KeyFrame(at, crops.rgb[at], ledger.heat(result.evidence, at)))
+    key_frame = KeyFrame(at, crops.rgb[at], ledger.heat(result.evidence, at))
+    return figures.overlay(key_frame, figures.strength_at(result, at))
 
 
 def outlines(players: NDArray[np.uint8]) -> dict[str, list[list[tuple[float, float]]]]:

@@ -275,7 +275,10 @@ class Dossier:
         body += f"<h4>{escape(where)}</h4>"
         body += f"<p>{escape(figures.region_sentence(speaking))}</p>"
         shown = [
-            (figures.overlay(frame), figures.frame_sentence(speaking, frame.position))
+            (
+                figures.overlay(frame, figures.strength_at(speaking, frame.position)),
+                figures.frame_sentence(speaking, frame.position),
+            )
             for frame in figures.strongest(speaking)
         ]
         return verdict + body + pictures(shown)
