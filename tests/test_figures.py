@@ -413,7 +413,7 @@ def test_comparison_with_planted_truth(report, truth):
     assert found.is_region_right
     assert found.temporal_iou == pytest.approx(2.6 / 3.9)
     lines = figures.comparison_sentences(found)
-    assert lines[1] == "Region: right (mouth)."
+    assert lines[1] == "Region: correct, mouth."
     assert "0.67" in lines[2]
 
 

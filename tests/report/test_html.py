@@ -169,7 +169,7 @@ def test_planted_truth_is_compared(report, tmp_path):
     (tmp_path / "clip.truth.json").write_text(truth, encoding="utf-8")
     planted = replace(report, video=replace(report.video, path=tmp_path / "clip.mp4"))
     page = html.page(planted)
-    assert "Region: right (mouth)." in page
+    assert "Region: correct, mouth." in page
     assert "overlap 1.00" in page
 
 

@@ -2,7 +2,6 @@
 // presents (requestVideoFrameCallback); everything is drawn in pixels of the display copy.
 
 const CONTOUR_LEVEL = 0.35; // of the full colour
-const PICTURE_VH = 38; // of the window's height
 const UNSEEN_MS = 400; // how long to wait for the browser to present a frame after a seek
 const DARK = '#10151a';
 const LIGHT = '#ffffff';
@@ -30,7 +29,8 @@ class Stage {
     const frame = this.element.querySelector('.dzp-frame');
     frame.style.aspectRatio = `${scene.width} / ${scene.height}`;
     // At most twice its size, and low enough that the lane under it is on the same screen.
-    frame.style.maxWidth = `min(${2 * scene.width}px, ${(PICTURE_VH * scene.width) / scene.height}vh)`;
+    const tall = 'min(38vh, max(220px, 100vh - 540px))';
+    frame.style.maxWidth = `min(${2 * scene.width}px, ${tall} * ${scene.width / scene.height})`;
     this.small = document.createElement('canvas');
     this.isExact = 'requestVideoFrameCallback' in HTMLVideoElement.prototype;
   }

@@ -28,8 +28,9 @@ def planted(report: Report) -> str:
     right = "right" if found.is_region_right else "wrong"
     return (
         f'<div data-top="{escape(found.top or "")}" data-region="{right}" '
-        f'data-iou="{found.temporal_iou:.4f}">'
-        + _list(_("Compared with what was planted"), figures.comparison_sentences(found))
+        f'data-iou="{found.temporal_iou:.4f}" '
+        f'lang="{language()}" class="dz-planted">'
+        + escape(" ".join(figures.comparison_sentences(found)))
         + "</div>"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -102,7 +103,6 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self._panes = {
             "why": ipywidgets.VBox(
                 [
-                    self.truth,
                     self.words,
                     self.guide,
                     self.strip,
@@ -118,6 +118,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         super().__init__(
             [
                 self.verdict,
+                self.truth,
                 self.persons,
                 self.no_player,
                 self.player,
@@ -161,7 +162,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self.person = None
         self._select("why")
         self._fill()
-        self._show_only(self.verdict, self.views)
+        self._show_only(self.verdict, self.truth, self.views)
         self._show_view()
 
     @in_turn
@@ -174,6 +175,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         first = frame if 0 <= frame < len(copy.pts) else self._first_frame(copy)
         with self.player.hold_sync():  # in one message: the browser must not answer in between
             self.player.show(scene)
+            self.player.region = ""  # what was chosen in another clip is not meant here
             if person in scene.persons:
                 self.player.person = person
             self.player.frame = first
@@ -268,7 +270,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self.layout.display = None
 
     def _show_view(self) -> None:
-        shown = [self.verdict, self.views, self._panes[self.view]]
+        shown = [self.verdict, self.truth, self.views, self._panes[self.view]]
         if self.copy is not None and self.view != "compare":  # there, two players stand
             shown.append(self.player)
         elif self._why_no_player is not None:
@@ -288,9 +290,9 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         return next((r for r in tracks if r.track.person == self.person), None)
 
     def _first_frame(self, copy: DisplayCopy) -> int:
-        """Return the frame to begin with: the strongest key frame of who speaks."""
+        """Return the frame to begin with: the strongest key frame of who is called forged."""
         result = self._track()
-        if result is None or not result.key_frames:
+        if result is None or not result.key_frames or not result.verdict.is_fake:
             return 0
         strongest = max(
             (k.position for k in result.key_frames), key=lambda p: result.evidence.logits[p]
@@ -342,14 +344,16 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
 
     def _make_inquiry(self) -> None:
         if self._inquiry is None:
-            from toolkit.widgets.inquiry import Inquiry
+            text = _("Loading the detector …")
+            self.ask.children = (ipywidgets.HTML(f'<p class="dz-note">{escape(text)}</p>'),)
+            from toolkit.widgets.inquiry import Inquiry  # seconds, when the kernel is new
 
             self._inquiry = Inquiry(on_move=self._on_inquiry)
             self._inquiry.turns = self.turns  # one lock: two could wait for each other
-            self.ask.children = (self._inquiry,)
         self._tell_inquiry()
         self._tell_known()
         self._inquiry.shown()
+        self.ask.children = (self._inquiry,)
 
     @in_turn
     def _on_known(self, known: Known | None) -> None:

@@ -20,6 +20,7 @@ class Status(anywidget.AnyWidget):
     _css = (_HERE / "workbench.css").read_text(encoding="utf-8") + figures.ANSWER_STYLE
     text = traitlets.Unicode().tag(sync=True)
     lang = traitlets.Unicode("en").tag(sync=True)
+    reveal = traitlets.Int(0).tag(sync=True)  # counted up: the panel's top comes into view
 
 
 def duration(seconds: float) -> str:
