@@ -421,7 +421,7 @@ def test_a_wrong_region_and_a_missed_interval_are_said_to_be(report, truth):
     found = figures.compare(report, truth(regions=["nose"], start_s=1.0, end_s=2.0))
     assert not found.is_region_right
     assert found.temporal_iou == 0
-    assert "not right (mouth" in figures.comparison_sentences(found)[1]
+    assert "not correct, mouth" in figures.comparison_sentences(found)[1]
 
 
 def test_nothing_named_is_not_right(truth):

@@ -83,6 +83,7 @@ def test_the_workbench_fills_the_page_and_shows_no_code(app, context, output):
     page.locator(".dz-language button", has_text="English").click()
     page.locator(".dz-workbench[lang=en]").wait_for()
     page.screenshot(path=output / "app.png")
+    page.locator(".dz-options").click()
     page.locator(".dz-frames select").select_option(index=1)
     page.locator(".dz-analyse").click()
     page.locator(".dz-workbench.dz-state-done").wait_for(timeout=120_000)

@@ -101,3 +101,16 @@ def test_the_mark_lies_on_the_side_of_the_verdict():
         line = float(re.search(r'<rect x="([\d.]+)"', drawn).group(1))
         mark = float(re.search(r'<path d="M([\d.]+) [\d.]+V46" stroke="#', drawn).group(1))
         assert (mark > line) is forged
+
+
+def test_a_stretch_that_chance_could_make_is_said_to_be():
+    result = made_up.result()
+    assert not figures.is_by_chance(result)
+    rng = np.random.default_rng(3)
+    logits = rng.normal(0, 1, len(result.evidence.logits)).astype(np.float32)
+    evidence = replace(result.evidence, logits=logits)
+    noisy = replace(
+        result, evidence=evidence, verdict=replace(result.verdict, logit=2.0, threshold=0.0)
+    )
+    assert figures.is_by_chance(noisy)
+    assert figures.when_phrase(noisy).endswith(", which could be chance")

@@ -13,15 +13,20 @@ from typing import Literal
 
 from toolkit import models
 from toolkit._i18n import _, ngettext
+from toolkit.explain.intervals import interval_level, interval_p_value
 from toolkit.figures.known import localised
 from toolkit.figures.sentences import clock, number, speaking, top_region, verdict_mark
 from toolkit.types import Interval, Report, TrackResult
+from toolkit.verdict.aggregate import frame_logits
 
 CLEAR_GAP = 1.0
 """From this distance to the threshold on, in logits, a verdict is told as clear, else as narrow."""
 
 THROUGHOUT = 0.9
 """A stretch that covers this part of the time on screen is told as the whole of it."""
+
+CHANCE_DRAWS, CHANCE_MAX = 199, 0.05
+"""Shuffles of time, and the part of them from which on a stretch is said to be chance."""
 
 Check = Literal["agrees", "contested"]
 
@@ -57,6 +62,32 @@ def plain_reason(code: str | None) -> str:
     }.get(code or "", _("The clip lies outside what the detector can judge."))
 
 
+def chance_of(result: TrackResult) -> float | None:
+    """Return how often shuffled time holds a stretch as strong as the best one, 0..1.
+
+    None where no stretch is named. See `explain.intervals.interval_p_value`.
+    """
+    explanation, verdict = result.explanation, result.verdict
+    if explanation is None or not explanation.intervals or verdict.logit is None:
+        return None
+    evidence, track = result.evidence, result.track
+    first, last = evidence.spans[:, 0], evidence.spans[:, 1]
+    logits = frame_logits(evidence)
+    return interval_p_value(
+        logits,
+        (track.pts[first] + track.pts[last]) / 2,
+        track.shots[first],
+        interval_level(logits, verdict.logit, verdict.threshold),
+        draws=CHANCE_DRAWS,
+    )
+
+
+def is_by_chance(result: TrackResult) -> bool:
+    """Return whether chance could make a stretch as strong as those that are named."""
+    chance = chance_of(result)
+    return chance is not None and chance >= CHANCE_MAX
+
+
 def when_phrase(result: TrackResult) -> str:
     """Return when a track speaks for forged, as part of a sentence; empty where nothing does."""
     explanation = result.explanation
@@ -74,6 +105,8 @@ def when_phrase(result: TrackResult) -> str:
             "{when} and in {n} other stretch", "{when} and in {n} other stretches", more
         )
         phrase = text.format(when=phrase, n=more)
+    if is_by_chance(result):
+        phrase = _("{when}, which could be chance").format(when=phrase)
     return phrase
 
 

@@ -16,6 +16,8 @@ from toolkit.types import PLAYERS, Explanation, Interval, KeyFrame, Report, Trac
 
 _SAID_ELSEWHERE = {"abstained", "several_persons"}
 _CUTS_NAMED = 8
+_STRETCHES_NAMED = 4
+_ALL = 0.995  # of what lies above the line; it would be written as 100 %
 _SMALL_PART = 0.2  # a region with less of the largest region's share is not named beside it
 
 
@@ -115,11 +117,16 @@ def track_sentence(result: TrackResult) -> str:
 
 def seen_sentence(result: TrackResult) -> str:
     """Return when a person is on screen and how many moments the detector saw."""
-    stretches = ", ".join(f"{clock(a)}–{clock(b)}" for a, b in result.track.seen.tolist())
+    seen = result.track.seen.tolist()
+    stretches = ", ".join(f"{clock(a)}–{clock(b)}" for a, b in seen)
     n = len(result.track.pts)
     moments = ngettext("{n} moment was judged.", "{n} moments were judged.", n).format(n=n)
     if not stretches:
         return moments
+    if len(seen) > _STRETCHES_NAMED:
+        text = _("On screen in {n} stretches, {seconds} s in all.")
+        seconds = number(sum(b - a for a, b in seen), 1)
+        return text.format(n=len(seen), seconds=seconds) + " " + moments
     return _("On screen {stretches}.").format(stretches=stretches) + " " + moments
 
 
@@ -174,7 +181,11 @@ def _named(explanation: Explanation) -> str:
 
 def interval_sentence(interval: Interval) -> str:
     """Return one stretch of time in words."""
-    return _("{start}–{end} ({seconds} s), {part} of the evidence above the threshold").format(
+    if interval.share >= _ALL:
+        text = _("{start}–{end} ({seconds} s): all that lies above the line")
+    else:
+        text = _("{start}–{end} ({seconds} s): {part} of what lies above the line")
+    return text.format(
         start=clock(interval.start_s),
         end=clock(interval.end_s),
         seconds=number(interval.end_s - interval.start_s, 1),

@@ -93,8 +93,10 @@ function lane(person, scene, box, top, scale, { id, ink, words, selected }) {
   parts.push(...absences(person.seen, from, to).map(([a, b]) => band(a, b, 'unseen')));
   if (person.abstained) parts.push(band(from, to, 'abstained'));
   for (const [a, b] of person.intervals) {
-    parts.push(band(a, b, 'forged', 'opacity="0.55"'));
-    if (clip(b) > clip(a)) parts.push(line(clip(a), top + 1.5, clip(b), top + 1.5, ink.for, 'stroke-width="3"'));
+    // A stretch that chance could make as well is hatched faintly, under a broken line.
+    parts.push(band(a, b, 'forged', `opacity="${person.by_chance ? 0.18 : 0.55}"`));
+    const broken = person.by_chance ? ' stroke-dasharray="3 4"' : '';
+    if (clip(b) > clip(a)) parts.push(line(clip(a), top + 1.5, clip(b), top + 1.5, ink.for, `stroke-width="3"${broken}`));
   }
   const limit = y(person.threshold);
   parts.push(`<rect x="${box.left}" y="${top}" width="${box.right - box.left}" height="${near(Math.max(0, limit - top))}"

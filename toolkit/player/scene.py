@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from toolkit.errors import ShapeError, UsageError
 from toolkit.explain import ledger
 from toolkit.explain.intervals import divide_time
+from toolkit.figures.answer import is_by_chance
 from toolkit.figures.pictures import EVEN_SHARES, strengths
 from toolkit.media.display import DisplayCopy
 from toolkit.player.words import words
@@ -208,6 +209,7 @@ class _Person:
             "intervals": [[i.start_s, i.end_s] for i in explanation.intervals]
             if explanation and not verdict.abstained
             else [],
+            "by_chance": not verdict.abstained and is_by_chance(result),
             "seen": self._track.seen.tolist(),
             "keys": [row for row, at in enumerate(self._rows.tolist()) if at in keys],
             "has_shares": explanation is not None,

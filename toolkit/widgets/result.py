@@ -69,6 +69,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self._chart: Any = None
         self._inquiry: Inquiry | None = None
         self._known: Known | None = None
+        self._checks: dict[tuple[str, str, str], figures.Check | None] = {}
         self.examination: Examination | None = None
         self.copy: DisplayCopy | None = None
         self.turns = threading.RLock()
@@ -217,7 +218,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         """Put the result into words, in the language in use."""
         report = self.report
         assert report is not None
-        self.verdict.value = fragments.verdict(report)
+        self._show_verdict(report)
         self.truth.value = fragments.planted(report)
         self.not_judged.value = fragments.notes(report)
         self.limits.value = fragments.limits(report)
@@ -232,6 +233,25 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self.no_player.value = fragments.no_player(error) if error else ""
         self._name_views()
         self._fill_person()
+
+    def _show_verdict(self, report: Report) -> None:
+        """Show the answer, with what the second witness said of it, if it was asked."""
+        check = self._checks.get(self._check_key(report, report.speaks or ""))
+        self.verdict.value = fragments.verdict(report, check)
+        mark = self.player.add_class if check == "contested" else self.player.remove_class
+        mark("dz-contested")
+
+    @staticmethod
+    def _check_key(report: Report, person: str) -> tuple[str, str, str]:
+        weights = str(report.settings.get("detector", {}).get("weights_sha256"))
+        return report.video.sha256, weights, person
+
+    @in_turn
+    def _on_check(self, person: str, check: figures.Check | None) -> None:
+        """Keep what the second witness says of an explanation, and say it beside the verdict."""
+        if self.report is not None:
+            self._checks[self._check_key(self.report, person)] = check
+            self._show_verdict(self.report)
 
     def _fill_person(self) -> None:
         result = self._track()
@@ -348,7 +368,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
             self.ask.children = (ipywidgets.HTML(f'<p class="dz-note">{escape(text)}</p>'),)
             from toolkit.widgets.inquiry import Inquiry  # seconds, when the kernel is new
 
-            self._inquiry = Inquiry(on_move=self._on_inquiry)
+            self._inquiry = Inquiry(on_move=self._on_inquiry, on_check=self._on_check)
             self._inquiry.turns = self.turns  # one lock: two could wait for each other
         self._tell_inquiry()
         self._tell_known()
@@ -376,6 +396,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         inquiry, examination = self._inquiry, self.examination
         if inquiry is None or examination is None or self.view != "ask":
             return
+        inquiry.stand_alone(alone=self.copy is None)
         if inquiry.examination is not examination:
             inquiry.show(examination, person=self.person or "")
         if self.person and inquiry.person != self.person:
