@@ -19,7 +19,7 @@ from toolkit.figures.answer import (
     verdict_sentence,
     when_phrase,
 )
-from toolkit.figures.beside import beside_sentences
+from toolkit.figures.beside import beside_sentences, beside_svg
 from toolkit.figures.charts import (
     bars,
     curve,
@@ -64,6 +64,7 @@ __all__ = [
     "answer_lines",
     "bars",
     "beside_sentences",
+    "beside_svg",
     "caution",
     "check_sentence",
     "clock",

@@ -455,6 +455,35 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             except BaseException:  # noqa: BLE001 - it is shown in the panel, and kept in `error`
                 return
 
+    def answered(self) -> list[str]:
+        """Return what was asked and answered of the person that is shown, as sentences."""
+        from toolkit import figures
+        from toolkit.figures import inquiry as words
+
+        subject = self.subject
+        if subject is None:
+            return []
+        who = _("Person {person}").format(person=self.person)
+        lines = []
+        if self._keys:
+            lines.append(words.witness_sentence(self._keys, subject.threshold))
+            lines += [
+                f"{figures.clock(a.at_s)}: {words.frame_witness_sentence(a, subject.threshold)}"
+                for a in self._keys
+            ]
+        times = subject.result.track.pts
+        for (_kind, position), shown in self._figures.items():
+            at = figures.clock(float(times[position]))
+            lines.append(f"{at}: {words.trust_summary(shown)}")
+            lines += [f"✗ {f.sentence}" for f in shown if f.reads_well is False]
+        lines += [words.checked_sentence(found) for found in self._found_out]
+        for (_kind, position), answers in self._method_answers.items():
+            at = figures.clock(float(times[position]))
+            lines += [
+                f"{at}, {words.method_name(a.method)}: {words.method_sentence(a)}" for a in answers
+            ]
+        return [f"{who}. {line}" for line in lines if line]
+
     def close(self) -> None:
         """Stop what runs and take the panel away."""
         self.cancel()

@@ -135,6 +135,13 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         """The report that is shown, or None."""
         return self.examination.report if self.examination else None
 
+    def asked(self) -> list[str]:
+        """Return what was asked of this result and answered, as sentences."""
+        lines = list(self.compare.lines)
+        if self._inquiry is not None and self._inquiry.examination is self.examination:
+            lines += self._inquiry.answered()
+        return lines
+
     @property
     def view(self) -> str:
         """Which view is shown."""

@@ -28,6 +28,7 @@ from toolkit.widgets.chooser import Asked, Chooser
 from toolkit.widgets.gallery import Gallery
 from toolkit.widgets.notes import Notes
 from toolkit.widgets.result import Result
+from toolkit.widgets.saved import Saved, pages
 from toolkit.widgets.state import Memory, Position
 from toolkit.widgets.status import Status, duration
 from toolkit.widgets.styling import classed
@@ -165,9 +166,11 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         )
         self._save = classed(ipywidgets.Button(layout={"width": "auto"}), "dz-save")
         self._save.on_click(lambda _button: self.save())
-        self._saved = classed(ipywidgets.HTML(), "dz-saved")
+        self._saved = classed(Saved(), "dz-saved")
+        self._not_saved = ipywidgets.HTML()
         self._save_row = ipywidgets.HBox(
-            [self._save, self._saved], layout={"flex_flow": "row wrap", "display": "none"}
+            [self._save, self._not_saved, self._saved],
+            layout={"flex_flow": "row wrap", "display": "none"},
         )
 
     # -- what the user may do
@@ -225,12 +228,20 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             return None
         stamp = time.strftime("%Y%m%d-%H%M%S")
         try:
-            folder = saving.save(self.examination, self._runs, stamp=stamp, copy=self._result.copy)
+            folder = saving.save(
+                self.examination,
+                self._runs,
+                stamp=stamp,
+                copy=self._result.copy,
+                notes=self._notes.text,
+                asked=self._result.asked(),
+            )
         except OSError as error:
-            self._saved.value = fragments.problem(error)
+            self._not_saved.value = fragments.problem(error)
+            self._saved.hide()
             return None
-        where = _("Saved in {folder}").format(folder=folder)
-        self._saved.value = f'<span role="status">{escape(where)}</span>'
+        self._not_saved.value = ""
+        self._saved.show(folder, pages(folder, "report.html", "player.html", "report.json"))
         return folder
 
     def _clear(self) -> None:
@@ -239,7 +250,8 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self._fold(folded=False)
         self._result.hide()
         self._save_row.layout.display = "none"
-        self._saved.value = ""
+        self._saved.hide()
+        self._not_saved.value = ""
         self._say_remark("")
         self._stage, self._seconds_left, self._partial = "", None, None
         self._live.layout.display, self._live.value = "none", ""
@@ -455,6 +467,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self._analyse.description = _("Analyse")
         self._cancel.description = _("Cancel")
         self._save.description = _("Save report")
+        self._saved.say()
         self._result.say()
         self._say_state()
         if self.state == "running":
