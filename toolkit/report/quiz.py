@@ -335,6 +335,9 @@ def strings() -> dict[str, str]:
         "cell_second": _("You at the end"),
         "cell_right": _("✓ right"),
         "cell_wrong": _("✗ wrong"),
+        "cell_called": _("called forged"),
+        "cell_not_called": _("not called forged"),
+        "cell_none": _("no verdict"),
         "again": _("Begin again"),
         "page_note": _(
             "This page works without a network and sends nothing. The answers lie in the page, "

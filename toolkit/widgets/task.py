@@ -92,6 +92,12 @@ class Task(ipywidgets.VBox, Generic[T]):  # type: ignore[misc]  # ipywidgets shi
         if self._job is not None:
             self._job._thread.join(timeout_s)  # noqa: SLF001 - `wait` would raise the error again
 
+    def forget(self) -> None:
+        """Take back what was said of work that failed or was cancelled."""
+        if self.state in ("error", "cancelled"):
+            self.error = None
+            self._set("idle")
+
     def say(self) -> None:
         """Say everything in the language in use."""
         self.button.description = self._name()
@@ -154,7 +160,7 @@ class Task(ipywidgets.VBox, Generic[T]):  # type: ignore[misc]  # ipywidgets shi
 
 
 def _place(stage: str, weights: Mapping[str, float]) -> tuple[int, int]:
-    """Return which of how many stages one is; the last that is known for a stage without a weight."""
+    """Return which of how many stages one is; the last one where it is not known."""
     stages = list(weights)
     return (stages.index(stage) + 1 if stage in stages else len(stages)), len(stages)
 
