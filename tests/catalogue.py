@@ -18,6 +18,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from tests.sources import modules
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "toolkit"
 LOCALE = PACKAGE / "locale"
@@ -63,7 +65,7 @@ def sources() -> tuple[tuple[str, ast.Module], ...]:
     """Return the modules of the package."""
     return tuple(
         (path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
-        for path in sorted(PACKAGE.rglob("*.py"))
+        for path in modules(PACKAGE)
     )
 
 

@@ -44,19 +44,21 @@ def everything_said(report: Report) -> str:
 # -- sentences
 
 
-def test_a_forged_verdict_names_person_and_distance_to_the_threshold(report):
+def test_a_forged_verdict_says_where_when_and_how_far(report):
     text = figures.verdict_sentence(report)
-    gap = report.verdict.logit - report.verdict.threshold
-    assert "forged" in text
-    assert "person A" in text
-    assert f"{gap:.2f} logit above the threshold" in text
+    assert "forged: mostly the mouth, from 0:25.6 to 0:28.2 (person A)" in text
+    assert figures.distance_sentence(report) == "The score is clearly above the line."
+    verdict = report.verdict
+    assert f"Score +{verdict.logit:.2f}, line +{verdict.threshold:.2f}" in figures.exact_sentence(
+        report
+    )
 
 
-def test_no_verdict_forged_is_not_called_genuine():
+def test_no_verdict_forged_says_at_once_that_this_does_not_mean_genuine():
     report = made_up.report(made_up.result(forged=False))
-    assert "does not call this video forged" in figures.verdict_sentence(report)
-    assert "below the threshold" in figures.verdict_sentence(report)
-    assert "genuine" not in figures.verdict_sentence(report)
+    text = figures.verdict_sentence(report)
+    assert text.startswith("The detector does not call this video forged. That does not make it")
+    assert "clearly below the line" in figures.distance_sentence(report)
 
 
 def test_an_abstention_says_why():
@@ -345,7 +347,8 @@ def test_the_signed_scale_is_symmetric():
 def test_pictures_come_with_words(result):
     shown = figures.pictures(result)
     assert len(shown) == len(result.key_frames)
-    assert all(re.match(r"\d+:\d\d\.\d: evidence .* the threshold$", p.caption) for p in shown)
+    assert all(re.match(r"\d+:\d\d\.\d: (above|below) the line", p.caption) for p in shown)
+    assert all(("for comparison" in p.caption) is p.is_comparison for p in shown)
     assert all(p.face.startswith("data:image/jpeg;base64,") and p.alt for p in shown)
 
 
@@ -367,7 +370,7 @@ def test_comparison_with_planted_truth(report, truth):
     assert found.is_region_right
     assert found.temporal_iou == pytest.approx(2.6 / 3.9)
     lines = figures.comparison_sentences(found)
-    assert lines[1] == "Region: right (mouth)."
+    assert lines[1] == "Region: correct, mouth."
     assert "0.67" in lines[2]
 
 
@@ -375,7 +378,7 @@ def test_a_wrong_region_and_a_missed_interval_are_said_to_be(report, truth):
     found = figures.compare(report, truth(regions=["nose"], start_s=1.0, end_s=2.0))
     assert not found.is_region_right
     assert found.temporal_iou == 0
-    assert "not right (mouth" in figures.comparison_sentences(found)[1]
+    assert "not correct, mouth" in figures.comparison_sentences(found)[1]
 
 
 def test_nothing_named_is_not_right(truth):

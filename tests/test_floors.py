@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sources import modules
+
 PACKAGE = Path(__file__).resolve().parents[1] / "toolkit"
 
 FLOORS = (
@@ -37,7 +39,7 @@ FLOORS = (
 
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 NOTEBOOK_ONLY = {"ipywidgets", "anywidget", "IPython", "traitlets"}
-MODULES = sorted(p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*.py"))
+MODULES = [p.relative_to(PACKAGE).as_posix() for p in modules(PACKAGE)]
 
 
 def room_of(module: str) -> str:

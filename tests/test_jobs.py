@@ -11,7 +11,7 @@ import time
 import pytest
 
 from toolkit.errors import Cancelled, VideoError
-from toolkit.jobs import Job, Progress
+from toolkit.jobs import Job, Progress, Promise
 
 
 def count(tick, total=10**6):
@@ -164,3 +164,14 @@ def test_needs_no_notebook():
     code = f"import sys, toolkit.jobs; print([m for m in {heavy} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_a_time_is_promised_only_once_it_can_be_kept_to():
+    promise = Promise()
+    assert promise.told(0.19, 40) is None  # too early
+    assert promise.told(0.2, 40) == 40
+    assert promise.told(0.3, 30) == 30
+    assert promise.told(0.3, 36) == 36  # a fifth more than the shortest
+    assert promise.told(0.3, 36.1) is None  # it would rise: better none
+    assert promise.told(0.5, None) is None
+    assert promise.told(0.9, 2) == 2

@@ -6,12 +6,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from toolkit.models import ROOT
-
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+from tests.sources import notebooks
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", notebooks(), ids=lambda p: p.stem)
 def test_notebook_runs(path):
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +12,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+
+from tests.sources import every_notebook, modules, read_committed
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -411,17 +413,48 @@ def test_an_app_that_does_not_start_is_told_and_nothing_is_left(start, tmp_path,
 # --- notebooks
 
 
-@pytest.mark.parametrize(
-    "notebook", sorted((ROOT / "notebooks").rglob("*.ipynb")), ids=lambda p: p.name
-)
+@pytest.mark.parametrize("notebook", every_notebook(), ids=lambda p: p.name)
 def test_a_notebook_has_short_cells_and_no_output(notebook):
-    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+    for cell in read_committed(notebook)["cells"]:
         if cell["cell_type"] != "code":
             continue
         source = "".join(cell["source"])
         assert len(source.splitlines()) <= 5, source
         assert cell["outputs"] == []
         assert cell["execution_count"] is None
+
+
+def test_what_jupyterlab_leaves_behind_is_no_notebook_of_ours(tmp_path):
+    shutil.copytree(ROOT / "notebooks", tmp_path / "n", ignore=shutil.ignore_patterns(".*"))
+    before = every_notebook(tmp_path / "n")
+    assert [p.name for p in before] == [p.name for p in every_notebook()]
+    for folder in (".", "app", "dev"):
+        kept = tmp_path / "n" / folder / ".ipynb_checkpoints"
+        kept.mkdir()
+        (kept / "04_how_deepfakes_are_made-checkpoint.ipynb").write_text("{}")
+        (kept / "panel-checkpoint.py").touch()
+        for name in ("Untitled.ipynb", "Untitled1.ipynb", "04_how_deepfakes_are_made-Copy1.ipynb"):
+            (tmp_path / "n" / folder / name).write_text("{}")
+    assert every_notebook(tmp_path / "n") == before
+    assert modules(tmp_path / "n") == []
+
+
+def test_output_of_a_notebook_that_was_used_counts_once_it_is_staged(tmp_path):
+    def git(*arguments):
+        subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True, capture_output=True)
+
+    path = tmp_path / "04_a.ipynb"
+    path.write_text('{"outputs": 1}')
+    assert read_committed(path) == {"outputs": 1}
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    git("init")
+    assert read_committed(path) == {"outputs": 1}
+    git("add", path.name)
+    path.write_text('{"outputs": 2}')
+    assert read_committed(path) == {"outputs": 1}
+    git("add", path.name)
+    assert read_committed(path) == {"outputs": 2}
 
 
 # --- what the package never calls
@@ -456,7 +489,7 @@ def dangers(source: str, module: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "module",
-    sorted(p.relative_to(ROOT / "toolkit").as_posix() for p in (ROOT / "toolkit").rglob("*.py")),
+    [p.relative_to(ROOT / "toolkit").as_posix() for p in modules(ROOT / "toolkit")],
 )
 def test_nothing_in_the_package_loads_code_with_data(module):
     assert dangers((ROOT / "toolkit" / module).read_text(encoding="utf-8"), module) == []

@@ -326,7 +326,8 @@ def _analyse(options: argparse.Namespace) -> int:
     _write_json(out / "run.json", analysis.run_facts(seen.report))
     html.write(seen.report, out / "report.html")
     (out / "comparison.json").unlink(missing_ok=True)  # it would be about another report
-    print(figures.verdict_sentence(seen.report))
+    print("\n".join(figures.answer_lines(seen.report)))
+    print(f"Report: {out / 'report.html'}")
     if options.known or options.known_seconds:
         from toolkit import beside
 

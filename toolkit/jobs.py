@@ -45,6 +45,10 @@ class OnUpdate(Protocol):
         """Show that `done` of `total` steps of `stage` are finished."""
 
 
+PROMISE_FROM, PROMISE_RISE = 0.2, 1.2
+"""From which part of the work on the time left is told, and how much longer it may become."""
+
+
 class Progress:
     """Turn ticks into a position of the bar and an honest guess of the time left.
 
@@ -104,6 +108,32 @@ class Progress:
         return rest + pace * sum(self._weights[s] for s in self._order[here + 1 :])
 
 
+class Promise:
+    """The time left as it is told: only once it can be kept to.
+
+    Nothing is told before a fifth of the work is done, nor while the estimate lies more than a
+    fifth above the shortest that was told: a number that grows is worse than none.
+    """
+
+    def __init__(self) -> None:
+        self._shortest = float("inf")
+
+    def told(self, fraction: float, seconds: float | None) -> float | None:
+        """Return the seconds to tell, or None.
+
+        Parameters
+        ----------
+        fraction
+            How much of the work is done, 0..1.
+        seconds
+            The estimate: `Progress.update`.
+        """
+        if seconds is None or fraction < PROMISE_FROM or seconds > PROMISE_RISE * self._shortest:
+            return None
+        self._shortest = min(self._shortest, seconds)
+        return seconds
+
+
 def _nothing(*_: object) -> None:
     """Listen to nobody."""
 
@@ -147,6 +177,7 @@ class Job(Generic[T]):
         self._work, self._on_update, self._on_end = work, on_update, on_end
         self._weights = weights
         self._progress = Progress(weights)
+        self._promise = Promise()
         self._last = float("-inf")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="doorzicht-job", daemon=True)
@@ -200,9 +231,10 @@ class Job(Generic[T]):
         now = time.monotonic()
         if now - self._last >= UPDATE_INTERVAL_S:
             self._last = now
-            self._on_update(stage, done, total, left)
+            self._on_update(stage, done, total, self._promise.told(self.fraction, left))
 
     def _run(self) -> None:
+        self._promise = Promise()
         self._progress = Progress(self._weights)  # time starts now, not when the job was made
         try:
             self.result = self._work(self._tick)

@@ -50,10 +50,12 @@ _KERNEL_READY = """() => {
     && ['idle', 'unknown'].includes(k.status);
 }"""
 
-# Finished means that every code cell shows [number], none [*] or [ ].
+# Finished means that every code cell has its number. Asked of the model: a cell whose source is
+# hidden shows no prompt.
 _ALL_CELLS_DONE = r"""() => {
-  const prompts = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')];
-  return prompts.length > 0 && prompts.every(e => /^\[\d+\]:$/.test(e.textContent.trim()));
+  const cells = jupyterapp.shell.currentWidget.content.widgets
+    .filter((cell) => cell.model.type === 'code');
+  return cells.length > 0 && cells.every((cell) => cell.model.executionCount !== null);
 }"""
 
 _RUN_IN_KERNEL = """async (code) => {

@@ -250,8 +250,8 @@ def test_keyboard_alone(lab_page):
     lab_page.keyboard.press("ArrowDown")
     assert one.get_attribute("data-region") == "mouth"
     spoken = one.locator(".dzp-scrub").get_attribute("aria-valuetext")
-    assert spoken.startswith("frame 0 of 99, 0:00.00, Person A: evidence −1.")
-    assert "below the threshold" in spoken
+    assert spoken.startswith("frame 0 of 99, 0:00.00, Person A: score −1.")
+    assert "below the line" in spoken
     lab_page.keyboard.press("?")
     assert one.locator(".dzp-help").is_visible()
     lab_page.keyboard.press("Escape")
@@ -275,6 +275,7 @@ def test_no_key_reaches_the_notebook(lab_page):
     picture = one.locator(".dzp-overlay").bounding_box()
     lab_page.mouse.click(picture["x"] + 8, picture["y"] + 8)  # no face here: it plays
     lab_page.mouse.click(picture["x"] + 8, picture["y"] + 8)
+    one.locator(".dzp-more").click()
     for focused in (None, ".dzp-scrub", ".dzp-map", ".dzp-next", ".dzp-opacity", "summary"):
         if focused:
             one.locator(focused).first.focus()
@@ -317,8 +318,8 @@ def test_lane_matrix_and_bars_lead_to_the_same_choice(lab_page, output):
     assert matrix.count() == 0 or matrix.is_hidden()  # B has no shares
     one.locator("[data-person=A]").first.click()
     box = one.locator(".dzp-matrix").bounding_box()
-    lab_page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 3 * 17 + 8)
-    assert one.get_attribute("data-region") == "nose"
+    lab_page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 8)  # what adds most is first
+    assert one.get_attribute("data-region") == "mouth"
     assert one.get_attribute("data-frame") == half
     one.locator(".dzp-bars [data-region=chin_jaw]").click()
     assert one.get_attribute("data-region") == "chin_jaw"
@@ -348,8 +349,10 @@ def test_language_switch_replaces_words_only(lab_page, output):
     change = "from toolkit import _i18n\n_i18n.set_language('{}')\nplayer.retranslate()"
     run_in_kernel(lab_page, change.format("nl"))
     lab_page.locator("figure.dz-player[lang=nl]").first.wait_for()
-    assert "bewijswaarde +2," in one.locator(".dzp-evidence").inner_text()
-    assert one.locator(".dzp-bars").inner_text().startswith("mond")
+    assert "Dit beeld, 0:02,6: boven de lijn" in one.locator(".dzp-evidence").inner_text()
+    assert "score +2," in one.locator(".dzp-evidence").get_attribute("title")
+    names = one.locator(".dzp-bars .dzp-name").all_inner_texts()
+    assert names[:2] == ["begin: gewoon echt gezicht", "mond"]
     assert one.locator("video").get_attribute("data-mark") == "same"
     assert one.get_attribute("data-frame") == "42"
     one.screenshot(path=output / "player_lab_nl.png")
@@ -512,6 +515,6 @@ def test_a_video_that_cannot_play_leaves_charts_and_numbers(context, clip, tmp_p
     assert "cannot play" in page.locator("[role=alert]").inner_text()
     page.locator(".dzp-scrub").fill("42")
     page.locator("figure[data-frame='42']").wait_for()
-    assert "above the threshold" in page.locator(".dzp-evidence").inner_text()
+    assert "above the line" in page.locator(".dzp-evidence").inner_text()
     page.screenshot(path=output / "player_cannot_play.png")
     page.close()

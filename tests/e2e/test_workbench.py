@@ -50,6 +50,25 @@ FITS_THEME = """() => [...document.querySelectorAll('.dz-player')].every((player
 })"""
 
 
+# What of the answer does not lie within the part of the notebook that is on screen.
+ON_SCREEN = """() => {
+  const view = document.querySelector('.jp-WindowedPanel-outer').getBoundingClientRect();
+  const parts = ['.dz-answer-says b', '.dz-answer-gauge p', '.dz-answer-gauge svg', '.dz-planted',
+    '.dz-player .dzp-overlay', '.dz-player .dzp-lanes'];
+  const answer = document.querySelector('.dz-result');
+  return {
+    hidden: parts.filter((part) => {
+      const box = document.querySelector(part)?.getBoundingClientRect();
+      return !box || !box.height || box.top < view.top || box.bottom > view.bottom
+        || box.left < view.left || box.right > view.right;
+    }),
+    said: answer.querySelector('.dz-answer').innerText,
+    bold: [...answer.querySelectorAll('p, b, .dz-box')].filter((e) => e.checkVisibility()
+      && getComputedStyle(e).fontWeight >= 600).length,
+  };
+}"""
+
+
 def wait_for(page, state, *, timeout_ms=60_000):
     page.locator(f".dz-workbench.dz-state-{state}").wait_for(timeout=timeout_ms)
 
@@ -64,12 +83,21 @@ def speak(page, language):
     page.locator(f".dz-workbench[lang={code}]").wait_for()
 
 
+def unfold(page):
+    """Show the form, which folds to a line when a result comes."""
+    if page.locator(".dz-change").is_visible():
+        page.locator(".dz-change").click()
+    page.locator(".dz-analyse").wait_for()
+
+
 def analyse_again(page):
     """Analyse and wait for the new result, however soon it comes."""
-    page.locator(".dz-verdict .dz-box").evaluate("box => { box.dataset.old = '1'; }")
+    unfold(page)
+    page.locator(".dz-verdict .dz-answer").evaluate("box => { box.dataset.old = '1'; }")
     page.locator(".dz-analyse").click()
-    page.locator(".dz-verdict .dz-box:not([data-old])").wait_for()
+    page.locator(".dz-verdict .dz-answer:not([data-old])").wait_for()
     page.locator(".dz-state-done, .dz-state-error").wait_for()
+    unfold(page)
     assert page.locator(".dz-state-done").count() == 1, say(page, "verdict")
 
 
@@ -122,6 +150,7 @@ def done(made_up):
     if made_up.locator(".dz-state-done").count() == 0:
         made_up.locator(".dz-analyse").click()
         wait_for(made_up, "done")
+    unfold(made_up)
     view(made_up, "Why")
     made_up.locator(".dz-player[data-ready='1']:visible").wait_for()
     return made_up
@@ -142,7 +171,7 @@ def test_results_stream_in_progress_is_told_and_cancel_stops(made_up, lab, outpu
     made_up.locator(".dz-analyse").click()
     wait_for(made_up, "running")
     made_up.locator(".dz-so-far", has_text="10 of 20 moments").wait_for()
-    made_up.locator(".dz-status", has_text=re.compile("running the detector .* left")).wait_for()
+    made_up.locator(".dz-status", has_text=re.compile("running the detector")).wait_for()
     assert made_up.locator(".dz-so-far", has_text="20 of 40 moments judged").count() == 1
     picture(made_up, output, "running")
     assert serious(made_up) == []
@@ -203,7 +232,7 @@ def test_language_switches_at_once(done, output):
     done.locator(".dz-verdict", has_text="vervalst").wait_for()
     assert done.locator(".dz-analyse").inner_text() == "Analyseren"
     done.locator(".dz-clip", has_text="vervalst genoemd").wait_for()
-    done.locator(".dz-player", has_text="Bewijswaarde in de tijd").wait_for()
+    done.locator(".dz-player", has_text="Detectorscore in de tijd").wait_for()
     picture(done, output, "dutch")
     english = re.compile(r"\b(the|threshold|evidence|forged|Person|share|frame|Compare|Why)\b")
     texts = done.locator(".dz-workbench").inner_text()
@@ -258,6 +287,7 @@ def test_the_panel_is_as_it_was_after_a_kernel_restart(done, output):
     done.wait_for_function("() => window.restarted")
     run_all(done)
     wait_for(done, "done")
+    unfold(done)
     done.locator(".dz-player[data-frame='33']:visible").wait_for()
     notes = "text => document.querySelector('.dz-notes-text textarea')?.value === text"
     done.wait_for_function(notes, arg=NOTES)
@@ -280,8 +310,11 @@ def test_another_clip_joins_the_gallery_and_the_first_reopens(done, lab, output)
     analyse_again(done)
     done.locator(".dz-clip[aria-current]", has_text="reshare.mp4").wait_for()
     done.locator(".dz-clip", has_text="clip.mp4").click()
-    done.locator(".dz-clip[aria-current]", has_text="clip.mp4").wait_for()
+    done.locator(".dz-clip[aria-current]", has_text="clip.mp4").wait_for(state="attached")
     wait_for(done, "done")
+    # the form names what is on screen
+    assert done.locator(".dz-path input").input_value() == str(lab.folder / "clip.mp4")
+    unfold(done)
     done.locator(".dz-player[data-ready='1']:visible").wait_for()
     picture(done, output, "gallery")
     done.locator(".dz-path input").fill(str(lab.folder / "clip.mp4"))
@@ -298,7 +331,7 @@ def test_result_is_saved_and_opens_from_disk(done, lab, context, output):
     page.on("console", lambda message: wrong.append(message.text))
     page.on("request", lambda request: asked.append(request.url))
     page.goto((folder / "report.html").as_uri())
-    assert "calls this video forged" in page.locator(".verdict").inner_text()
+    assert "calls this video forged" in page.locator(".dz-answer").inner_text()
     page.screenshot(path=output / "report.png", full_page=True)
     page.set_viewport_size({"width": 360, "height": 800})
     fits = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -347,6 +380,7 @@ def test_the_dark_theme_can_be_read(done, output):
 
 
 def test_a_refused_path_is_told_and_the_kernel_lives(done, lab, output):
+    unfold(done)
     (lab.folder / "empty.mp4").touch()
     done.locator(".dz-path input").fill(str(lab.folder / "empty.mp4"))
     done.locator(".dz-analyse").click()
@@ -364,6 +398,7 @@ def test_no_verdict_says_why(made_up, output):
     run_in_kernel(made_up, "workbench._do_examine = made_up.examine(change=made_up.nobody)")
     analyse_again(made_up)
     assert "No verdict. There is no face" in say(made_up, "verdict")
+    assert "nothing is said of the video" in say(made_up, "verdict")
     made_up.locator(".dz-clip", has_text="no verdict").wait_for()
     made_up.locator(".dz-player[data-ready='1']:visible").wait_for()
     picture(made_up, output, "no_verdict")
@@ -387,20 +422,33 @@ def real(context, lab, output):
     except (ImportError, ToolkitError) as error:
         pytest.skip(f"no analysis of the planted sample: {error}")
     page = open_notebook(context, lab, "01_workbench.ipynb")
+    page.set_viewport_size({"width": 1280, "height": 800})
     run_all(page)
     wait_for(page, "idle")
     chosen = page.locator(".dz-sample select").evaluate("s => s.options[s.selectedIndex].text")
     assert chosen.split()[0] == "Planted"  # Lab shows no-break spaces
-    page.locator(".dz-analyse").click()
+    page.locator(".dz-example, .dz-analyse").first.click()
     wait_for(page, "running")
     page.locator(".dz-workbench.dz-state-done, .dz-workbench.dz-state-error").wait_for(
         timeout=300_000
     )
-    page.locator(".dz-player[data-ready='1']:visible").wait_for()
-    picture(page, output, "planted_en")
     assert page.locator(".dz-state-done").count() == 1, say(page, "verdict")
+    page.locator(".dz-player[data-ready='1']:visible").wait_for()
+    page.locator(".dz-player .dzp-lanes").wait_for()
+    page.first_screen = page.evaluate(ON_SCREEN)
+    page.screenshot(path=output / "first_screen.png")
+    page.set_viewport_size({"width": 1280, "height": 2400})
+    picture(page, output, "planted_en")
     yield page
     page.close()
+
+
+def test_where_when_and_how_far_are_on_the_first_screen(real):
+    """At 1280 x 800 and without scrolling: three clicks after the notebook was opened."""
+    assert real.first_screen["hidden"] == []
+    assert "mostly the mouth, from 0:0" in real.first_screen["said"]
+    assert "clearly above the line" in real.first_screen["said"]
+    assert real.first_screen["bold"] == 1
 
 
 def test_planted_sample_is_explained(real):
@@ -414,7 +462,7 @@ def test_planted_sample_is_explained(real):
 def test_planted_sample_in_dutch(real, output):
     speak(real, "Nederlands")
     assert "vervalst" in say(real, "verdict")
-    real.locator(".dz-player", has_text="drempel").wait_for()
+    real.locator(".dz-player", has_text="lijn").wait_for()
     picture(real, output, "planted_nl")
     speak(real, "English")
     real.locator(".dz-verdict", has_text="forged").wait_for()
@@ -428,6 +476,8 @@ def test_a_second_run_is_answered_from_disk(real):
 
 
 def test_a_run_is_cancelled_and_the_kernel_lives(real):
+    unfold(real)
+    real.locator(".dz-options").click()
     real.locator(".dz-frames select").select_option(label="16")  # another question
     real.locator(".dz-analyse").click()
     wait_for(real, "running")

@@ -111,7 +111,7 @@ def test_it_says_for_each_person_whether_the_verdict_holds(first, made_up):
     ]
     assert found.outcomes[2].reason_code == "face_too_small"
     lines = found.lines()
-    assert lines[0] == "Person A: not forged; the same after 1 of 2 re-shares."
+    assert lines[0] == "Person A: not called forged; the same after 1 of 2 re-shares."
     assert any("crop25,crf33" in line and "person not found" in line for line in lines)
     json.dumps(found.to_dict())
     _i18n.set_language("nl")

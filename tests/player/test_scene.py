@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from tests.player.made_up import SIDE, THRESHOLD, centre, is_away, made
-from toolkit import _i18n, player
+from toolkit import _i18n, figures, player
 from toolkit.errors import ShapeError, UsageError
 from toolkit.explain import ledger
+from toolkit.figures.pictures import LOUD, QUIET
 from toolkit.media.display import DisplayCopy, display_copy
 from toolkit.player import Scene
-from toolkit.types import PLAYERS, Video
+from toolkit.types import PLAYERS, Verdict, Video
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +106,34 @@ def test_heat_is_the_ledgers(scene, clip):
     assert heat[row].argmax() == real.argmax()
     assert heat[row].max() == 255
     assert abs(int(heat[row][0, 0]) - 128) < 12
+
+
+def test_a_frames_own_division_adds_up_to_the_frame(scene, clip):
+    result = clip.report.tracks[0]
+    wanted = ledger.frame_logits(result.evidence) - result.explanation.reference_logit
+    by_mesh = Scene.of(clip.report, clip.copy)
+    for given in (scene, by_mesh):
+        moments = array(given, "A.moments")
+        assert np.allclose(moments.sum(axis=1), wanted, atol=1e-4)
+        strongest = int(result.evidence.logits.argmax())
+        assert PLAYERS[int(moments[strongest, :10].argmax())] == "mouth"
+    assert np.abs(array(scene, "A.moments")[:, 10]).max() < 1e-4  # nothing is left undivided
+    assert not array(scene, "B.moments").any()  # no verdict: nothing says where it came from
+    facts = scene.facts["persons"][0]
+    total = facts["reference"] + array(scene, "A.shares").sum()
+    assert total == pytest.approx(facts["logit"], abs=1e-4)
+
+
+def test_one_scale_for_the_clip_is_quiet_where_the_detector_is_quiet(scene, clip):
+    logits, strength = array(scene, "A.logits"), array(scene, "A.strength")
+    above = logits >= THRESHOLD
+    assert above.any()
+    assert not above.all()
+    assert strength[above].min() >= LOUD > 3 * QUIET >= 3 * strength[~above].max()
+    assert (np.diff(strength[np.argsort(logits)]) >= 0).all()
+    assert strength.argmax() == logits.argmax()
+    low = replace(clip.report.tracks[0], verdict=Verdict(0.0, float(logits.max()) + 1))
+    assert figures.strengths(low).max() <= QUIET
 
 
 def test_map_has_the_mouth_where_the_mouth_is(scene, clip):
@@ -200,7 +229,7 @@ def test_words_change_with_the_language(scene):
     assert (english["decimal"], dutch["decimal"]) == (".", ",")
     assert dutch["regions"]["mouth"] == "mond"
     same = [k for k, v in english.items() if isinstance(v, str) and v and v == dutch[k]]
-    assert set(same) <= {"times", "label", "note"}
+    assert set(same) <= {"times", "label", "note", "evidence"}
 
 
 def test_nothing_is_said_in_percent_or_as_a_chance(scene):
@@ -266,7 +295,7 @@ def test_nine_hundred_judged_frames_stay_under_ten_megabytes(clip):
 
 def test_every_word_is_used_and_every_word_used_is_there(scene):
     source, words = player.source(), scene.strings()
-    made_up = {f"{kind}_" for kind in ("map", "sign") if f"`{kind}_${{" in source}
+    made_up = {f"{kind}_" for kind in ("map", "sign", "total") if f"{kind}_${{" in source}
     for key in words:
         asked = re.search(rf"(text|words|w|\])\.{key}\b|'{key}'", source)
         assert asked or any(key.startswith(part) for part in made_up), key

@@ -63,13 +63,22 @@ def test_from_intake_to_a_report_that_is_checked(panel, clip):
     assert "case.json: was altered" in panel._found.value
 
 
+def test_a_panel_opens_no_case_by_itself_and_reaches_the_page(tmp_path, monkeypatch):
+    monkeypatch.setenv("DOORZICHT_RUNS", str(tmp_path / "runs"))
+    panel = Casework()
+    assert panel.comm is not None  # without it a browser never hears of the panel
+    assert panel.case is None
+    assert not (tmp_path / "runs").exists()
+    panel.close()
+
+
 def test_an_existing_case_is_opened_and_another_is_made(panel, clip, tmp_path):
     add(panel, clip)
     again = Casework(tmp_path / "case")
     assert again.exhibit.id == "E1"
     assert "called forged" in again._result.value
     again._folder.value = str(tmp_path / "second")
-    again.open()
+    again.open_case()
     assert Case(tmp_path / "second").entries()
     assert again.exhibit is None
     assert again._result.value == ""
@@ -110,7 +119,7 @@ def test_problems_are_said_and_nothing_breaks(tmp_path):
     assert run(panel.adding) == "error"
     assert run(panel.checking) == "error"
     panel._folder.value = str(tmp_path / "case")
-    panel.open()
+    panel.open_case()
     panel._path.value = str(tmp_path / "none.mp4")
     assert run(panel.adding) == "error"
     assert "no such file" in str(panel.adding.error)

@@ -15,7 +15,7 @@ from toolkit.widgets.chooser import UPLOAD_MAX, Chooser
 
 @pytest.fixture
 def choose(tmp_path):
-    return Chooser(tmp_path / "uploads", lambda: None)
+    return Chooser(tmp_path / "uploads", lambda: None, lambda: None)
 
 
 def upload(choose, name, content, size=None):

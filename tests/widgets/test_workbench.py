@@ -174,7 +174,7 @@ def test_without_a_player_the_charts_are_drawn(make, monkeypatch):
     assert sum(len(t.x) for t in chart.data) == 20 != moments
     panel._language.value = "nl"
     result.persons.value = "A"
-    assert "Bewijswaarde in de tijd" in str(chart.layout.annotations)
+    assert "Detectorscore in de tijd" in str(chart.layout.annotations)
 
 
 # --- what goes wrong
@@ -217,7 +217,8 @@ def test_no_video_chosen(tmp_path, monkeypatch):
 def test_nobody_found(make):
     panel = run(make(change=made_up.nobody))
     assert panel.state == "done"
-    assert "No verdict. There is no face in the 9 frames looked at." in panel._result.verdict.value
+    assert "No verdict." in panel._result.verdict.value
+    assert "There is no face in the 9 frames looked at." in panel._result.verdict.value
     assert panel._result.words.value == ""
     assert panel._result.strip.items == []
     assert views(panel) == ["why", "notes"]

@@ -106,8 +106,8 @@ class Robustness:
 
 def _word(word: Word) -> str:
     return {
-        "forged": _("forged"),
-        "not_forged": _("not forged"),
+        "forged": _("called forged"),
+        "not_forged": _("not called forged"),
         "abstained": _("abstains"),
         "missing": _("person not found"),
     }[word]

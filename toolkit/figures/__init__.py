@@ -1,6 +1,25 @@
 """A report as sentences, charts, tables and pictures. Pure: nothing here displays or writes."""
 
-from toolkit.figures.beside import beside_sentences
+from toolkit.figures.answer import (
+    ANSWER_STYLE,
+    Check,
+    answer_html,
+    answer_lines,
+    caution,
+    check_sentence,
+    distance_sentence,
+    exact_sentence,
+    gauge,
+    gauge_svg,
+    headline,
+    is_by_chance,
+    known_sentence,
+    plain_reason,
+    the_region,
+    verdict_sentence,
+    when_phrase,
+)
+from toolkit.figures.beside import beside_sentences, beside_svg
 from toolkit.figures.charts import (
     bars,
     curve,
@@ -15,7 +34,7 @@ from toolkit.figures.charts import (
     table,
     ticks,
 )
-from toolkit.figures.pictures import diverging, overlay, pictures
+from toolkit.figures.pictures import diverging, overlay, pictures, strength_at, strengths
 from toolkit.figures.planted import compare, comparison_sentences, read_truth
 from toolkit.figures.sentences import (
     clock,
@@ -35,20 +54,33 @@ from toolkit.figures.sentences import (
     top_region,
     track_sentence,
     verdict_mark,
-    verdict_sentence,
 )
 
 __all__ = [
+    "ANSWER_STYLE",
+    "Check",
+    "answer_html",
+    "answer_lines",
     "bars",
     "beside_sentences",
+    "beside_svg",
+    "caution",
+    "check_sentence",
     "clock",
     "compare",
     "comparison_sentences",
     "curve",
+    "distance_sentence",
     "diverging",
     "evidence_curve",
+    "exact_sentence",
     "frame_sentence",
+    "gauge",
+    "gauge_svg",
+    "headline",
     "interval_sentence",
+    "is_by_chance",
+    "known_sentence",
     "limits",
     "matrix",
     "not_judged",
@@ -57,6 +89,7 @@ __all__ = [
     "overview",
     "picture_guide",
     "pictures",
+    "plain_reason",
     "read_truth",
     "reading_guide",
     "reference_name",
@@ -68,12 +101,16 @@ __all__ = [
     "seen_sentence",
     "speaking",
     "stage_name",
+    "strength_at",
+    "strengths",
     "strongest",
     "table",
+    "the_region",
     "ticks",
     "title",
     "top_region",
     "track_sentence",
     "verdict_mark",
     "verdict_sentence",
+    "when_phrase",
 ]

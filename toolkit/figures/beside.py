@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from html import escape
 from typing import TYPE_CHECKING
 
 from toolkit._i18n import _
@@ -11,6 +13,57 @@ if TYPE_CHECKING:
     from toolkit.verdict.comparison import Comparison
 
 
+_WIDE, _TALL, _AXIS = 460, 76, 46
+
+
+def beside_svg(found: Comparison, apart: Sequence[float]) -> str:
+    """Return the difference among those between halves of genuine recordings, as SVG.
+
+    Parameters
+    ----------
+    found
+        The comparison.
+    apart
+        How far the halves of each genuine recording lie apart, in logits: `Halves.apart`.
+    """
+    end = 1.1 * max([*apart, abs(found.difference), found.limit or 0.0, 1.0])
+
+    def x(value: float) -> float:
+        return round(14 + value / end * (_WIDE - 28), 1)
+
+    here = x(max(0.0, found.difference))
+    colour = "#c8540a" if found.is_higher else "#2166ac"
+    dots = "".join(
+        f'<circle cx="{x(value)}" cy="{_AXIS - 8}" r="4" fill="currentColor" opacity=".45"/>'
+        for value in apart
+    )
+    limit = ""
+    if found.limit is not None:
+        at = x(found.limit)
+        limit = (
+            f'<rect x="{at}" y="14" width="{_WIDE - at}" height="{_AXIS - 14}" fill="#c8540a" '
+            f'opacity=".12"/><path d="M{at} 10V{_AXIS + 4}" stroke="currentColor" '
+            'stroke-dasharray="5 3" stroke-width="1.5"/>'
+        )
+    name = escape(_("This difference among those between halves of genuine recordings"))
+    words = [
+        (14, "start", _("dots: halves of {n} genuine recordings").format(n=len(apart))),
+        (_WIDE - 8, "end", _("farther apart →")),
+    ]
+    texts = "".join(
+        f'<text x="{at}" y="{_AXIS + 20}" text-anchor="{anchor}" fill="currentColor">'
+        f"{escape(text)}</text>"
+        for at, anchor, text in words
+    )
+    return (
+        f'<svg class="dz-strip-plot" viewBox="0 0 {_WIDE} {_TALL}" role="img" aria-label="{name}" '
+        'font-family="system-ui, sans-serif" font-size="12" style="max-width:520px;width:100%">'
+        f'{limit}<path d="M6 {_AXIS}H{_WIDE - 6}" stroke="currentColor" opacity=".5"/>{dots}'
+        f'<path d="M{here} {_AXIS - 22}V{_AXIS}" stroke="{colour}" stroke-width="2"/>'
+        f'<path d="M{here} {_AXIS - 34}l8 14h-16z" fill="{colour}" stroke="#fff"/>{texts}</svg>'
+    )
+
+
 def beside_sentences(found: Comparison) -> list[str]:
     """Return what a comparison says, how sure that is, and what may be in the way."""
     values = {
@@ -18,6 +71,7 @@ def beside_sentences(found: Comparison) -> list[str]:
         "value": number(found.questioned.logit),
         "known": number(found.known.logit),
         "gap": number(abs(found.difference)),
+        "limit": "" if found.limit is None else number(found.limit),
     }
     if found.limit is None:
         head = _(
@@ -26,20 +80,19 @@ def beside_sentences(found: Comparison) -> list[str]:
         )
     elif found.is_higher:
         head = _(
-            "Person {person} scores {value}; what is known to be genuine scores {known}. That is "
-            "{gap} logit higher, farther apart than halves of genuine recordings: it speaks for "
+            "Person {person} scores {gap} logit higher than what is known to be genuine. Two "
+            "halves of a genuine recording seldom differ by more than {limit}: it speaks for "
             "forged."
         )
     elif found.difference < -found.limit:
         head = _(
-            "Person {person} scores {value}; what is known to be genuine scores {known}. That is "
-            "{gap} logit lower: it is the known material that stands out. Ask again whether it is "
-            "genuine."
+            "Person {person} scores {gap} logit lower than what is known to be genuine: it is the "
+            "known material that stands out. Ask again whether it is genuine."
         )
     else:
         head = _(
-            "Person {person} scores {value}; what is known to be genuine scores {known}. Halves of "
-            "genuine recordings lie as far apart: it speaks neither for forged nor against it."
+            "Person {person} scores {gap} logit away from what is known to be genuine. Two halves "
+            "of a genuine recording differ by as much: it speaks neither for forged nor against it."
         )
     lines = [head.format(**values)]
     if found.limit is not None:

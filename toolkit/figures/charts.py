@@ -391,10 +391,10 @@ def _css(colour: Any) -> str:
 
 
 def picture_guide() -> str:
-    """Return how to read the pictures: a heat map without its score would mislead."""
+    """Return how to read the pictures: one scale for the whole clip, quiet below the line."""
     return _(
-        "The colours show where in the frame its evidence lies, not how much there is; how much is "
-        "in the words below each frame."
+        "One scale for the whole clip: the colours are strong where a frame lies above the line "
+        "and faint where it lies below."
     )
 
 

@@ -20,6 +20,7 @@ from toolkit.explain.bands import BandShares
 from toolkit.explain.intervention import Composite
 from toolkit.explain.references import AUTOMATIC, Choice, Reference
 from toolkit.explain.trust import ADDITIVE_MIN, Panel, TrustFigure, reference_lights
+from toolkit.figures.answer import Check
 from toolkit.figures.charts import Table
 from toolkit.figures.pictures import BLUE, ORANGE, data_address
 from toolkit.figures.sentences import clock, number, reference_name, region_name
@@ -134,11 +135,13 @@ def change_sentences(result: TrackResult, change: Change) -> list[str]:
         ]
     lines = [_frames_line(result, change), *_region_lines(result, change)]
     if change.chance is not None:
-        text = _(
-            "Is the stretch of time more than chance? Of time shuffled in blocks of half a second, "
-            "{part} holds one as strong."
+        times = max(1, round(1000 * change.chance))
+        text = ngettext(
+            "By chance alone a stretch as strong would turn up {n} time in 1000.",
+            "By chance alone a stretch as strong would turn up {n} times in 1000.",
+            times,
         )
-        lines.append(text.format(part=number(100 * change.chance, 1) + " %"))
+        lines.append(text.format(n=times))
     return lines
 
 
@@ -354,6 +357,18 @@ def witness_sentence(answers: Sequence[FrameAnswer], threshold: float) -> str:
         )
     )
     return text.format(same=same, n=len(both), value=number(mean))
+
+
+def check_of(answers: Sequence[FrameAnswer], threshold: float) -> Check | None:
+    """Return whether the second witness bears the explanation out, over the key frames.
+
+    It agrees if both put the same region first on at least half of the key frames above the
+    threshold on which both could be heard; None where there is no such frame.
+    """
+    both = [a.agreement for a in answers if a.logit >= threshold and a.agreement is not None]
+    if not both:
+        return None
+    return "agrees" if 2 * sum(a.same_top for a in both) >= len(both) else "contested"
 
 
 def frame_witness_sentence(answer: FrameAnswer, threshold: float) -> str:

@@ -85,12 +85,12 @@ def comparison_sentences(comparison: Comparison) -> list[str]:
     if comparison.top is None:
         region = _("Region: none was named.")
     elif comparison.is_region_right:
-        region = _("Region: right ({region}).").format(region=region_name(comparison.top))
+        region = _("Region: correct, {region}.").format(region=region_name(comparison.top))
     else:
-        region = _("Region: not right ({region} was named first).").format(
+        region = _("Region: not correct, {region} was named first.").format(
             region=region_name(comparison.top)
         )
-    overlap = _("Time: overlap {iou} (intersection over union; 1 is perfect, 0 is none).").format(
+    overlap = _("Time: overlap {iou} of 1 (intersection over union).").format(
         iou=number(comparison.temporal_iou)
     )
     return [planted, region, overlap]

@@ -16,6 +16,8 @@ from toolkit.types import PLAYERS, Explanation, Interval, KeyFrame, Report, Trac
 
 _SAID_ELSEWHERE = {"abstained", "several_persons"}
 _CUTS_NAMED = 8
+_STRETCHES_NAMED = 4
+_ALL = 0.995  # of what lies above the line; it would be written as 100 %
 _SMALL_PART = 0.2  # a region with less of the largest region's share is not named beside it
 
 
@@ -76,6 +78,25 @@ def stage_name(stage: str) -> str:
         "faces": _("reading the faces"),
         "detect": _("running the detector"),
         "explain": _("explaining"),
+        "display": _("preparing the player"),
+        "intake": _("copying the file while it is hashed"),
+        "provenance": _("reading where the file comes from"),
+        "trust": _("checking the explanation"),
+        "reshare_test": _("sharing it again and judging that"),
+        "align": _("laying both on each other"),
+        "cover": _("finding all faces to cover"),
+        "redact": _("covering the faces"),
+        "redact_check": _("checking that every face is covered"),
+        "report": _("writing the report"),
+        "verify": _("checking the case"),
+        "quiz": _("making the clips and asking the detector"),
+        "blend": _("blending faces"),
+        "learn": _("learning"),
+        "forge": _("forging"),
+        "read": _("reading faces"),
+        "swap": _("making the swap"),
+        "reshare": _("sharing it again"),
+        "chains": _("trying what happens on the way"),
     }.get(stage, stage)
 
 
@@ -99,24 +120,6 @@ def _against(logit: float, threshold: float) -> str:
     return _("{gap} logit below the threshold").format(gap=gap)
 
 
-def verdict_sentence(report: Report) -> str:
-    """Return the clip's verdict in a sentence or two; an abstention says why."""
-    verdict = report.verdict
-    if verdict.abstained or verdict.logit is None:
-        return _("No verdict. {reason}").format(reason=text_of(verdict.reason or ""))
-    where = _against(verdict.logit, verdict.threshold)
-    if verdict.is_fake:
-        text = _(
-            "The detector calls this video forged: the evidence about person {person} is {where}."
-        )
-    else:
-        text = _(
-            "The detector does not call this video forged: the strongest evidence, about person "
-            "{person}, is {where}."
-        )
-    return text.format(person=report.speaks, where=where)
-
-
 def track_sentence(result: TrackResult) -> str:
     """Return one person's verdict in a sentence, and when the person is on screen."""
     person, verdict = result.track.person, result.verdict
@@ -133,11 +136,16 @@ def track_sentence(result: TrackResult) -> str:
 
 def seen_sentence(result: TrackResult) -> str:
     """Return when a person is on screen and how many moments the detector saw."""
-    stretches = ", ".join(f"{clock(a)}–{clock(b)}" for a, b in result.track.seen.tolist())
+    seen = result.track.seen.tolist()
+    stretches = ", ".join(f"{clock(a)}–{clock(b)}" for a, b in seen)
     n = len(result.track.pts)
     moments = ngettext("{n} moment was judged.", "{n} moments were judged.", n).format(n=n)
     if not stretches:
         return moments
+    if len(seen) > _STRETCHES_NAMED:
+        text = _("On screen in {n} stretches, {seconds} s in all.")
+        seconds = number(sum(b - a for a, b in seen), 1)
+        return text.format(n=len(seen), seconds=seconds) + " " + moments
     return _("On screen {stretches}.").format(stretches=stretches) + " " + moments
 
 
@@ -192,7 +200,11 @@ def _named(explanation: Explanation) -> str:
 
 def interval_sentence(interval: Interval) -> str:
     """Return one stretch of time in words."""
-    return _("{start}–{end} ({seconds} s), {part} of the evidence above the threshold").format(
+    if interval.share >= _ALL:
+        text = _("{start}–{end} ({seconds} s): all that lies above the line")
+    else:
+        text = _("{start}–{end} ({seconds} s): {part} of what lies above the line")
+    return text.format(
         start=clock(interval.start_s),
         end=clock(interval.end_s),
         seconds=number(interval.end_s - interval.start_s, 1),
@@ -201,11 +213,11 @@ def interval_sentence(interval: Interval) -> str:
 
 
 def frame_sentence(result: TrackResult, position: int) -> str:
-    """Return a key frame's caption: its time and its evidence against the threshold."""
-    return _("{time}: evidence {where}").format(
-        time=clock(float(result.track.pts[position])),
-        where=_against(_logit_at(result, position), result.verdict.threshold),
-    )
+    """Return a key frame's caption: its time and on which side of the line it lies."""
+    time = clock(float(result.track.pts[position]))
+    if _logit_at(result, position) >= result.verdict.threshold:
+        return _("{time}: above the line").format(time=time)
+    return _("{time}: below the line, for comparison").format(time=time)
 
 
 def strongest(result: TrackResult, *, count: int = 3) -> tuple[KeyFrame, ...]:

@@ -106,7 +106,7 @@ def forge_and_ask(
         shots.append(
             Shot(
                 rgb,
-                figures.overlay(KeyFrame(at, rgb, heat)),
+                figures.overlay(KeyFrame(at, rgb, heat), figures.strength_at(result, at)),
                 outlined(rgb, mask),
                 _hits(heat, mask),
                 bool(_near(mask, float(nose[0]), float(nose[1]))),

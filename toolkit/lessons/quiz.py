@@ -44,8 +44,6 @@ TRIED_PER_QUESTION = 2
 SEARCHED = 72
 """Frames of a sample that are looked through for a moment at which the detector errs."""
 STAGES = {"quiz": 1.0}
-CLEAR_GAP = 1.0
-"""From this distance to the threshold on, a verdict is told as clear, else as narrow."""
 _FILE_MAX = 64 << 20
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 85]
 
@@ -488,7 +486,8 @@ def _heat(result: TrackResult, crops: FaceCrops, at: int) -> NDArray[np.uint8]:
     from toolkit.explain import ledger
     from toolkit.types import KeyFrame
 
-    return figures.overlay(KeyFrame(at, crops.rgb[at], ledger.heat(result.evidence, at)))
+    key_frame = KeyFrame(at, crops.rgb[at], ledger.heat(result.evidence, at))
+    return figures.overlay(key_frame, figures.strength_at(result, at))
 
 
 def outlines(players: NDArray[np.uint8]) -> dict[str, list[list[tuple[float, float]]]]:

@@ -8,7 +8,9 @@ const LANE = 76; // height of one person's lane, pixels
 const LANE_GAP = 6;
 const RULER = 22;
 const ROW = 17; // height of one region's row in the matrix
-const FAINTEST = 0.01; // of the largest share; what is less is not drawn
+const FAINTEST = 0.04; // of the largest value; what is less is not drawn
+const STEPS = 8; // of colour
+const PALE = 0.3; // of the colour, where a frame lies below the line
 
 // Where things lie: the same for lanes and matrix, so that one line through both is one moment.
 function layout(width, scene, offset) {
@@ -91,11 +93,15 @@ function lane(person, scene, box, top, scale, { id, ink, words, selected }) {
   parts.push(...absences(person.seen, from, to).map(([a, b]) => band(a, b, 'unseen')));
   if (person.abstained) parts.push(band(from, to, 'abstained'));
   for (const [a, b] of person.intervals) {
-    parts.push(band(a, b, 'forged', 'opacity="0.55"'));
-    if (clip(b) > clip(a)) parts.push(line(clip(a), top + 1.5, clip(b), top + 1.5, ink.for, 'stroke-width="3"'));
+    // A stretch that chance could make as well is hatched faintly, under a broken line.
+    parts.push(band(a, b, 'forged', `opacity="${person.by_chance ? 0.18 : 0.55}"`));
+    const broken = person.by_chance ? ' stroke-dasharray="3 4"' : '';
+    if (clip(b) > clip(a)) parts.push(line(clip(a), top + 1.5, clip(b), top + 1.5, ink.for, `stroke-width="3"${broken}`));
   }
-  parts.push(line(box.left, y(person.threshold), box.right, y(person.threshold), ink.ink,
-    'stroke-dasharray="6 4" stroke-width="1.2"'));
+  const limit = y(person.threshold);
+  parts.push(`<rect x="${box.left}" y="${top}" width="${box.right - box.left}" height="${near(Math.max(0, limit - top))}"
+    fill="${ink.for}" opacity="0.08"/>`);
+  parts.push(line(box.left, limit, box.right, limit, ink.ink, 'stroke-dasharray="6 4" stroke-width="1.2"'));
   let path = '';
   let marks = '';
   const crowded = person.times.length > (box.right - box.left) / 5;
@@ -124,11 +130,19 @@ function lane(person, scene, box, top, scale, { id, ink, words, selected }) {
     }
   }
   const sign = person.abstained ? '○' : person.forged ? '▲' : '●';
-  const title = (scene.label ? `${scene.label} · ` : '') + fill(words.person, person);
-  parts.push(fitted(box.left - 10, top + 20, `${sign} ${title}`, box.left - 12, ink, 600));
-  const limit = number(person.threshold, 2, words.decimal, { signed: true });
-  parts.push(fitted(box.left - 10, Math.max(top + 38, Math.min(bottom - 4, y(person.threshold) + 4)),
-    fill(words.threshold, { value: limit }), box.left - 12, ink));
+  const who = fill(words.person, person);
+  const room = box.left - 46;
+  if (scene.label) parts.push(cut(6, top + 16, scene.label, room, ink));
+  parts.push(fitted(6, top + (scene.label ? 33 : 20), `${sign} ${who}`, room, ink, 600, 'start'));
+  // The scale: highest, lowest, and the line, each where it is.
+  const level = (value, at) => text(box.left - 6, at, number(value, 1, words.decimal, { signed: true }), ink,
+    'text-anchor="end" font-size="10"');
+  const [highest, lowest] = [Math.max(...person.logits), Math.min(...person.logits)];
+  if (person.times.length && Math.abs(y(highest) - limit) > 11) parts.push(level(highest, Math.max(top + 9, y(highest) + 4)));
+  if (person.times.length && Math.abs(y(lowest) - limit) > 11) parts.push(level(lowest, Math.min(bottom - 1, y(lowest) + 4)));
+  const value = number(person.threshold, 1, words.decimal, { signed: true });
+  parts.push(fitted(box.left - 6, Math.max(top + 10, Math.min(bottom - 2, limit + 4)),
+    fill(words.threshold, { value }), 40, ink));
   if (person.abstained) {
     const wide = words.sign_abstained.length * 7 + 12;
     parts.push(`<rect x="${box.left + 8}" y="${bottom - 26}" width="${wide}" height="18"
@@ -138,9 +152,16 @@ function lane(person, scene, box, top, scale, { id, ink, words, selected }) {
 }
 
 // Text that ends at x and is squeezed, not cut, when it does not fit.
-function fitted(x, y, words, room, ink, weight = 400) {
+function fitted(x, y, words, room, ink, weight = 400, anchor = 'end') {
   const size = Math.max(9, Math.min(12, (12 * room) / (words.length * (weight > 500 ? 7.4 : 6.4))));
-  return text(x, y, words, ink, `text-anchor="end" font-size="${near(size)}" font-weight="${weight}"`);
+  return text(x, y, words, ink, `text-anchor="${anchor}" font-size="${near(size)}" font-weight="${weight}"`);
+}
+
+// Text from x on; what does not fit is left out at the end, with all of it in the tooltip.
+function cut(x, y, words, room, ink) {
+  const most = Math.max(3, Math.floor(room / 5.6));
+  const shown = words.length > most ? `${words.slice(0, most - 1)}…` : words;
+  return `<text x="${near(x)}" y="${near(y)}" fill="${ink.ink}" font-size="11"><title>${escapeXml(words)}</title>${escapeXml(shown)}</text>`;
 }
 
 const allLanes = (scenes) =>
@@ -167,66 +188,82 @@ function lanesSvg(scenes, offsets, width, options) {
   return svg(width, lanesHeight(scenes), fill(words.twin, { chart: words.lanes }), ink, body);
 }
 
-// Region × time: in each row what speaks for forged points up, what speaks against points down;
-// the longer and the stronger coloured, the more.
+// Region × time: what each part of the face adds to the score of each frame, one scale for the whole
+// clip. Orange speaks for forged; blue, with a stroke through it, against. Pale below the line.
 function matrixSvg(person, scene, box, { ink, words }) {
   const m = person.times.length;
   const height = scene.rows.length * ROW + RULER;
   let body = '';
-  const bins = { for: ['', '', '', ''], against: ['', '', '', ''] };
-  const bars = { for: '', against: '' };
-  scene.rows.forEach((region, r) => {
-    const top = r * ROW;
-    const middle = top + ROW / 2;
+  const bins = { for: Array(STEPS + 1).fill(''), against: Array(STEPS + 1).fill('') };
+  let strokes = '';
+  person.order.forEach((r, place) => {
+    const region = scene.rows[r];
+    const top = place * ROW;
     body += `<rect x="${box.left}" y="${top}" width="${box.right - box.left}" height="${ROW - 1}" fill="${ink.panel}"/>`;
-    // Whose left it is stands in the bars; here there may be no room for it.
-    const name = region === 'unsplit' ? words.unsplit : words.regions[region].replace(/ \(.*\)$/, '');
-    body += fitted(box.left - 10, top + 12.5, name, box.left - 12, ink);
+    body += fitted(box.left - 10, top + 12.5, shortName(region, words), box.left - 12, ink);
     for (let k = 0; k < m; k += 1) {
-      const value = person.shares[k * 11 + r] / person.largest;
+      const value = person.moments[k * 11 + r] / person.largest;
       if (Math.abs(value) < FAINTEST) continue;
       const x0 = Math.max(box.left, box.x(person.starts[k]));
       const x1 = Math.min(box.right, Math.max(box.x(person.ends[k]), x0 + 1));
       if (x1 <= x0) continue;
-      const kind = value > 0 ? 'for' : 'against';
+      const quiet = person.logits[k] >= person.threshold ? 1 : PALE;
+      const step = Math.min(STEPS, Math.max(1, Math.ceil(Math.abs(value) * quiet * STEPS)));
       const wide = `h${near(x1 - x0)}`;
-      const long = near(Math.max(1, Math.abs(value) * (ROW / 2 - 1)));
-      bars[kind] += `M${near(x0)} ${middle}${wide}v${value > 0 ? -long : long}h${-near(x1 - x0)}z`;
-      bins[kind][Math.min(3, Math.floor(Math.abs(value) * 4))] +=
-        `M${near(x0)} ${top}${wide}v${ROW - 1}h${-near(x1 - x0)}z`;
+      bins[value > 0 ? 'for' : 'against'][step] += `M${near(x0)} ${top}${wide}v${ROW - 1}h${-near(x1 - x0)}z`;
+      if (value < 0 && step > 1) strokes += `M${near(x0)} ${top + ROW / 2}${wide}`;
     }
   });
   for (const kind of ['against', 'for']) {
-    bins[kind].forEach((path, i) => {
-      if (path) body += `<path d="${path}" fill="${ink[kind]}" opacity="${0.05 + 0.12 * i}"/>`;
+    bins[kind].forEach((path, step) => {
+      if (path) body += `<path d="${path}" fill="${ink[kind]}" opacity="${near(step / STEPS * 100) / 100}"/>`;
     });
-    body += `<path d="${bars[kind]}" fill="${ink[kind]}"/>`;
   }
+  if (strokes) body += `<path d="${strokes}" stroke="${ink.page}" stroke-width="1.5" fill="none"/>`;
   body += ruler(box, scene.rows.length * ROW, ink, words.decimal, box.time(box.left) - box.start);
   return svg(box.width, height, fill(words.twin, { chart: words.matrix }), ink, body);
 }
 
-// The bars for a download; on screen they are buttons.
-function barsSvg(rows, { ink, words, width = 640 }) {
+// Whose left it is stands under the bars, once.
+const shortName = (region, words) =>
+  (region === 'unsplit' ? words.unsplit : words.regions[region].replace(/ \(.*\)$/, ''));
+
+// How a score comes about: from the reference over what each region adds to the score itself.
+// Each step has the place where it starts and ends, in logits.
+function waterfall(person, scene, values) {
+  const steps = [{ key: 'start', from: 0, to: person.reference, value: person.reference }];
+  let at = person.reference;
+  for (const r of person.order) {
+    steps.push({ key: scene.rows[r], from: at, to: at + values[r], value: values[r] });
+    at += values[r];
+  }
+  steps.push({ key: 'total', from: 0, to: at, value: at });
+  return steps;
+}
+
+// The waterfall for a download; on screen its rows are buttons. `all` has one list of steps per side.
+function barsSvg(all, names, limits, { ink, words, width = 640 }) {
   const left = 190;
-  const middle = left + (width - left) / 2;
-  const reach = (width - left) / 2 - 70;
-  const most = Math.max(1e-9, ...rows.flatMap((row) => row.values.map(Math.abs)));
-  const tall = 8 + 16 * (rows[0]?.values.length ?? 1);
+  const values = [...all.flat().flatMap((step) => [step.from, step.to]), ...limits];
+  const [low, high] = [Math.min(...values), Math.max(...values, Math.min(...values) + 1e-6)];
+  const x = (value) => left + 8 + ((value - low) / (high - low)) * (width - left - 90);
+  const tall = 8 + 16 * all.length;
   let body = '';
-  rows.forEach((row, i) => {
-    body += fitted(left - 10, i * tall + 17, row.name, left - 14, ink);
-    row.values.forEach((value, k) => {
-      const long = (Math.abs(value) / most) * reach;
+  (all[0] ?? []).forEach((step, i) => {
+    body += fitted(left - 10, i * tall + 17, names(step.key), left - 14, ink);
+    all.forEach((steps, k) => {
+      const own = steps.find((other) => other.key === step.key) ?? step;
       const y = i * tall + 4 + 16 * k;
-      body += `<rect x="${near(value >= 0 ? middle : middle - long)}" y="${y}" width="${near(Math.max(1, long))}" height="13" fill="${value >= 0 ? ink.for : ink.against}" opacity="${k ? 0.65 : 1}"/>`;
-      const at = value >= 0 ? middle + long + 6 : middle - long - 6;
-      body += text(at, y + 11, number(value, 3, words.decimal, { signed: true }), ink,
-        `text-anchor="${value >= 0 ? 'start' : 'end'}"`);
+      const [from, to] = [Math.min(x(own.from), x(own.to)), Math.max(x(own.from), x(own.to))];
+      const isSum = own.key === 'start' || own.key === 'total';
+      const colour = isSum ? ink.soft : own.value >= 0 ? ink.for : ink.against;
+      body += `<rect x="${near(from)}" y="${y}" width="${near(Math.max(1, to - from))}" height="13" fill="${colour}" opacity="${k ? 0.65 : 1}"/>`;
+      body += text(to + 6, y + 11, number(own.value, 3, words.decimal, { signed: true }), ink);
     });
   });
-  body += line(middle, 0, middle, rows.length * tall, ink.line);
-  return svg(width, rows.length * tall + 4, words.bars, ink, body);
+  const foot = (all[0]?.length ?? 0) * tall;
+  limits.forEach((limit) => { body += line(x(limit), 0, x(limit), foot, ink.ink, 'stroke-dasharray="6 4"'); });
+  return svg(width, foot + 4, words.bars, ink, body);
 }
 
 // A sign with its meaning, for the legend under the lanes.

@@ -74,7 +74,7 @@ function tipText(player, { person, side, region, time, isInside }) {
   const show = (value, digits) => number(value, digits, words.decimal, { signed: true });
   if (!region) return `${when}  ${fill(words.evidence, { logit: show(person.logits[m], 2), gap: gapText(player, person, m) })}`;
   const r = player.scenes[side].players.indexOf(region);
-  return `${when}  ${fill(words.share_moment, { region: words.regions[region], share: show(person.shares[m * 11 + r], 3) })}`;
+  return `${when}  ${fill(words.share_moment, { region: words.regions[region], share: show(person.moments[m * 11 + r], 2) })}`;
 }
 
 function gapText(player, person, m) {

@@ -40,20 +40,23 @@ class Panel {
       figure.setAttribute('aria-label', this.text.figure);
     });
     const top = make('div', 'dzp-top', figure);
-    this.buildPictures(make('div', 'dzp-pictures', top));
+    const main = make('div', 'dzp-main', top);
+    this.column = main;
     const aside = make('div', 'dzp-aside', top);
     this.buildPersons(aside);
+    this.beside = make('div', '', aside); // what one picture says of the moment; two say it below
+    this.buildPictures(make('div', 'dzp-pictures', main));
+    this.buildControls(make('div', 'dzp-controls', main));
+    this.buildLanes(make('section', 'dzp-chart', main));
     this.buildBars(make('section', 'dzp-chart', aside));
-    this.buildControls(make('div', 'dzp-controls', figure));
     this.help = this.buildHelp();
-    this.buildLanes(make('section', 'dzp-chart', figure));
     this.matrices = this.scenes.map((scene, side) => this.buildMatrix(scene, side));
   }
 
   buildPictures(parent) {
     const { state } = this;
     this.look = {
-      heat: true, opacity: state.opacity, table: heatTable('signed'), isSigned: true, contours: true,
+      heat: true, opacity: state.opacity, stretch: false, table: heatTable('signed'), isSigned: true, contours: true,
       outlines: false, person: '', region: '', hover: null,
     };
     this.urls = [];
@@ -72,7 +75,7 @@ class Panel {
       const holder = make('div', 'dzp-picture', parent);
       const caption = make('p', 'dzp-label', holder);
       holder.append(stage.element);
-      const box = make('div', 'dzp-now', holder);
+      const box = make('div', 'dzp-now', this.scenes.length > 1 ? holder : this.beside);
       stage.now = Object.fromEntries(['evidence', 'judged', 'share'].map((row) =>
         [row, make('p', `dzp-${row}`, box)]));
       const note = make('p', 'dzp-note', holder);
@@ -159,9 +162,12 @@ class Panel {
       return [scope, made];
     });
     const list = make('div', 'dzp-bars', parent);
-    this.barRows = this.scenes[0].rows.map((region) => {
-      const row = make(region === 'unsplit' ? 'div' : 'button', 'dzp-row', list);
-      if (region !== 'unsplit') {
+    this.barList = list;
+    const keys = ['start', ...this.scenes[0].rows, 'total'];
+    this.barRows = keys.map((region) => {
+      const isRegion = !['start', 'unsplit', 'total'].includes(region);
+      const row = make(isRegion ? 'button' : 'div', `dzp-row dzp-row-${region}`, list);
+      if (isRegion) {
         row.type = 'button';
         row.dataset.region = region;
         row.addEventListener('click', () => {
@@ -173,13 +179,13 @@ class Panel {
       }
       const name = make('span', 'dzp-name', row);
       const bars = make('span', 'dzp-track', row);
+      const limits = this.scenes.map(() => make('span', 'dzp-limit', bars));
       const fills = this.scenes.map(() => make('span', 'dzp-fill', bars));
       const values = make('span', 'dzp-value', row);
-      this.say(() => {
-        name.textContent = region === 'unsplit' ? this.text.unsplit : this.text.regions[region];
-      });
-      return { region, row, name, fills, values };
+      if (isRegion || region === 'unsplit') this.say(() => { name.textContent = shortName(region, this.text); });
+      return { region, row, name, fills, limits, values };
     });
+    this.sidesNote = make('p', 'dzp-note', parent);
     this.noShares = make('p', 'dzp-note', parent);
     this.say(() => { this.noShares.textContent = this.text.no_shares; });
     this.twin(parent, 'bars');
@@ -201,8 +207,12 @@ class Panel {
     this.scrub.addEventListener('input', () => this.seek(Number(this.scrub.value)));
     this.scrub.addEventListener('change', () => this.write());
     this.time = make('output', 'dzp-time', bar);
-    const tools = make('div', 'dzp-tools', parent);
-    this.buildTools(tools);
+    this.moreButton = this.button('more', bar, '', 'more', () => this.toggleMore());
+    this.keysButton = this.button('keys', bar, '', 'keys', () => this.toggleHelp());
+    this.keysButton.setAttribute('aria-expanded', 'false');
+    this.tools = make('div', 'dzp-tools', parent, { hidden: this.scenes.length < 2 });
+    this.buildTools(this.tools);
+    this.toggleMore(!this.tools.hidden);
     this.say(() => this.scrub.setAttribute('aria-label', this.text.scrub));
   }
 
@@ -229,6 +239,7 @@ class Panel {
       state.outlines = on;
       this.restyle();
     });
+    this.tickBox(tools, 'stretch', false, (on) => { state.stretch = on; this.restyle(); });
     if (this.scenes.length > 1) {
       this.holdBox = this.tickBox(tools, 'hold', false, (on) => {
         state.hold = on;
@@ -236,8 +247,6 @@ class Panel {
       });
     }
     this.button('save', tools, '', 'save_picture', () => this.savePicture());
-    this.keysButton = this.button('keys', tools, '', 'keys', () => this.toggleHelp());
-    this.keysButton.setAttribute('aria-expanded', 'false');
   }
 
   field(parent, key) {
@@ -305,15 +314,16 @@ class Panel {
   }
 
   buildMatrix(_scene, side) {
-    const section = make('section', 'dzp-chart', this.figure);
+    const section = make('section', 'dzp-chart', this.column);
     this.heading(section, 'matrix', side);
     const matrix = this.plot(section);
     const note = make('p', 'dzp-note', section);
     this.say(() => { note.textContent = this.text.matrix_hint; });
     this.twin(section, 'matrix', side);
-    listenToPlot(this, matrix, (y) => ({
-      side, person: this.person(side), region: this.scenes[side].players[Math.floor(y / ROW)] ?? null,
-    }));
+    listenToPlot(this, matrix, (y) => {
+      const person = this.person(side);
+      return { side, person, region: this.scenes[side].players[person?.order[Math.floor(y / ROW)]] ?? null };
+    });
     return { ...matrix, section };
   }
 }

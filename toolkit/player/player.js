@@ -13,7 +13,7 @@ class Player extends Panel {
     this.state = {
       persons: this.scenes.map((scene) => this.firstPerson(scene)), region: model.get('region') ?? '',
       hover: null, scope: 'whole', heat: true, opacity: 0.7, map: 'signed', outlines: false,
-      hold: false, rate: 1,
+      stretch: false, hold: false, rate: 1,
     };
     this.active = this.state.persons.find((name) => name === model.get('person'))
       ?? this.state.persons.find(Boolean) ?? '';
@@ -115,23 +115,27 @@ class Player extends Panel {
       `<li>${legendSvg(kind, this.id, this.ink)} ${escapeXml(this.text[`sign_${kind}`])}</li>`).join('');
   }
 
-  // What a person's evidence is at a frame, in words.
+  // What a frame's score is, in words, and in numbers for the tooltip and for screen readers.
   evidence(side, n) {
     const [scene, person, words] = [this.scenes[side], this.person(side), this.text];
-    if (!person) return { text: '', judged: '' };
+    if (!person) return { text: '', exact: '', judged: '' };
     const row = person.rows[n];
     if (row < 0) {
       const seen = place(person.boxes, n);
-      return { text: seen ? words.unjudged : words.unseen, judged: '' };
+      const text = seen ? words.unjudged : words.unseen;
+      return { text, exact: text, judged: '' };
     }
     const gap = person.logits[row] - person.threshold;
     const size = number(Math.abs(gap), 2, words.decimal);
-    const text = fill(words.evidence, {
+    const exact = fill(words.evidence, {
       logit: number(person.logits[row], 2, words.decimal, { signed: true }),
       gap: fill(gap >= 0 ? words.above : words.below, { gap: size }),
     });
+    const text = fill(words.this_picture, {
+      time: clock(scene.timeOf(n), 1, words.decimal), side: gap >= 0 ? words.is_above : words.is_below,
+    });
     const when = clock(person.times[row], 2, words.decimal);
-    return { row, text, judged: person.frames[row] === n ? words.judged : fill(words.near, { time: when }) };
+    return { row, text, exact, judged: person.frames[row] === n ? words.judged : fill(words.near, { time: when }) };
   }
 
   // All that depends on the frame.
@@ -148,15 +152,16 @@ class Player extends Panel {
     this.scrub.value = this.main.target;
     this.time.textContent = when;
     const verdict = (side) => (this.person(side)?.abstained ? `${words.sign_abstained}; ` : '');
-    const spoken = said.map(({ side, text }) => {
+    const spoken = said.map(({ side, exact }) => {
       const who = this.state.persons[side] ? fill(words.person, { person: this.state.persons[side] }) : '';
-      return [this.scenes[side].label, who, verdict(side) + text].filter(Boolean).join(': ');
+      return [this.scenes[side].label, who, verdict(side) + exact].filter(Boolean).join(': ');
     });
     this.scrub.setAttribute('aria-valuetext', [where, ...spoken].join(', '));
     this.stages.forEach((stage, side) => stage.canvas.setAttribute('aria-label', spoken[side] || words.figure));
-    said.forEach(({ side, at, row, judged }) => {
+    said.forEach(({ side, at, row, judged, text, exact }) => {
       const { now } = this.stages[side];
-      now.evidence.textContent = spoken[side];
+      now.evidence.textContent = verdict(side) + text;
+      now.evidence.title = exact;
       const place = side ? clock(this.scenes[side].timeOf(at), 2, words.decimal) : where;
       now.judged.textContent = [place, judged].filter(Boolean).join(' · ');
       now.share.textContent = this.shares(side, row);
@@ -177,38 +182,73 @@ class Player extends Panel {
     const r = scene.players.indexOf(region);
     if (!person?.has_shares) return '';
     if (r < 0) return words.hint;
-    const show = (value) => number(value, 3, words.decimal, { signed: true });
+    const show = (value) => number(value, 2, words.decimal, { signed: true });
     const name = words.regions[region];
     const whole = show(person.totals[r]);
     if (!(row >= 0)) return fill(words.share_whole, { region: name, whole });
-    return fill(words.share_both, { region: name, whole, moment: show(person.shares[row * 11 + r]) });
+    return fill(words.share_both, { region: name, whole, moment: show(person.moments[row * 11 + r]) });
+  }
+
+  // What each row of a side carries, of the whole video or of the frame on screen; null = nothing.
+  divided(side) {
+    const person = this.person(side);
+    if (!person?.has_shares) return null;
+    if (this.state.scope === 'whole') return person.totals;
+    const row = person.rows[Math.max(0, this.stages[side].shown)];
+    return row < 0 ? null : person.moments.subarray(row * 11, row * 11 + 11);
+  }
+
+  waterfalls() {
+    return this.scenes.map((scene, side) => {
+      const values = this.divided(side);
+      return values && waterfall(this.person(side), scene, values);
+    });
   }
 
   showBars() {
     const { scope } = this.state;
-    const values = this.scenes.map((scene, side) => {
-      const person = this.person(side);
-      if (!person?.has_shares) return null;
-      if (scope === 'whole') return person.totals;
-      const row = person.rows[Math.max(0, this.stages[side].shown)];
-      return row < 0 ? scene.rows.map(() => NaN) : person.shares.subarray(row * 11, row * 11 + 11);
+    const { text: words } = this;
+    const has = this.scenes.map((_, side) => Boolean(this.person(side)?.has_shares));
+    const steps = this.waterfalls();
+    const limits = this.scenes.map((_, side) => (has[side] ? this.person(side).threshold : null));
+    const ends = [...steps.flat().filter(Boolean).flatMap((s) => [s.from, s.to]), ...limits.filter((v) => v !== null)];
+    const [low, high] = [Math.min(0, ...ends), Math.max(0, ...ends, Math.min(0, ...ends) + 1e-6)];
+    const part = (value) => 100 * (value - low) / (high - low);
+    this.noShares.hidden = has.some(Boolean);
+    this.barsExtra.hidden = !has.some(Boolean);
+    this.sidesNote.hidden = !has.some(Boolean);
+    const first = has.indexOf(true);
+    this.sidesNote.textContent = first < 0 ? '' : fill(words.sides, {
+      value: number(limits[first], 2, words.decimal, { signed: true }),
     });
-    const most = Math.max(1e-9, ...values.flatMap((v) => (v ? [...v].map(Math.abs).filter(Number.isFinite) : [])));
-    this.noShares.hidden = values.some(Boolean);
-    this.barsExtra.hidden = !values.some(Boolean);
-    this.barRows.forEach(({ row, fills, values: shown }, r) => {
-      row.hidden = !values.some(Boolean);
+    this.barRows.forEach(({ region, row, name, fills, limits: marks, values: shown }) => {
+      row.hidden = !has.some(Boolean);
+      if (region === 'start') name.textContent = this.person(Math.max(0, first))?.reference_kind === 'training_median' ? words.start : words.start_other;
+      if (region === 'total') name.textContent = words[`total_${scope}`];
       const texts = fills.map((bar, side) => {
-        const value = values[side]?.[r];
-        const long = Number.isFinite(value) ? (50 * Math.abs(value)) / most : 0;
-        bar.className = `dzp-fill ${value < 0 ? 'dzp-against' : 'dzp-for'}`;
-        bar.style.width = `${long}%`;
-        bar.style.left = value < 0 ? `${50 - long}%` : '50%';
-        return values[side] ? number(value ?? NaN, 2, this.text.decimal, { signed: true }) : '';
+        const step = steps[side]?.find((s) => s.key === region);
+        const isSum = region === 'start' || region === 'total';
+        bar.className = `dzp-fill ${isSum ? 'dzp-sum' : step?.value < 0 ? 'dzp-against' : 'dzp-for'}`;
+        bar.style.left = `${step ? part(Math.min(step.from, step.to)) : 0}%`;
+        bar.style.width = `${step ? part(Math.max(step.from, step.to)) - part(Math.min(step.from, step.to)) : 0}%`;
+        marks[side].hidden = limits[side] === null;
+        marks[side].style.left = `${limits[side] === null ? 0 : part(limits[side])}%`;
+        return has[side] ? number(step?.value ?? NaN, 2, words.decimal, { signed: true }) : '';
       });
       shown.textContent = texts.filter(Boolean).join(' | ');
     });
     this.scopes.forEach(([name, made]) => made.setAttribute('aria-pressed', String(name === scope)));
+  }
+
+  // The regions that add most come first, as in the chart over time.
+  orderBars() {
+    const side = Math.max(0, this.scenes.findIndex((_, i) => this.person(i)?.has_shares));
+    const order = this.person(side)?.order;
+    if (!order) return;
+    const wanted = ['start', ...order.map((r) => this.scenes[side].rows[r]), 'total'];
+    const now = [...this.barList.children].map((row) => this.barRows.find((b) => b.row === row).region);
+    if (String(now) === String(wanted)) return;
+    wanted.forEach((region) => this.barList.append(this.barRows.find((b) => b.region === region).row));
   }
 
   showSelection() {
@@ -216,13 +256,14 @@ class Player extends Panel {
     this.personButtons.forEach((made) =>
       made.setAttribute('aria-pressed', String(state.persons.includes(made.dataset.person))));
     this.barRows.forEach(({ region, row }) => {
-      if (region === 'unsplit') return;
+      if (row.tagName !== 'BUTTON') return;
       row.setAttribute('aria-pressed', String(region === state.region));
       row.classList.toggle('dzp-hover', region === state.hover?.region);
     });
     this.matrices.forEach((matrix, side) => {
-      const r = this.scenes[side].players.indexOf(state.hover?.region || state.region);
-      matrix.band.hidden = r < 0;
+      const chosen = this.scenes[side].players.indexOf(state.hover?.region || state.region);
+      const r = this.person(side)?.order.indexOf(chosen) ?? -1;
+      matrix.band.hidden = r < 0 || chosen < 0;
       matrix.band.style.top = `${r * ROW}px`;
       matrix.band.style.height = `${ROW - 1}px`;
     });
@@ -233,6 +274,7 @@ class Player extends Panel {
     figure.dataset.person = this.active;
     figure.dataset.region = state.region;
     this.restyle();
+    this.orderBars();
     this.showBars();
     this.showMoment();
   }
@@ -240,7 +282,7 @@ class Player extends Panel {
   restyle() {
     const { state } = this;
     Object.assign(this.look, {
-      heat: state.heat, opacity: state.opacity, table: heatTable(state.map),
+      heat: state.heat, opacity: state.opacity, stretch: state.stretch, table: heatTable(state.map),
       isSigned: state.map === 'signed', outlines: state.outlines,
     });
     this.stages.forEach((stage) => stage.draw());
@@ -257,6 +299,11 @@ class Player extends Panel {
   toggleHelp(open = this.help.hidden) {
     this.help.hidden = !open;
     this.keysButton.setAttribute('aria-expanded', String(open));
+  }
+
+  toggleMore(open = this.tools.hidden) {
+    this.tools.hidden = !open;
+    this.moreButton.setAttribute('aria-expanded', String(open));
   }
 
   // -- what happens
@@ -387,7 +434,8 @@ class Player extends Panel {
   }
 
   stepRegion(direction) {
-    const all = this.scenes[0].players;
+    const { players } = this.scenes[0];
+    const all = this.person(0)?.order.map((r) => players[r]).filter(Boolean) ?? players;
     const at = all.indexOf(this.state.region);
     this.chooseRegion(all[(at + direction + all.length + (at < 0 && direction < 0 ? 1 : 0)) % all.length]);
     this.write();
@@ -405,11 +453,11 @@ class Player extends Panel {
       markup = matrixSvg(this.person(side), this.scenes[side], box, options);
     }
     if (chart === 'bars') {
-      const rows = this.scenes[0].rows.map((region, r) => ({
-        name: region === 'unsplit' ? this.text.unsplit : this.text.regions[region],
-        values: this.scenes.map((_, s) => this.person(s)?.totals[r] ?? 0),
-      }));
-      markup = barsSvg(rows, options);
+      const shown = this.waterfalls().filter(Boolean);
+      const names = (key) => (key === 'start' ? this.text.start_other
+        : key === 'total' ? this.text[`total_${this.state.scope}`] : shortName(key, this.text));
+      const limits = this.scenes.map((_, at) => this.person(at)?.threshold).filter(Number.isFinite);
+      markup = barsSvg(shown, names, limits, options);
     }
     await keepChart(kind, `doorzicht-${chart}`, markup, table);
   }

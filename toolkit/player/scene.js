@@ -5,12 +5,15 @@
 const bytesOf = (v) =>
   v instanceof DataView ? new Uint8Array(v.buffer, v.byteOffset, v.byteLength) : new Uint8Array(v);
 
+const LEAST = 2; // logits that have the full colour at least: a quiet clip stays pale
 const ARRAYS = { u1: Uint8Array, i4: Int32Array, f4: Float32Array, f8: Float64Array };
 
 // Each person has, with M judged moments and T frames of the copy:
 //   times, starts, ends (M) seconds: the moment, and the time that it stands for
 //   stretch (M): moments of one number are joined by a line     logits (M)
-//   shares (M, 11): the ten regions, then what is not divided   positions (M): in the track
+//   shares (M, 11): the ten regions, then what is not divided, of the video's score; moments
+//   (M, 11): the same of the frame's own score       positions (M): in the track
+//   strength (M): how strongly a frame's heat map is drawn, one scale for the whole clip
 //   frames (M): the frame that shows the moment, -1 = none      rows (T): moment of a frame, or -1
 //   boxes (T, 4), squares (T, 3): x, y, width, height and x, y, side in pixels; NaN = not seen
 //   map (M, 48, 48): region numbers on the square               heat (M, h, w): see colour.js
@@ -27,14 +30,18 @@ function openScene(raw) {
   const pts = array('pts');
   const persons = facts.persons.map((person) => {
     const own = { ...person };
-    for (const name of ['times', 'starts', 'ends', 'stretch', 'logits', 'shares', 'positions',
+    for (const name of ['times', 'starts', 'ends', 'stretch', 'logits', 'shares', 'moments',
+      'strength', 'positions',
       'frames', 'rows', 'boxes', 'squares', 'map', 'heat']) own[name] = array(`${person.person}.${name}`);
-    own.largest = own.shares.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-9);
+    own.largest = own.moments.reduce((most, v) => Math.max(most, Math.abs(v)), LEAST);
     own.totals = facts.players.concat('unsplit').map((_, r) => {
       let sum = 0;
       for (let m = 0; m < own.times.length; m += 1) sum += own.shares[m * 11 + r];
       return sum;
     });
+    // The regions that add most come first, in every chart; what is not divided comes last.
+    own.order = facts.players.map((_, r) => r).sort((a, b) => own.totals[b] - own.totals[a]);
+    own.order.push(facts.players.length);
     return own;
   });
   return {

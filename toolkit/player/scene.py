@@ -7,6 +7,8 @@ seconds; frames are frames of the display copy; pixels are those of the display 
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +20,8 @@ from numpy.typing import NDArray
 from toolkit.errors import ShapeError, UnknownNameError
 from toolkit.explain import ledger
 from toolkit.explain.intervals import divide_time
-from toolkit.figures.pictures import EVEN_SHARES
+from toolkit.figures.answer import is_by_chance
+from toolkit.figures.pictures import EVEN_SHARES, strengths
 from toolkit.media.display import DisplayCopy
 from toolkit.messages import phrase
 from toolkit.player.words import words
@@ -216,9 +219,13 @@ class _Person:
             "intervals": [[i.start_s, i.end_s] for i in explanation.intervals]
             if explanation and not verdict.abstained
             else [],
+            "by_chance": not verdict.abstained and is_by_chance(result),
             "seen": self._track.seen.tolist(),
             "keys": [row for row, at in enumerate(self._rows.tolist()) if at in keys],
             "has_shares": explanation is not None,
+            "reference_kind": explanation.reference_kind if explanation else "",
+            "reference": None if explanation is None else float(explanation.reference_logit),
+            "logit": None if verdict.logit is None else float(verdict.logit),
         }
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -236,6 +243,8 @@ class _Person:
             "stretch": stretch.astype("<i4"),
             "logits": self._result.evidence.logits.astype("<f4"),
             "shares": shares,
+            "moments": self._moments(),
+            "strength": strengths(self._result).astype("<f4"),
             "positions": self._rows.astype("<i4"),
             "frames": self._frames().astype("<i4"),
             "rows": row_of_frame.astype("<i4"),
@@ -316,23 +325,52 @@ class _Person:
         step = -(-max(scaled.shape[1:]) // GRID_MAX)
         return np.asarray(np.rint(scaled[:, ::step, ::step] * 127) + 128, np.uint8)
 
+    def _moments(self) -> NDArray[np.float32]:
+        """Return each frame's own division, (M, 11) in logits: `PLAYERS`, then not divided.
+
+        A row adds up to the frame's logit minus the reference's. Where the detector has no
+        patches, or nobody knows where the face lies, all of it stays undivided.
+        """
+        evidence, explanation = self._result.evidence, self._result.explanation
+        own = np.zeros((len(self._times), len(PLAYERS) + 1))
+        if explanation is None or self._result.verdict.abstained:
+            return own.astype("<f4")
+        is_single = bool((evidence.spans[:, 0] == evidence.spans[:, 1]).all())
+        if self._crops is not None or (is_single and np.isfinite(self._squares).any()):
+            maps = self._maps if self._crops is None else self._crops.players
+            rows = evidence
+            if self._crops is None:  # a map for each row, not for each moment of the track
+                at = np.arange(len(self._rows), dtype=np.int64)
+                rows = dataclasses.replace(evidence, spans=np.stack([at, at], axis=1))
+            divided = ledger.construction(rows, maps)
+            if divided is not None:
+                own[:, :-1] = divided
+        own[:, -1] = ledger.frame_logits(evidence) - explanation.reference_logit
+        own[:, -1] -= own[:, :-1].sum(axis=1)
+        return own.astype("<f4")
+
+    @functools.cached_property
+    def _maps(self) -> NDArray[np.uint8]:
+        """Which player each pixel of the crop belongs to, for each row."""
+        if self._crops is not None:
+            return np.asarray(self._crops.players[self._rows])
+        from toolkit.faces.crops import Square, mesh_in_crop
+        from toolkit.faces.regions import player_map
+
+        maps = np.full(
+            (len(self._rows), _MESH_SIDE, _MESH_SIDE), PLAYERS.index("background"), np.uint8
+        )
+        for row, at in enumerate(self._rows.tolist()):
+            if np.isfinite(self._squares[at]).all():
+                left, top, side = self._squares[at] / [*self._scale, self._scale[0]]
+                square = Square(round(left), round(top), round(side))
+                mesh = mesh_in_crop(self._track.mesh[at], square, _MESH_SIDE)
+                maps[row] = player_map(mesh, _MESH_SIDE)
+        return maps
+
     def _map(self) -> NDArray[np.uint8]:
         """Return which player each cell of the crop belongs to: (M, MAP_SIDE, MAP_SIDE)."""
-        if self._crops is not None:
-            maps = self._crops.players[self._rows]
-        else:
-            from toolkit.faces.crops import Square, mesh_in_crop
-            from toolkit.faces.regions import player_map
-
-            maps = np.full(
-                (len(self._rows), _MESH_SIDE, _MESH_SIDE), PLAYERS.index("background"), np.uint8
-            )
-            for row, at in enumerate(self._rows.tolist()):
-                if np.isfinite(self._squares[at]).all():
-                    left, top, side = self._squares[at] / [*self._scale, self._scale[0]]
-                    square = Square(round(left), round(top), round(side))
-                    mesh = mesh_in_crop(self._track.mesh[at], square, _MESH_SIDE)
-                    maps[row] = player_map(mesh, _MESH_SIDE)
+        maps = self._maps
         pick = ((np.arange(MAP_SIDE) + 0.5) * maps.shape[1] / MAP_SIDE).astype(int)
         return np.asarray(maps[:, pick[:, None], pick], np.uint8)
 

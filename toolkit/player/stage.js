@@ -7,8 +7,8 @@ const DARK = '#10151a';
 const LIGHT = '#ffffff';
 
 class Stage {
-  // `look` is read at each drawing: {heat, opacity, table, contours, outlines, person, region,
-  // hover}. `on` has the callbacks ready, frame, play, pause and error; each gets this stage.
+  // `look` is read at each drawing: {heat, opacity, stretch, table, contours, outlines, person,
+  // region, hover}. `on` has the callbacks ready, frame, play, pause and error; each gets this stage.
   constructor(scene, look, on) {
     Object.assign(this, { scene, look, on });
     this.shown = -1;
@@ -28,8 +28,9 @@ class Stage {
     this.trouble = this.element.querySelector('.dzp-trouble');
     const frame = this.element.querySelector('.dzp-frame');
     frame.style.aspectRatio = `${scene.width} / ${scene.height}`;
-    // At most twice its size, and never higher than most of the window.
-    frame.style.maxWidth = `min(${2 * scene.width}px, ${(70 * scene.width) / scene.height}vh)`;
+    // At most twice its size, and low enough that the lane under it is on the same screen.
+    const tall = 'min(38vh, max(220px, 100vh - 540px))';
+    frame.style.maxWidth = `min(${2 * scene.width}px, ${tall} * ${scene.width / scene.height})`;
     this.small = document.createElement('canvas');
     this.isExact = 'requestVideoFrameCallback' in HTMLVideoElement.prototype;
   }
@@ -148,11 +149,13 @@ class Stage {
     }
     brush.putImageData(image, 0, 0);
     pen.save();
-    pen.globalAlpha = this.look.opacity;
+    const strength = this.look.stretch ? 1 : person.strength[row];
+    pen.globalAlpha = this.look.opacity * strength;
     pen.imageSmoothingQuality = 'high';
     pen.drawImage(this.small, x, y, side, side);
     pen.restore();
-    if (this.look.contours && this.look.opacity > 0) {
+    const isLoud = this.look.stretch || person.logits[row] >= person.threshold;
+    if (this.look.contours && this.look.opacity > 0 && isLoud) {
       const lines = this.lines(`heat ${person.person} ${row}`, () => {
         const field = Float32Array.from(values, (b) => (b - 128) / 127);
         return [contour(field, wide, tall, CONTOUR_LEVEL),

@@ -15,12 +15,13 @@ function chartTable(chart, scenes, state, words) {
   const chosen = scenes.map((scene, side) => ({ scene, person: scene.person(state.persons[side]) }))
     .filter(({ person }) => person?.has_shares);
   if (chart === 'bars') {
-    const rows = chosen.flatMap(({ scene, person }) =>
-      scene.rows.map((region, r) => [who(scene, person), name(region), show(person.totals[r], 4)]));
+    const rows = chosen.flatMap(({ scene, person }) => waterfall(person, scene, person.totals).map((step) =>
+      [who(scene, person), { start: words.start_other, total: words.total_whole }[step.key] ?? name(step.key),
+        show(step.value, 4)]));
     return { heads: [words.persons, words.region, words.share], rows };
   }
   const rows = chosen.flatMap(({ scene, person }) => Array.from(person.times, (t, m) =>
-    [who(scene, person), at(t), ...scene.rows.map((_, r) => show(person.shares[m * 11 + r], 4))]));
+    [who(scene, person), at(t), ...scene.rows.map((_, r) => show(person.moments[m * 11 + r], 4))]));
   return { heads: [words.persons, words.time, ...(scenes[0]?.rows ?? []).map(name)], rows };
 }
 

@@ -72,6 +72,8 @@ def _controls() -> dict[str, str]:
         "map_cividis": _("only for (cividis)"),
         "map_viridis": _("only for (viridis)"),
         "outlines": _("Regions"),
+        "stretch": _("Scale each frame to itself"),
+        "more": _("More"),
         "keys": _("Keys"),
         "persons": _("Person"),
         "person": _("Person {person}"),
@@ -92,16 +94,21 @@ def _controls() -> dict[str, str]:
 def _readout() -> dict[str, str]:
     return {
         "where": _("frame {n} of {last}, {time}"),
-        "evidence": _("evidence {logit} logit, {gap}"),
-        "above": _("{gap} above the threshold"),
-        "below": _("{gap} below the threshold"),
+        "this_picture": _("This picture, {time}: {side}"),
+        "evidence": _("score {logit} logit, {gap}"),
+        "above": _("{gap} above the line"),
+        "below": _("{gap} below the line"),
+        "is_above": _("above the line"),
+        "is_below": _("below the line"),
         "judged": _("judged at this frame"),
         "near": _("judged at {time}"),
         "unjudged": _("not judged at this moment"),
         "unseen": _("not on screen"),
-        "share_moment": _("{region}: {share} logit in this moment"),
-        "share_whole": _("{region}: {whole} logit in the whole video"),
-        "share_both": _("{region}: {moment} logit in this moment, {whole} in the whole video"),
+        "share_moment": _("{region}: {share} logit in the score of this frame"),
+        "share_whole": _("{region}: {whole} logit in the score of the video"),
+        "share_both": _(
+            "{region}: {moment} logit in the score of this frame, {whole} in that of the video"
+        ),
         "no_shares": _("There is no explanation of this verdict."),
         "outside": _("There is no such moment in this video."),
     }
@@ -110,8 +117,8 @@ def _readout() -> dict[str, str]:
 def _charts() -> dict[str, str]:
     return {
         "lanes": _("Evidence over time"),
-        "matrix": _("Share of each region over time"),
-        "bars": _("Share of each region"),
+        "matrix": _("What each part of the face adds, over time"),
+        "bars": _("How the score comes about"),
         "whole": _("Whole video"),
         "moment": _("This moment"),
         "unsplit": _("not divided"),
@@ -124,16 +131,24 @@ def _charts() -> dict[str, str]:
         "below_word": _("below"),
         "numbers": _("The same in numbers"),
         "twin": _("{chart}; the same numbers are in the table below"),
-        "threshold": _("threshold {value}"),
+        "threshold": _("line {value}"),
+        "start": _("start: typical genuine face"),
+        "start_other": _("start"),
+        "total_whole": _("= this video"),
+        "total_moment": _("= this frame"),
+        "sides": _("Left and right are the person's own. Dashed: the line, {value}."),
         "legend": _("Signs"),
-        "sign_curve": _("evidence; a diamond lies above the threshold"),
-        "sign_threshold": _("threshold"),
+        "sign_curve": _("score of a frame; a diamond lies above the line"),
+        "sign_threshold": _("the line: from there on, called forged"),
         "sign_key": _("key frame"),
         "sign_forged": _("stretch that speaks for forged"),
         "sign_cut": _("cut"),
         "sign_unseen": _("not on screen"),
         "sign_abstained": _("no verdict"),
-        "matrix_hint": _("up and orange speaks for forged, down and blue against"),
+        "matrix_hint": _(
+            "Orange speaks for forged; blue, with a stroke, against. Pale where the frame lies "
+            "below the line. A column adds up, with the start, to the score of its frame."
+        ),
         "get": _("Download"),
         "get_as": _("{chart}: download as {kind}"),
     }

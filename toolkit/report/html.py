@@ -21,7 +21,14 @@ from toolkit.report import charts_svg, parts
 from toolkit.types import Report, TrackResult
 
 
-def write(report: Report, out: Path, *, language: str | None = None) -> Path:
+def write(
+    report: Report,
+    out: Path,
+    *,
+    language: str | None = None,
+    notes: str = "",
+    asked: Sequence[str] = (),
+) -> Path:
     """Write the report of an analysis.
 
     Parameters
@@ -32,6 +39,10 @@ def write(report: Report, out: Path, *, language: str | None = None) -> Path:
         The HTML file; its folder must exist.
     language
         Language of the text; None = the one in use.
+    notes
+        The reader's own words about the clip; a line each becomes a paragraph.
+    asked
+        What was asked of the explanation and answered, as sentences.
 
     Returns
     -------
@@ -39,11 +50,11 @@ def write(report: Report, out: Path, *, language: str | None = None) -> Path:
         `out`.
     """
     with parts.speaking(language or _i18n.language()):
-        atomic_write(out, page(report))
+        atomic_write(out, page(report, notes=notes, asked=asked))
     return out
 
 
-def page(report: Report) -> str:
+def page(report: Report, *, notes: str = "", asked: Sequence[str] = ()) -> str:
     """Return the whole document in the language in use."""
     # from the very numbers of report.json, so that both say the same
     from toolkit.analysis import to_dict
@@ -51,24 +62,20 @@ def page(report: Report) -> str:
     facts = to_dict(report)
     body = [
         f"<h1>{escape(figures.title(report))}</h1>",
-        _verdict(report),
+        figures.answer_html(report),
         _planted(report),
         _list(_("What could not be judged, and notes"), figures.not_judged(report)),
     ]
     for result, track in zip(report.tracks, facts["tracks"], strict=True):
         body.append(_person(result, track))
     body += [
+        _list(_("What was asked of the explanation"), asked),
+        _notes(notes),
         _list(_("What this does not say"), figures.limits(report)),
         _definitions(_("The file"), _file(report)),
         _definitions(_("How it was judged"), _settings(report)),
     ]
     return parts.document(figures.title(report), "\n".join(part for part in body if part))
-
-
-def _verdict(report: Report) -> str:
-    kind, sign = figures.verdict_mark(report)
-    text = escape(figures.verdict_sentence(report))
-    return f'<p class="verdict {kind}"><span aria-hidden="true">{sign}</span> {text}</p>'
 
 
 def _planted(report: Report) -> str:
@@ -77,6 +84,15 @@ def _planted(report: Report) -> str:
         return ""
     lines = figures.comparison_sentences(figures.compare(report, truth))
     return _list(_("Compared with what was planted"), lines)
+
+
+def _notes(notes: str) -> str:
+    lines = [line for line in notes.splitlines() if line.strip()]
+    if not lines:
+        return ""
+    text = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    heading = escape(_("Notes by the user, not by the program"))
+    return f"<section><h2>{heading}</h2>{text}</section>"
 
 
 def _h3(heading: str) -> str:

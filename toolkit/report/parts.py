@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from html import escape
 from typing import Any
 
-from toolkit import _i18n
+from toolkit import _i18n, figures
 from toolkit._i18n import _
 from toolkit.figures.charts import Table
 
@@ -52,7 +52,9 @@ dt { color: var(--soft); } dd { margin: 0; }
 @media (max-width: 30rem) { dl { grid-template-columns: 1fr; } dd { margin-bottom: .4rem; } }
 @media print { body { max-width: none; padding: 0; } .scroll svg { min-width: 0; }
   figure, svg, .verdict { break-inside: avoid; } h2, h3 { break-after: avoid; } }
+html { --dz-answer-panel: var(--panel); }
 """
+STYLE += figures.ANSWER_STYLE
 
 
 @contextmanager

@@ -89,7 +89,8 @@ def _compile(told: Told, date: str, author: str, **how: Any) -> Any:
         "date": [day.year, day.month, day.day],
         "contents": _("Contents"),
         "page": _("page {n} of {all}").format(n="{n}", all="{all}"),
-        "sections": list(_flat(told.sections, 1)),
+        "contents_at": len(list(_flat(told.sections[:1], 1))),
+        "sections": list(_flat(_with_annex(told.sections), 1)),
     }
     with tempfile.TemporaryDirectory() as folder:
         for figure in _figures(told.sections):
@@ -111,6 +112,36 @@ def _compile(told: Told, date: str, author: str, **how: Any) -> Any:
             raise PdfError("the PDF could not be set", why) from error
     assert made is not None
     return made
+
+
+def _with_annex(sections: tuple[Section, ...]) -> tuple[Section, ...]:
+    """Move long tables to the end: on paper nobody can fold them away."""
+    moved: list[Block] = []
+
+    def without(section: Section) -> Section:
+        blocks: list[Block] = []
+        for block in section.blocks:
+            if isinstance(block, Grid) and block.is_long:
+                moved.append(
+                    dataclasses.replace(
+                        block,
+                        table=dataclasses.replace(
+                            block.table, caption=f"{section.title}: {block.table.caption}"
+                        ),
+                    )
+                )
+                text = _("The table “{caption}” stands in the annex.")
+                blocks.append(Text(text.format(caption=block.table.caption), "note"))
+            else:
+                blocks.append(block)
+        return dataclasses.replace(
+            section, blocks=tuple(blocks), parts=tuple(map(without, section.parts))
+        )
+
+    kept = tuple(map(without, sections))
+    if not moved:
+        return kept
+    return (*kept, Section("annex", _("Annex: long tables"), tuple(moved)))
 
 
 def _figures(sections: tuple[Section, ...]) -> Iterator[Figure]:

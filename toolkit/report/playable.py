@@ -39,9 +39,7 @@ _STYLE = """
 body { margin: 0 auto; padding: 1rem; max-width: 78rem; background: var(--page);
   color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
 h1 { font-size: 1.4rem; line-height: 1.25; } h2 { font-size: 1.1rem; margin-top: 1.5rem; }
-.verdict { padding: .75rem 1rem; background: var(--panel); border-left: .4rem solid var(--line);
-  font-size: 1.1rem; }
-.verdict.forged { border-color: var(--for); } .verdict.not-forged { border-color: var(--against); }
+html { --dz-answer-panel: var(--panel); }
 dl.facts { display: grid; grid-template-columns: minmax(8rem, max-content) 1fr; gap: .2rem 1rem; }
 dl.facts dt { color: var(--soft); } dl.facts dd { margin: 0; }
 @media (max-width: 30rem) { body { padding: .5rem; } dl.facts { grid-template-columns: 1fr; } }
@@ -120,8 +118,10 @@ def page(*scenes: Scene) -> str:
         lang=_i18n.language(),
         policy=escape(_POLICY.substitute(script=f"sha256-{digest}"), quote=True),
         title=escape(figures.title(first)),
-        style=_STYLE + player.style(),
-        body="\n".join([_verdict(first), '<div id="player"></div>', _words(first), _facts(first)]),
+        style=_STYLE + figures.ANSWER_STYLE + player.style(),
+        body="\n".join(
+            [figures.answer_html(first), '<div id="player"></div>', _words(first), _facts(first)]
+        ),
         blocks=_blocks(scenes),
         script=script,
     )
@@ -147,12 +147,6 @@ def _blocks(scenes: tuple[Scene, ...]) -> str:
 def _json(value: Any) -> str:
     """Return JSON that cannot end the script element it stands in."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
-
-
-def _verdict(report: Report) -> str:
-    kind, sign = figures.verdict_mark(report)
-    text = escape(figures.verdict_sentence(report))
-    return f'<p class="verdict {kind}"><span aria-hidden="true">{sign}</span> {text}</p>'
 
 
 def _words(report: Report) -> str:

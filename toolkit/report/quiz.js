@@ -336,7 +336,7 @@ function render({ model, el }) {
   }
 
   function ending() {
-    const count = { alone: 0, model: 0, together: 0, misled: 0, helped: 0, done: 0 };
+    const count = { alone: 0, model: 0, together: 0, misled: 0, helped: 0, done: 0, judged: 0 };
     const rows = quiz.questions.map((question, at) => {
       const answer = state.answers[at];
       const secret = unscramble(question.secret, quiz.number);
@@ -346,27 +346,36 @@ function render({ model, el }) {
       const cell = (value) => make('td', {
         text: value === null ? '–' : `${verdictOf(value)} ${sign(value === forged)}`,
       });
+      // The detector never says genuine: it calls a clip forged, or it does not.
+      const said = make('td', {
+        text: model === null ? t('cell_none')
+          : `${t(model ? 'cell_called' : 'cell_not_called')} ${sign(model === forged)}`,
+      });
       if (answer && answer.second !== null) {
         count.done += 1;
         count.alone += Number(answer.first === forged);
         count.together += Number(answer.second === forged);
         count.model += Number(model === forged);
+        count.judged += Number(model !== null);
         const what = outcome(answer, secret);
         count.misled += Number(what === 'misled');
         count.helped += Number(what === 'helped');
       }
       return make('tr', {}, [make('th', { scope: 'row', text: String(at + 1) }),
-        make('td', { text: verdictOf(forged) }), cell(answer?.first ?? null), cell(model),
+        make('td', { text: verdictOf(forged) }), cell(answer?.first ?? null), said,
         cell(answer?.second ?? null)]);
     });
-    const of = (n) => t('n_of', { n, of: count.done });
+    const all = (key) => (key === 'model' ? count.judged : count.done);
+    const of = (key) => t('n_of', { n: count[key], of: all(key) });
+    const bar = (key) => (['alone', 'model', 'together'].includes(key)
+      ? [make('progress', { max: Math.max(1, all(key)), value: count[key], 'aria-hidden': 'true' })] : []);
     const code = codeOf(quiz.number, state.draw, state.answers, quiz.players);
     const copied = make('span', { role: 'status' });
     return [
       heading('h2', t('result'), true),
       make('ul', {}, [['alone', 'you_alone'], ['model', 'model_alone'], ['together', 'you_together'],
         ['misled', 'you_misled'], ['helped', 'you_helped']]
-        .map(([key, label]) => make('li', { text: `${t(label)}: ${of(count[key])}` }))),
+        .map(([key, label]) => make('li', {}, [make('span', { text: `${t(label)}: ${of(key)}` }), ...bar(key)]))),
       heading('h3', t('code')),
       make('p', { class: 'dz-quiz-code', text: code }),
       button(t('copy'), async () => {

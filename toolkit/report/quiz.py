@@ -15,8 +15,9 @@ from typing import Any
 
 from toolkit import _i18n, figures
 from toolkit._i18n import _
+from toolkit.figures.answer import CLEAR_GAP
 from toolkit.files import atomic_write
-from toolkit.lessons.quiz import CLEAR_GAP, Question, Quiz
+from toolkit.lessons.quiz import Question, Quiz
 from toolkit.report.parts import speaking
 from toolkit.types import PLAYERS
 
@@ -186,17 +187,21 @@ def _in(code: str) -> dict[str, str]:
         return strings()
 
 
+_REASONS = (
+    "unsure_face",
+    "face_too_small",
+    "too_few_frames",
+    "pose",
+    "cut_off",
+    "low_quality",
+    "weak_mesh",
+    "other",
+)
+
+
 def _reasons() -> dict[str, str]:
-    return {
-        "unsure_face": _("This may not be a face."),
-        "face_too_small": _("The face is too small to judge."),
-        "too_few_frames": _("There are too few usable moments."),
-        "pose": _("The face is turned away in too many moments."),
-        "cut_off": _("The face is cut off at the edge of the picture."),
-        "low_quality": _("The picture is too poor to judge."),
-        "weak_mesh": _("The face is not seen clearly enough."),
-        "other": _("The clip lies outside what the detector can judge."),
-    }
+    """Return why no verdict is given, by its word; 'other' for one that is not known here."""
+    return {code: figures.plain_reason(code) for code in _REASONS}
 
 
 def strings() -> dict[str, str]:
@@ -330,6 +335,9 @@ def strings() -> dict[str, str]:
         "cell_second": _("You at the end"),
         "cell_right": _("✓ right"),
         "cell_wrong": _("✗ wrong"),
+        "cell_called": _("called forged"),
+        "cell_not_called": _("not called forged"),
+        "cell_none": _("no verdict"),
         "again": _("Begin again"),
         "page_note": _(
             "This page works without a network and sends nothing. The answers lie in the page, "

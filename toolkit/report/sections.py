@@ -167,7 +167,12 @@ def build(facts: Mapping[str, Any], shown: Mapping[str, Shown], compared: Sequen
     limits = _limits(facts, shown)
     glossary = _glossary()
     sections = (
-        Section("summary", _("Summary in plain words"), (Items(tuple(summary)),), points=(15,)),
+        Section(
+            "summary",
+            _("Summary in plain words"),
+            (*_first_page(facts, shown), Items(tuple(summary))),
+            points=(15,),
+        ),
         _question(facts, h1, h2),
         Section(
             "exhibits",
@@ -281,6 +286,43 @@ def when(utc: str | None) -> str:
 
 
 # -- sections
+
+
+def _first_page(facts: Mapping[str, Any], shown: Mapping[str, Shown]) -> Iterator[Block]:
+    """Say what a reader without time needs: which case, by whom, when, what, and how sure."""
+    examiner = facts["examiner"]
+    who = ", ".join(filter(None, (examiner["name"], examiner["role"])))
+    exhibits = [*facts["exhibits"], *facts["not_analysed"]]
+    yield Facts(
+        (
+            (_("case"), _or_unknown(facts["title"])),
+            (_("examiner"), _or_unknown(who)),
+            (_("date of this report"), when(facts["date"])),
+            (_("exhibits"), ", ".join(e["id"] for e in exhibits) or _("none")),
+        )
+    )
+    for e in facts["exhibits"]:
+        report = shown[e["id"]].report
+        _kind, mark = figures.verdict_mark(report)
+        said = f"{e['id']}: {figures.verdict_sentence(report)} {figures.distance_sentence(report)}"
+        yield Text(said.strip(), "verdict", mark)
+        if report.verdict.is_fake:
+            yield Text(figures.caution(report))
+            yield Text(_explanation_holds(e))
+        if known := figures.known_sentence(report):
+            yield Text(known)
+    for opinion in facts["opinions"]:
+        text = _("Opinion of the examiner: {text}")
+        yield Text(text.format(text=_lines_of(opinion["text"])), "warning")
+
+
+def _explanation_holds(e: Mapping[str, Any]) -> str:
+    """Return how far the explanation was checked; where the witnesses differ it says so here."""
+    trust = e["attribution"]["trust"]
+    figure = next((f for f in (trust or {}).get("figures", ()) if f["name"] == "witnesses"), None)
+    if figure is None or figure.get("reads_well") is None:
+        return figures.check_sentence(None)
+    return figures.check_sentence("agrees" if figure["reads_well"] else "contested")
 
 
 def _summary(facts: Mapping[str, Any], shown: Mapping[str, Shown]) -> list[str]:

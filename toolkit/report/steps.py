@@ -353,6 +353,7 @@ def _trust(judge: Any, examination: Examination, seed: int, tick: Tick) -> dict[
 
 def _write_pictures(report: Report, folder: Path) -> list[dict[str, Any]]:
     """Write key frames as PNG: the crop, and its evidence; return where each comes from."""
+    from toolkit.figures import strength_at
     from toolkit.report.stills import evidence_picture, png
 
     listed = []
@@ -361,7 +362,7 @@ def _write_pictures(report: Report, folder: Path) -> list[dict[str, Any]]:
             index, pts = int(r.track.indices[key.position]), float(r.track.pts[key.position])
             kinds = {"crop": key.rgb}
             if key.heat is not None:
-                kinds["evidence"] = evidence_picture(key)
+                kinds["evidence"] = evidence_picture(key, strength_at(r, key.position))
             for kind, rgb in kinds.items():
                 name = f"{r.track.person}-{index:07d}-{kind}.png"
                 data = png(rgb)
@@ -464,6 +465,7 @@ def cover(
     RedactionError
         If a face stays uncovered.
     """
+    from toolkit.figures import strength_at
     from toolkit.media.display import display_copy
     from toolkit.media.video import probe
     from toolkit.report import redaction
@@ -494,7 +496,8 @@ def cover(
         for r in covered.tracks:
             for key in r.key_frames if r.track.person in reveal else ():
                 index = int(r.track.indices[key.position])
-                for kind, rgb in (("crop", key.rgb), ("evidence", evidence_picture(key))):
+                evidence = evidence_picture(key, strength_at(r, key.position))
+                for kind, rgb in (("crop", key.rgb), ("evidence", evidence)):
                     name = f"{r.track.person}-{index:07d}-{kind}.png"
                     (folder / name).write_bytes(png(rgb))
                     listed.append(

@@ -14,17 +14,18 @@ _SPACING = 10  # px between hatching lines
 _SEEN = 0.15  # of the full colour; below that no hatching is drawn
 
 
-def evidence_picture(key: KeyFrame) -> NDArray[np.uint8]:
+def evidence_picture(key: KeyFrame, strength: float) -> NDArray[np.uint8]:
     """Return a key frame with its evidence laid over it, (S, S, 3) uint8.
 
     Besides the colour, lines rise to the right where the evidence speaks for forged and fall to the
-    right where it speaks against, so that a grey copy keeps the sign.
+    right where it speaks against, so that a grey copy keeps the sign. `strength` is that of
+    `figures.strength_at`: one scale for the clip.
     """
-    coloured = figures.overlay(key)
+    coloured = figures.overlay(key, strength)
     if key.heat is None:
         return coloured
     size = key.rgb.shape[0]
-    cells = key.heat.astype(np.float32) * key.heat.size / EVEN_SHARES
+    cells = key.heat.astype(np.float32) * np.float32(strength * key.heat.size / EVEN_SHARES)
     value = cv2.resize(cells, (size, size), interpolation=cv2.INTER_LINEAR)
     y, x = np.mgrid[:size, :size]
     out = coloured.copy()

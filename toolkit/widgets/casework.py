@@ -22,22 +22,26 @@ from toolkit.jobs import STAGE_WEIGHTS
 from toolkit.report.case import ALTERNATIVES, STATES, Case, create
 from toolkit.types import PLAYERS, Tick
 from toolkit.widgets import fragments
+from toolkit.widgets.player import Player
+from toolkit.widgets.saved import Saved, pages
 from toolkit.widgets.status import Status
 from toolkit.widgets.task import Task
 
 if TYPE_CHECKING:
     from toolkit.evaluation.robustness import Robustness
     from toolkit.media.alignment import Alignment
+    from toolkit.media.display import DisplayCopy
     from toolkit.report.case import Exhibit
     from toolkit.report.verify import Findings
 
-_WIDE = {"width": "100%", "max_width": "640px"}
-_STYLE = {"description_width": "13em"}
+_WIDE = {"width": "100%", "max_width": "760px"}
+_STYLE = {"description_width": "19em"}
 _KINDS = ("text", "question", "propositions", "alternative", "opinion", "review", "conflict")
 
 _CHAINS_QUICK = 1  # the combined one, which is quoted first
 
 _ADD = {"intake": 1.0, **STAGE_WEIGHTS, "provenance": 5.0}
+_SHOW = {"display": 1.0}
 _RESHARE, _COMPARE = {"reshare_test": 1.0}, {"align": 1.0}
 _REPORT = {"cover": 40.0, "redact": 30.0, "redact_check": 10.0, "display": 15.0, "report": 5.0}
 _VERIFY = {"verify": 5.0, **STAGE_WEIGHTS}
@@ -106,7 +110,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self.add_class("dz-casework")
         self.say()
         if folder is not None:
-            self.open()
+            self.open_case()
 
     def __repr__(self) -> str:
         """Return a line; ipywidgets' own would print everything inside."""
@@ -120,7 +124,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._role = self._text(lambda: _("Role"))
         self._basis = self._text(lambda: _("Legal basis"))
         self._retention = self._text(lambda: _("Kept until"))
-        self._open = self._button(lambda: _("Open or make the case"), self.open)
+        self._open = self._button(lambda: _("Open or make the case"), self.open_case)
         self._told = ipywidgets.HTML()
         self._case_part = [
             self._heading(lambda: _("1. The case")),
@@ -149,6 +153,12 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._which.observe(self._on_exhibit, "value")
         self._result = ipywidgets.HTML()
         self._container = ipywidgets.HTML()
+        self.player = Player()
+        self._played: tuple[str, str] | None = None  # exhibit and analysis in the player
+        self.showing: Task[DisplayCopy] = Task(
+            lambda: _("Show the video with the evidence"), self._copy, self._play, weights=_SHOW
+        )
+        self._here = self._button(lambda: _("Note at this moment and region"), self.note_here)
         self._intake_part = [
             self._heading(lambda: _("2. Take in and analyse")),
             self._sample,
@@ -161,6 +171,9 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             self.adding,
             self._which,
             self._result,
+            self.showing,
+            self.player,
+            self._here,
             self._container,
         ]
 
@@ -203,6 +216,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._state = self._menu(lambda: _("State"))
         self._write = self._button(lambda: _("Write down"), self.write)
         self._written = ipywidgets.HTML()
+        self._notes = ipywidgets.HTML()
         self._note_part = [
             self._heading(lambda: _("4. Annotate")),
             self._kind,
@@ -217,6 +231,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             self._state,
             self._write,
             self._written,
+            self._notes,
         ]
 
     def _make_report(self) -> None:
@@ -227,12 +242,14 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             lambda: _("Make the report"), self._make, self._made, weights=_REPORT
         )
         self._where = ipywidgets.HTML()
+        self._saved = Saved()
         self._report_part = [
             self._heading(lambda: _("5. Report")),
             self._reveal,
             self._video,
             self.reporting,
             self._where,
+            self._saved,
         ]
 
     def _make_check(self) -> None:
@@ -280,10 +297,12 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 
     # -- what the user may do
 
-    def open(self) -> None:
+    def open_case(self) -> None:
         """Open the case in the folder that is named, or make it."""
         folder = Path(self._folder.value).expanduser()
         self._problem = None
+        for task in self._tasks:
+            task.forget()  # what it could not do without a case
         try:
             if (folder / "log.jsonl").exists():
                 self.case = Case(folder)
@@ -301,6 +320,29 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             self.case, self._problem = None, error
         self.exhibit = None
         self._refresh()
+
+    @property
+    def _tasks(self) -> tuple[Task[Any], ...]:
+        return (
+            self.adding,
+            self.showing,
+            self.trying,
+            self.laying,
+            self.reporting,
+            self.checking,
+        )
+
+    def note_here(self) -> None:
+        """Put the frame, time and region that the player shows into the fields of a note."""
+        if not self.player.shown:
+            return
+        scene = self.player.shown[0]
+        frame = int(self.player.frame)
+        seconds = float(scene.copy.pts[frame]) + scene.copy.start_s
+        self._kind.value = "text"
+        self._frames.value = str(int(scene.copy.indices[frame]))
+        self._start.value = self._end.value = round(seconds, 3)
+        self._regions.value = (self.player.region,) if self.player.region else ()
 
     def write(self) -> str | None:
         """Write down the note in the fields; return its path within the case."""
@@ -353,6 +395,37 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
     def _arrive(self, exhibit: Exhibit) -> None:
         self.exhibit = exhibit
         self._refresh()
+        self.showing.start()
+
+    def _copy(self, tick: Tick) -> DisplayCopy:
+        """Make a copy of the exhibit that the player can show; it is not part of the case."""
+        from toolkit.cache import Cache
+        from toolkit.media import probe
+        from toolkit.recall import display_copy
+
+        chosen = self._opened().exhibit(self._looked_at())
+        return display_copy(Cache(), probe(self._opened().path(chosen.working_copy)), tick=tick)
+
+    def _play(self, copy: DisplayCopy) -> None:
+        from toolkit.player import Scene
+        from toolkit.report import steps
+
+        chosen = self.exhibit
+        if chosen is None or not chosen.analyses or self.case is None:
+            return
+        found = steps.examination(self.case, chosen)
+        self.player.show(Scene.of(found.report, copy, crops=found.crops))
+        self._played = (chosen.id, chosen.analyses[-1])
+        self._show_player()
+
+    def _show_player(self) -> None:
+        """Show the player with what it holds of the chosen exhibit, or the button that fills it."""
+        chosen = self.exhibit
+        has = chosen is not None and bool(chosen.analyses)
+        fits = chosen is not None and has and self._played == (chosen.id, chosen.analyses[-1])
+        self.player.layout.display = None if fits else "none"
+        self._here.layout.display = None if fits else "none"
+        self.showing.layout.display = None if has and not fits else "none"
 
     def _try(self, tick: Tick) -> Robustness:
         from toolkit.evaluation.robustness import CHAINS
@@ -423,8 +496,10 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             heading.value = f'<h3 lang="{_i18n.language()}">{escape(name())}</h3>'
         for widget, name in self._labels:
             widget.description = name()
-        for task in (self.adding, self.trying, self.laying, self.reporting, self.checking):
+        for task in self._tasks:
             task.say()
+        self.player.retranslate()
+        self._saved.say()
         self._refill()
         self._refresh()
 
@@ -470,6 +545,11 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._which.layout.display = None if len(exhibits) > 1 else "none"
         self._show_exhibit()
         self._where.value = self._report_words()
+        self._notes.value = self._notes_words()
+        if self.report is None:
+            self._saved.hide()
+        else:
+            self._saved.show(self.report, pages(self.report, "report.html", "report.pdf"))
         self._found.value = self._check_words()
         self._steps.value = self._log_words()
 
@@ -499,6 +579,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         exhibits = {e.id: e for e in self._exhibits()}
         self.exhibit = exhibits.get(self._which.value) if self._which.value else None
         chosen = self.exhibit
+        self._show_player()
         self._show_copies(list(exhibits))
         persons: list[tuple[str, str]] = []
         for e in exhibits.values():
@@ -570,6 +651,19 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             folder=self.report, head=found["log"]["head"]
         )
         return _note(text)
+
+    def _notes_words(self) -> str:
+        """List what was written down so far, newest last."""
+        if self.case is None or self._problem is not None:
+            return ""
+        kinds = {value: name for name, value in self._kind.options}
+        rows = []
+        for number, note in enumerate(self.case.notes(), 1):
+            text = note.get("text") or note.get("h1") or note.get("alternative") or ""
+            where = [figures.region_name(r) for r in note.get("regions") or ()]
+            kind = kinds.get(str(note.get("kind")), str(note.get("kind")))
+            rows.append(f"{number}. {kind}: {' '.join([str(text), *where])}")
+        return _list(rows) if rows else ""
 
     def _check_words(self) -> str:
         found = self.findings

@@ -19,7 +19,7 @@ from toolkit.errors import ToolkitError, UsageError
 from toolkit.files import atomic_write
 from toolkit.media import show_name
 from toolkit.messages import phrase
-from toolkit.types import Sampling
+from toolkit.types import Report, Sampling
 from toolkit.widgets import fragments
 from toolkit.widgets.styling import classed
 
@@ -61,13 +61,18 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         Folder into which uploaded files are put.
     on_change
         Called when another choice was made.
+    on_enter
+        Called when a path was given and Enter pressed.
     """
 
-    def __init__(self, uploads: Path, on_change: Callable[[], None]) -> None:
-        self._uploads, self._on_change = uploads, on_change
+    def __init__(
+        self, uploads: Path, on_change: Callable[[], None], on_enter: Callable[[], None]
+    ) -> None:
+        self._uploads, self._on_change, self._on_enter = uploads, on_change, on_enter
         self.sample = classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-sample")
         self.path = classed(ipywidgets.Text(layout=_WIDE, style=_STYLE), "dz-path")
         self.path.observe(self._on_path, "value")
+        self.path.on_msg(self._on_path_message)
         self.upload = classed(
             ipywidgets.FileUpload(accept="video/*", layout={"width": "auto"}), "dz-upload"
         )
@@ -80,19 +85,23 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._add = classed(ipywidgets.Button(layout={"width": "auto"}), "dz-add")
         self._add.on_click(lambda _button: self.add_weights())
         self._missing = ipywidgets.VBox([self._how, self._weights, self._add])
+        self._options = ipywidgets.VBox([self.detector, self._missing, self.frames])
+        self.more = classed(ipywidgets.ToggleButton(layout={"width": "auto"}), "dz-options")
+        self.more.observe(self._on_more, "value")
         self._problem: ToolkitError | OSError | None = None
         self._upload_problem: ToolkitError | OSError | None = None
         super().__init__(
             [
                 self.sample,
                 self.path,
-                ipywidgets.HBox([self.upload, self._uploaded], layout={"flex_flow": "row wrap"}),
-                self.detector,
-                self._missing,
-                self.frames,
+                ipywidgets.HBox(
+                    [self.upload, self.more, self._uploaded], layout={"flex_flow": "row wrap"}
+                ),
+                self._options,
             ]
         )
         self.add_class("dz-choose")
+        self._show_options()
         self.say()
         for menu in (self.sample, self.detector, self.frames):
             menu.observe(self._on_menu, "value")
@@ -146,6 +155,19 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         if frames in FRAMES or frames == 0:
             self.frames.value = frames
 
+    def follow(self, report: Report) -> None:
+        """Choose what is on screen: 'Analyse' must not mean another clip than the one shown."""
+        path = report.video.path
+        present = {samples.path(name): name for _title, name in self.sample.options if name}
+        detector = str(report.settings.get("detector", {}).get("name", ""))
+        name = present.get(path) or present.get(path.resolve())
+        self.choose(
+            name or str(path),
+            is_path=name is None,
+            detector=detector,
+            frames=int(self.frames.value or 0),
+        )
+
     # -- in words
 
     def say(self) -> None:
@@ -158,6 +180,7 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self.upload.tooltip = _("For a larger file, give its path instead.")
         self.detector.description = _("Detector")
         self.frames.description = _("Frames per person")
+        self.more.description = _("More options")
         self._weights.description = _("Published file")
         self._weights.placeholder = _("path of the .h5 file")
         self._add.description = _("Check and add this file")
@@ -176,6 +199,8 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
     def _say_missing(self) -> None:
         name = str(self.detector.value)
         is_missing = name not in registry.available()
+        if is_missing:
+            self.more.value = True
         self._missing.layout.display = None if is_missing else "none"
         if not is_missing:
             self._how.value = ""
@@ -223,6 +248,17 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._problem = None
         self._say_missing()
         self._on_change()
+
+    def _on_more(self, _change: Any) -> None:
+        self._show_options()
+
+    def _show_options(self) -> None:
+        self._options.layout.display = None if self.more.value else "none"
+
+    def _on_path_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        is_enter = isinstance(content, dict) and content.get("event") == "submit"
+        if is_enter and self.path.value.strip():
+            self._on_enter()
 
     def _on_path(self, change: Any) -> None:
         if change["new"].strip():

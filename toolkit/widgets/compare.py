@@ -20,6 +20,7 @@ from toolkit.cache import Cache, Entry
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.media import show_name
 from toolkit.types import FaceCrops, Tick
+from toolkit.verdict import comparison
 from toolkit.widgets import fragments
 from toolkit.widgets.chooser import detector_title
 from toolkit.widgets.gallery import analysed
@@ -130,6 +131,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._person: str | None = None
         self._comparison: Comparison | None = None
         self._found: Beside | None = None
+        self.lines: list[str] = []
         self._known: Known | None = None
         self._genuine: Genuine | None = None
         self._why_not: ToolkitError | None = None  # what the user said cannot serve
@@ -497,9 +499,19 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         if aside is not None and aside.parent != self._memory.folder:
             text = _("What the panel remembered could not be read. It was set aside as {file}.")
             lines.append(text.format(file=aside))
-        text = "".join(f"<p>{escape(line)}</p>" for line in lines)
+        self.lines = figures.beside_sentences(found) if found else []
+        text = self._strip(found)
+        text += "".join(f"<p>{escape(line)}</p>" for line in lines)
         self._said.value = f'<div class="dz-box" role="status">{text}</div>' if text else ""
         self.take_back.layout.display = None if self._genuine is not None else "none"
+
+    def _strip(self, found: Beside | None) -> str:
+        """Return the difference among those of genuine recordings, drawn."""
+        if found is None or self._examination is None:
+            return ""
+        detector = self._examination.report.settings["detector"]
+        halves = comparison.find(str(detector["name"]), str(detector["weights_sha256"]))
+        return "" if halves is None else figures.beside_svg(found, halves.apart)
 
     @staticmethod
     def _what_is_known(said: Genuine) -> str:

@@ -57,7 +57,7 @@ _WIDE, _STYLE = {"width": "100%", "max_width": "680px"}, {"description_width": "
 class LabStatus(Status):
     """The line that says what is going on; carries the lab's style sheet."""
 
-    _css = Path(__file__).with_name("forge_lab.css")
+    _css = Path(__file__).with_name("forge_lab.css").read_text(encoding="utf-8")
 
 
 class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types

@@ -99,7 +99,7 @@ def _beside(examination: Examination, result: TrackResult, clip: Path) -> str:
         how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         mask = cv2.warpAffine(whole, crops.to_frame[key.position], size, flags=how)
         when = figures.frame_sentence(result, key.position)
-        cells.append(figure(overlay(key), "", when))
+        cells.append(figure(overlay(key, figures.strength_at(result, key.position)), "", when))
         truth = forge.outlined(key.rgb, np.asarray(mask, np.float32))
         cells.append(figure(truth, "", _("The true mask")))
     return f'<div class="dz-pictures dz-square dz-truth">{"".join(cells)}</div>'

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 
 from toolkit import figures
-from toolkit._i18n import _
+from toolkit._i18n import _, language
 from toolkit.errors import ToolkitError
 from toolkit.figures.charts import Chart
 from toolkit.messages import text_of
@@ -15,11 +15,9 @@ from toolkit.types import Report, TrackResult
 _CHARTS: tuple[Chart, ...] = ("regions", "curve", "matrix")
 
 
-def verdict(report: Report) -> str:
-    """Return the verdict; a sign and a sentence tell it, not only a colour."""
-    kind, sign = figures.verdict_mark(report)
-    text = escape(figures.verdict_sentence(report))
-    return f'<div class="dz-box dz-{kind}"><span aria-hidden="true">{sign}</span> {text}</div>'
+def verdict(report: Report, check: figures.Check | None = None) -> str:
+    """Return the answer: verdict, where and when, gauge and caution, in the language in use."""
+    return f'<div lang="{language()}">{figures.answer_html(report, check=check)}</div>'
 
 
 def planted(report: Report) -> str:
@@ -31,8 +29,9 @@ def planted(report: Report) -> str:
     right = "right" if found.is_region_right else "wrong"
     return (
         f'<div data-top="{escape(found.top or "")}" data-region="{right}" '
-        f'data-iou="{found.temporal_iou:.4f}">'
-        + _list(_("Compared with what was planted"), figures.comparison_sentences(found))
+        f'data-iou="{found.temporal_iou:.4f}" '
+        f'lang="{language()}" class="dz-planted">'
+        + escape(" ".join(figures.comparison_sentences(found)))
         + "</div>"
     )
 

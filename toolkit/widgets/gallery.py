@@ -83,6 +83,11 @@ class Gallery(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
     def current(self, name: str) -> None:
         self._clips.current = name
 
+    @property
+    def count(self) -> int:
+        """How many clips are listed."""
+        return len(self._clips.items)
+
     def refresh(self) -> None:
         """Read the cache again and say everything in the language in use."""
         shown = analysed(self._cache, pictures=True)

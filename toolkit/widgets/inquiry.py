@@ -29,6 +29,7 @@ from toolkit.widgets.turns import in_turn
 if TYPE_CHECKING:
     from toolkit.analysis import Examination
     from toolkit.detectors.base import Detector
+    from toolkit.figures.answer import Check
     from toolkit.inquire import Answers, Change, Checked, Subject
 
 STATES = ("idle", "running", "done", "cancelled", "error")
@@ -55,7 +56,25 @@ _WEIGHTS = {
 class Line(Status):
     """The panel's line, with the panel's style sheet."""
 
-    _css = _HERE / "inquiry.css"
+    _css = (_HERE / "inquiry.css").read_text(encoding="utf-8")
+
+
+_CLEAR, _MIDDLE = "rgba(0, 0, 0, 0)", "#76808a"
+
+KEPT_MOST = 6
+"""So many persons' answers are kept while others are looked at."""
+
+_ANSWERS = (
+    "_keys",
+    "_figures",
+    "_panels",
+    "_band_shares",
+    "_method_answers",
+    "_every_kind",
+    "_maps",
+    "_found_out",
+    "_change",
+)
 
 
 class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
@@ -73,6 +92,9 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         Whether to show a language switch of its own.
     on_move
         Called with person, position and region when the user moves inside the panel.
+    on_check
+        Called with person and what the second witness says of the explanation, each time that it
+        was asked; None while nothing is known.
     seed
         Of everything that draws.
 
@@ -100,11 +122,14 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         donors: Sequence[Path] | None = None,
         switch: bool = False,
         on_move: Callable[[str, int, str], None] | None = None,
+        on_check: Callable[[str, Check | None], None] | None = None,
         seed: int = 0,
     ) -> None:
         self.turns = threading.RLock()
         self._detector, self._donors, self._seed = detector, donors, seed
         self._on_move = on_move or (lambda _person, _position, _region: None)
+        self._on_check = on_check or (lambda _person, _check: None)
+        self._kept: dict[tuple[Any, ...], tuple[Subject, dict[str, Any]]] = {}
         self._job: Job[Any] | None = None
         self._stage = ""
         self._left: float | None = None
@@ -112,6 +137,8 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._is_shown = examination is not None
         self._follows = False  # while traits are set together, the panel is filled once
         self._known: tuple[str, FaceCrops] | None = None
+        self._key: tuple[Any, ...] | None = None
+        self._asked_witnesses = False
         self.examination: Examination | None = None
         self.subject: Subject | None = None
         self.error: BaseException | None = None
@@ -291,6 +318,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         """Show another examination; None shows nothing. What runs is cancelled."""
         self.cancel()
         self._job = None  # what it still says is about somebody else
+        self._keep()
         if examination is not self.examination:
             self._known = None
         self.examination, self.subject = examination, None
@@ -342,6 +370,8 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         subject, position = self.subject, self.position
         if subject is None:
             return
+        if self.state != "running":
+            self._asked_witnesses = "witnesses" in questions
 
         def work(tick: Tick) -> Answers:
             from toolkit import inquire
@@ -425,10 +455,45 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             except BaseException:  # noqa: BLE001 - it is shown in the panel, and kept in `error`
                 return
 
+    def answered(self) -> list[str]:
+        """Return what was asked and answered of the person that is shown, as sentences."""
+        from toolkit import figures
+        from toolkit.figures import inquiry as words
+
+        subject = self.subject
+        if subject is None:
+            return []
+        who = _("Person {person}").format(person=self.person)
+        lines = []
+        if self._keys:
+            lines.append(words.witness_sentence(self._keys, subject.threshold))
+            lines += [
+                f"{figures.clock(a.at_s)}: {words.frame_witness_sentence(a, subject.threshold)}"
+                for a in self._keys
+            ]
+        times = subject.result.track.pts
+        for (_kind, position), shown in self._figures.items():
+            at = figures.clock(float(times[position]))
+            lines.append(f"{at}: {words.trust_summary(shown)}")
+            lines += [f"✗ {f.sentence}" for f in shown if f.reads_well is False]
+        lines += [words.checked_sentence(found) for found in self._found_out]
+        for (_kind, position), answers in self._method_answers.items():
+            at = figures.clock(float(times[position]))
+            lines += [
+                f"{at}, {words.method_name(a.method)}: {words.method_sentence(a)}" for a in answers
+            ]
+        return [f"{who}. {line}" for line in lines if line]
+
     def close(self) -> None:
         """Stop what runs and take the panel away."""
         self.cancel()
         super().close()
+
+    @in_turn
+    def stand_alone(self, *, alone: bool) -> None:
+        """Show chart and slider, or leave them to the player beside which the panel stands."""
+        self._ledger.layout.display = None if alone else "none"
+        self._moment.layout.display = None if alone else "none"
 
     # -- whom it questions
 
@@ -449,15 +514,27 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         from toolkit import inquire
 
         assert self.examination is not None
+        self._keep()
         self._forget()
         self.error = None
+        known = self._known[1] if self._known and self._known[0] == person else None
+        entry = self.examination.entry or id(self.examination)
+        self._key = (entry, person, id(known), self._clips())
+        if self._key in self._kept:
+            self.subject, answers = self._kept[self._key]
+            for name, value in answers.items():
+                setattr(self, name, value)
+            chosen = str(self._kind.value)
+            self.subject.use(None if chosen == AUTO else chosen)  # type: ignore[arg-type]
+            self._turn_to(person, position)
+            return
         try:
             self.subject = inquire.Subject(
                 self.examination,
                 person,
                 detector=self._detector,
                 donors=self._clips(),
-                known=self._known[1] if self._known and self._known[0] == person else None,
+                known=known,
                 seed=self._seed,
             )
         except ToolkitError as error:
@@ -467,6 +544,22 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         chosen = str(self._kind.value)
         self.subject.use(None if chosen == AUTO else chosen)  # type: ignore[arg-type]
         self._change = self.subject.change()
+        self._turn_to(person, position)
+
+    def _keep(self) -> None:
+        """Keep what was answered of whom is questioned now, so that coming back costs nothing."""
+        if self.subject is None or self._key is None:
+            return
+        self._kept.pop(self._key, None)
+        self._kept[self._key] = (self.subject, {name: vars(self)[name] for name in _ANSWERS})
+        while len(self._kept) > KEPT_MOST:
+            del self._kept[next(iter(self._kept))]
+
+    def _turn_to(self, person: str, position: int | None) -> None:
+        """Show the person that is questioned, at a moment; None = the strongest."""
+        from toolkit import inquire
+
+        assert self.subject is not None
         last = len(self.subject.crops.rgb) - 1
         if position is None or not 0 <= position <= last:
             position = inquire.strongest(self.subject.result)
@@ -543,6 +636,14 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
     def _on_end(self, job: Job[Any]) -> None:
         if job is not self._job:  # somebody else is shown by now
             return
+        if self.subject is not None and self._keys:
+            from toolkit.figures.inquiry import check_of
+
+            self._on_check(self.person, check_of(self._keys, self.subject.threshold))
+            asked = {a.position: a.logit for a in self._keys}
+            if self._asked_witnesses and self.position not in asked:  # else the maps stay hidden
+                self._move(position=max(asked, key=lambda at: asked[at]))
+        self._asked_witnesses = False
         if job.is_cancelled:
             self.state = "cancelled"
         elif job.error is not None:
@@ -701,7 +802,10 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._reference.value = shown
         answers = self._method_answers.get(key, [])
         self._trust.value = html.trust(
-            self._figures.get(key, []), self._panels.get(key), inquire.completeness(answers)
+            self._figures.get(key, []),
+            self._panels.get(key),
+            inquire.completeness(answers),
+            is_complete=self.state != "running" or self._stage != "trust",
         )
         self._bands.value = html.bands(self._band_shares.get(key), asked=key in self._band_shares)
         self._methods.value = html.methods(subject, position, answers)
@@ -721,7 +825,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         if subject.is_ready(self.position):
             made = subject.replace(self.position, self._board.ticked)
             assert made is not None
-            self._picture.value = html.composite(made, subject.threshold)
+            self._picture.value = html.composite(subject, self.position, made)
         else:
             self._picture.value = html.original(subject, self.position, barred=barred)
 
@@ -741,6 +845,8 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             self._chart.data = ()
             self._chart.add_traces(figure.data)
             self._chart.layout = figure.layout
+        # the page shows through, light or dark; the ink can be read on either
+        self._chart.update_layout(paper_bgcolor=_CLEAR, plot_bgcolor=_CLEAR, font_color=_MIDDLE)
         for trace in self._chart.data:
             trace.on_click(self._on_cell)
         self._mark_moment()
@@ -759,7 +865,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 "yref": "paper",
                 "y0": 0,
                 "y1": 1,
-                "line": {"color": "#1f2933", "width": 2, "dash": "dot"},
+                "line": {"color": _MIDDLE, "width": 2, "dash": "dot"},
             }
         ]
 

@@ -27,8 +27,11 @@ def ledger(subject: Subject, position: int) -> str:
     total = f"{said.sum_sentence(result)} {said.threshold_sentence(result)}".strip()
     lines = [total, said.matrix_sentence(result), said.frame_sum_sentence(result, position)]
     text = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
-    note = f'<p class="dz-note">{escape(figures.reading_guide())}</p>'
-    return text + note + _fold(figures.table(result, "matrix"))
+    summary = escape(_("The whole sum, in numbers"))
+    return (
+        f"<details><summary>{summary}</summary>{text}</details>"
+        f"{_fold(figures.table(result, 'matrix'))}"
+    )
 
 
 def change(subject: Subject, found: Change) -> str:
@@ -47,6 +50,10 @@ def witnesses(
         lines.append(said.frame_witness_sentence(here, subject.threshold))
         lines.append(said.flip_sentence(here, subject.threshold))
         lines.append(said.pair_sentence(here))
+    elif answers:
+        times = ", ".join(figures.clock(a.at_s) for a in answers)
+        text = _("It was asked about the key frames, at {times}; this frame is none of them.")
+        lines.append(text.format(times=times))
     else:
         lines.append(_("The second witness has not been asked about this frame yet."))
     text = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
@@ -112,15 +119,52 @@ def key_frames(answers: Sequence[FrameAnswer]) -> str:
     return _fold(Table(_("Both witnesses on the key frames"), heads, rows)) if rows else ""
 
 
-def composite(made: Composite, threshold: float) -> str:
-    """Return the frame with the ticked regions replaced, and its logit in a sentence."""
-    text = escape(said.composite_sentence(made, threshold))
-    alt = escape(_("The frame as the detector is shown it"))
-    picture = said.composite_picture(made)
+def composite(subject: Subject, position: int, made: Composite) -> str:
+    """Return the frame before and after the ticked regions were replaced, and how it moved."""
+    text = escape(said.composite_sentence(made, subject.threshold))
+    pictures = [
+        (data_address(subject.crops.rgb[position]), _("The frame as it is")),
+        (said.composite_picture(made), _("The frame as the detector is shown it")),
+    ]
+    cards = "".join(
+        f'<figure><img src="{picture}" alt="{escape(alt)}"><figcaption>{escape(alt)}</figcaption>'
+        "</figure>"
+        for picture, alt in (pictures if made.replaced else pictures[:1])
+    )
     return (
-        f'<div class="dz-pictures" data-logit="{made.logit:.6f}" data-replaced="'
-        f'{" ".join(made.replaced)}"><figure><img src="{picture}" alt="{alt}">'
-        f"<figcaption>{text}</figcaption></figure></div>"
+        f'<div data-logit="{made.logit:.6f}" data-replaced="{" ".join(made.replaced)}">'
+        f'<div class="dz-pictures">{cards}</div>'
+        f"{movement(made.logit - made.change, made.logit, subject.threshold)}<p>{text}</p></div>"
+    )
+
+
+_WIDE, _TALL, _AXIS = 420, 64, 34
+
+
+def movement(before: float, after: float, threshold: float) -> str:
+    """Return how a frame's score moves against the line, as SVG; words say the same beside it."""
+    reach = 1.25 * max(1.0, abs(before - threshold), abs(after - threshold))
+
+    def x(value: float) -> float:
+        return round(_WIDE / 2 + (value - threshold) / reach * (_WIDE / 2 - 14), 1)
+
+    old, new, line = x(before), x(after), x(threshold)
+    colour = "#c8540a" if after >= threshold else "#2166ac"
+    name = escape(_("How the score moves against the line"))
+    left, right = escape(_("below the line")), escape(_("above the line"))
+    return (
+        f'<svg class="dz-movement" viewBox="0 0 {_WIDE} {_TALL}" role="img" aria-label="{name}" '
+        'font-family="system-ui, sans-serif" font-size="12">'
+        f'<rect x="{line}" y="8" width="{_WIDE - line}" height="40" fill="#c8540a" opacity=".12"/>'
+        f'<path d="M4 {_AXIS}H{_WIDE - 4}" stroke="currentColor" opacity=".4"/>'
+        f'<path d="M{line} 4V52" stroke="currentColor" stroke-width="1.5" stroke-dasharray="5 3"/>'
+        f'<circle cx="{old}" cy="{_AXIS}" r="7" fill="none" stroke="currentColor"/>'
+        f'<path d="M{old} {_AXIS}H{new}" stroke="{colour}" stroke-width="4" opacity=".7"/>'
+        f'<g class="dz-mover" style="--dz-from:{old - new:.1f}px">'
+        f'<circle cx="{new}" cy="{_AXIS}" r="9" fill="{colour}" stroke="#fff" stroke-width="2"/>'
+        "</g>"
+        f'<text x="{line - 8}" y="62" text-anchor="end" fill="currentColor">← {left}</text>'
+        f'<text x="{line + 8}" y="62" fill="currentColor">{right} →</text></svg>'
     )
 
 
@@ -169,7 +213,11 @@ def references(made: Iterable[Reference]) -> str:
 
 
 def trust(
-    figures_: Sequence[TrustFigure], panel: Panel | None, methods_: Sequence[TrustFigure] = ()
+    figures_: Sequence[TrustFigure],
+    panel: Panel | None,
+    methods_: Sequence[TrustFigure] = (),
+    *,
+    is_complete: bool = True,
 ) -> str:
     """Return the trust panel so far; with the whole of it, its curves too.
 
@@ -178,13 +226,21 @@ def trust(
     if not figures_:
         return _paragraph(_("This frame has not been checked yet."))
     summary = escape(said.trust_summary(figures_))
+    if not is_complete:
+        summary += " " + escape(_("More are being checked …"))
     note = escape(
         _(
             "None of these says that the verdict is right. They say how far the explanation can be "
             "trusted. ✓ speaks for it, ✗ against it, – says nothing."
         )
     )
-    text = f'<p><b>{summary}</b></p><p class="dz-note">{note}</p>{_figure_table(figures_)}'
+    against = [f for f in figures_ if f.reads_well is False]
+    text = f'<p class="dz-box">{summary}</p><p class="dz-note">{note}</p>'
+    text += _figure_table(against) if against else ""
+    others = [f for f in figures_ if f.reads_well is not False]
+    opened = "" if is_complete else " open"
+    heading = escape(_("The checks one by one"))
+    text += f"<details{opened}><summary>{heading}</summary>{_figure_table(others)}</details>"
     known = {f.name for f in figures_}
     more = [f for f in methods_ if f.name not in known]
     text += _heading(_("Do the maps of Captum’s methods add up?"))

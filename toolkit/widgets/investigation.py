@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -14,8 +15,12 @@ from toolkit import _i18n, figures
 from toolkit._i18n import _, ngettext
 from toolkit.cache import runs_folder
 from toolkit.lessons.story import Story
-from toolkit.media import show_name
+from toolkit.media import probe, show_name
+from toolkit.media.display import DisplayCopy, display_copy
+from toolkit.player import Scene
 from toolkit.types import Report, Sampling, Tick
+from toolkit.widgets.player import Player
+from toolkit.widgets.saved import Saved, pages
 from toolkit.widgets.task import Task, pictures
 
 if TYPE_CHECKING:
@@ -27,7 +32,7 @@ STEPS = ("receive", "judge", "compare", "protect", "report")
 EXHIBIT, SOURCE = "E1", "E2"
 _FRAMES = 48
 _WEIGHTS = {
-    "receive": {"read": 20.0, "swap": 60.0, "reshare": 20.0},
+    "receive": {"read": 20.0, "swap": 60.0, "reshare": 20.0, "display": 4.0},
     "judge": {"scan": 35.0, "faces": 30.0, "detect": 34.0, "explain": 1.0},
     "compare": {"align": 1.0},
     "protect": {"cover": 1.0},
@@ -55,7 +60,10 @@ class Investigation(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
             weights=_WEIGHTS[step],
         )
         self._shown = ipywidgets.HTML()
-        super().__init__([self.task, self._shown])
+        self._seen: object = None  # what the player was given last
+        self._player = Player()
+        self._saved = Saved()
+        super().__init__([self.task, self._shown, self._player, self._saved])
         self.add_class("dz-lesson")
         self.add_class(f"dz-case-{step}")
         dossier.listen(self.say)
@@ -69,6 +77,31 @@ class Investigation(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         self.task.say()
         body = self._dossier.show(self._step)
         self._shown.value = f'<div lang="{_i18n.language()}">{body}</div>' if body else ""
+        if self._step == "judge":
+            self._play()
+        elif self._step == "report":
+            self._show_saved()
+
+    def _play(self) -> None:
+        """Let the judged clip be played, with what the detector used laid over it."""
+        given = self._dossier.playing
+        if given is self._seen:
+            self._player.retranslate()
+            return
+        self._seen = given
+        if given is None:
+            self._player.show(None)
+            return
+        found, copy = given
+        self._player.show(Scene.of(found.report, copy, crops=found.crops))
+
+    def _show_saved(self) -> None:
+        written = self._dossier.written
+        if written is None:
+            self._saved.hide()
+        else:
+            names = ("report.html", "report.pdf", "report.json")
+            self._saved.show(written, pages(written, *names))
 
 
 class Dossier:
@@ -94,6 +127,8 @@ class Dossier:
         self._side: NDArray[np.uint8] | None = None
         self._covered: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
         self._written: Path | None = None
+        self._copy: DisplayCopy | None = None
+        self._playing: tuple[Any, DisplayCopy] | None = None
         self._speakers: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:
@@ -111,6 +146,16 @@ class Dossier:
         """Let every step show what is known now."""
         for speak in self._speakers:
             speak()
+
+    @property
+    def playing(self) -> tuple[Any, DisplayCopy] | None:
+        """The judged clip and a copy that can be played, or None."""
+        return self._playing
+
+    @property
+    def written(self) -> Path | None:
+        """The folder of the last report, or None."""
+        return self._written
 
     # -- what an exercise may ask
 
@@ -161,6 +206,10 @@ class Dossier:
         received_from = _("a message group, as part of a lesson")
         with self.case.working("add"), Original(self.story.received) as original:
             self.case.take_in(original, exhibit=EXHIBIT, received_from=received_from)
+        self._playing = None
+        self._copy = display_copy(
+            probe(self.story.received), self._root / "to_watch.mp4", tick=tick
+        )
 
     def judge(self, tick: Tick) -> None:
         """Analyse the exhibit, and keep the analysis in the case."""
@@ -171,6 +220,7 @@ class Dossier:
             opened, EXHIBIT, sampling=Sampling(frames=_FRAMES), trust=False, tick=tick
         )
         self._found = steps.examination(opened, exhibit)
+        self._playing = (self._found, self._copy) if self._copy is not None else None
 
     def compare(self, tick: Tick) -> None:
         """Find the recording that the clip was made from, and lay both side by side."""
@@ -250,7 +300,8 @@ class Dossier:
         ]
         rows = "".join(f"<dt>{escape(k)}</dt><dd>{escape(str(v))}</dd>" for k, v in pairs)
         log = ngettext("{n} step is in the log.", "{n} steps are in the log.", self._logged)
-        return f"<dl>{rows}</dl><p>{escape(log.format(n=self._logged))}</p>"
+        watch = _watch(self._copy) if self._copy is not None else ""
+        return f"{watch}<dl>{rows}</dl><p>{escape(log.format(n=self._logged))}</p>"
 
     @property
     def _logged(self) -> int:
@@ -275,7 +326,10 @@ class Dossier:
         body += f"<h4>{escape(where)}</h4>"
         body += f"<p>{escape(figures.region_sentence(speaking))}</p>"
         shown = [
-            (figures.overlay(frame), figures.frame_sentence(speaking, frame.position))
+            (
+                figures.overlay(frame, figures.strength_at(speaking, frame.position)),
+                figures.frame_sentence(speaking, frame.position),
+            )
             for frame in figures.strongest(speaking)
         ]
         return verdict + body + pictures(shown)
@@ -320,6 +374,16 @@ class Dossier:
             person=story.person,
         )
         return f'<p>{escape(text)}</p><ul>{rows}</ul><p class="dz-box">{escape(truth)}</p>'
+
+
+def _watch(copy: DisplayCopy) -> str:
+    """Return the clip itself, to be looked at before anybody judges it."""
+    data = base64.b64encode(copy.read_bytes()).decode()
+    label = escape(_("The clip as it was received"))
+    return (
+        f'<video class="dz-watch" controls muted playsinline aria-label="{label}" '
+        f'style="max-width:min(100%,560px)" src="data:video/mp4;base64,{data}"></video>'
+    )
 
 
 def step_names() -> dict[str, str]:

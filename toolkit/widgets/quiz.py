@@ -19,6 +19,7 @@ from toolkit.lessons.tally import ClassResult, Tally
 from toolkit.media import show_name
 from toolkit.report import quiz as page
 from toolkit.types import Tick
+from toolkit.widgets.saved import Saved
 from toolkit.widgets.task import Task
 
 _REPORT = Path(page.__file__).parent
@@ -103,8 +104,9 @@ class QuizLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self.player = QuizPlayer(self.quiz, state=state)
         if on_state is not None:
             self.player.observe(lambda change: on_state(change["new"]), "state")
+        self._saved = Saved()
         row = ipywidgets.HBox([self._page, self._where], layout={"flex_flow": "row wrap"})
-        super().__init__([self._about, self.task, row, self.player])
+        super().__init__([self._about, self.task, row, self._saved, self.player])
         self.add_class("dz-lesson")
         self.add_class("dz-quiz-lab")
         self.say()
@@ -140,12 +142,9 @@ class QuizLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 "the samples and shown to the detector."
             )
         else:
-            text = _(
-                "Quiz {number}: {n} clips; the detector is wrong about {wrong} of them."
-            ).format(
-                number=f"{self.quiz.number:05d}",
-                n=len(self.quiz.questions),
-                wrong=self.quiz.model_wrong,
+            # how often the detector errs is not said: this may be on the wall before the quiz
+            text = _("Quiz {number}: {n} clips.").format(
+                number=f"{self.quiz.number:05d}", n=len(self.quiz.questions)
             )
             if self.quiz.model_wrong == 0:
                 text += " " + _("Make another one: a class should also meet a wrong detector.")
@@ -156,7 +155,9 @@ class QuizLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
     def _say_where(self) -> None:
         if self._written is None:
             self._where.value = ""
+            self._saved.hide()
             return
+        self._saved.show(self._written.parent, [self._written])
         size = f"{self._written.stat().st_size / 1e6:.1f}"
         text = _(
             "Written: {file} ({size} MB). Hand it out on a stick or by the school's own network; "
@@ -311,10 +312,45 @@ def class_html(asked: Quiz, found: ClassResult) -> str:
         for number, (one, regions) in enumerate(zip(found.questions, found.regions, strict=True))
     )
     return (
-        f"<h3>{escape(title)}: {escape(pupils)}</h3><ul>{lines}</ul>"
+        f"<h3>{escape(title)}: {escape(pupils)}</h3>{bars_svg(total)}<ul>{lines}</ul>"
         f'<div tabindex="0" role="region" aria-label="{escape(clips)}" '
         f'style="overflow-x:auto"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody>'
         "</table></div>"
+    )
+
+
+_BAR_WIDE, _BAR_TALL, _BAR_LEFT = 520, 108, 190
+
+
+def bars_svg(total: Tally) -> str:
+    """Return how often the right answer was given, as three bars of their own hundred.
+
+    Pupils alone, the detector alone, and pupils after hearing it: that they differ is the lesson.
+    """
+    bars = (
+        (_("pupils alone"), total.alone, total.answers, "#5b6670"),
+        (_("detector alone"), total.model, total.model_of, "#2166ac"),
+        (_("pupils with the detector"), total.together, total.answers, "#c8540a"),
+    )
+    room = _BAR_WIDE - _BAR_LEFT - 70
+    rows = ""
+    for number, (name, right, of, colour) in enumerate(bars):
+        y = 6 + 34 * number
+        long = room * right / of if of else 0.0
+        said = _("{n} of {of}").format(n=right, of=of) if of else _("no answer yet")
+        rows += (
+            f'<text x="{_BAR_LEFT - 8}" y="{y + 17}" text-anchor="end" fill="currentColor">'
+            f'{escape(name)}</text><rect x="{_BAR_LEFT}" y="{y}" width="{room}" height="24" '
+            f'fill="currentColor" opacity=".08"/><rect x="{_BAR_LEFT}" y="{y}" '
+            f'width="{long:.1f}" height="24" fill="{colour}"/>'
+            f'<text x="{_BAR_LEFT + room + 6}" y="{y + 17}" fill="currentColor">'
+            f"{escape(said)}</text>"
+        )
+    label = escape(_("How many answers were right: alone, the detector, together"))
+    return (
+        f'<svg class="dz-class-bars" viewBox="0 0 {_BAR_WIDE} {_BAR_TALL}" role="img" '
+        f'aria-label="{label}" font-family="system-ui, sans-serif" font-size="13" '
+        f'style="max-width:640px;width:100%">{rows}</svg>'
     )
 
 

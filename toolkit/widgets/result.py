@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -68,6 +69,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self._chart: Any = None
         self._inquiry: Inquiry | None = None
         self._known: Known | None = None
+        self._checks: dict[tuple[str, str, str], figures.Check | None] = {}
         self.examination: Examination | None = None
         self.copy: DisplayCopy | None = None
         self.turns = threading.RLock()
@@ -102,7 +104,6 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self._panes = {
             "why": ipywidgets.VBox(
                 [
-                    self.truth,
                     self.words,
                     self.guide,
                     self.strip,
@@ -118,6 +119,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         super().__init__(
             [
                 self.verdict,
+                self.truth,
                 self.persons,
                 self.no_player,
                 self.player,
@@ -132,6 +134,13 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
     def report(self) -> Report | None:
         """The report that is shown, or None."""
         return self.examination.report if self.examination else None
+
+    def asked(self) -> list[str]:
+        """Return what was asked of this result and answered, as sentences."""
+        lines = list(self.compare.lines)
+        if self._inquiry is not None and self._inquiry.examination is self.examination:
+            lines += self._inquiry.answered()
+        return lines
 
     @property
     def view(self) -> str:
@@ -161,7 +170,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self.person = None
         self._select("why")
         self._fill()
-        self._show_only(self.verdict, self.views)
+        self._show_only(self.verdict, self.truth, self.views)
         self._show_view()
 
     @in_turn
@@ -174,6 +183,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         first = frame if 0 <= frame < len(copy.pts) else self._first_frame(copy)
         with self.player.hold_sync():  # in one message: the browser must not answer in between
             self.player.show(scene)
+            self.player.region = ""  # what was chosen in another clip is not meant here
             if person in scene.persons:
                 self.player.person = person
             self.player.frame = first
@@ -215,7 +225,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         """Put the result into words, in the language in use."""
         report = self.report
         assert report is not None
-        self.verdict.value = fragments.verdict(report)
+        self._show_verdict(report)
         self.truth.value = fragments.planted(report)
         self.not_judged.value = fragments.notes(report)
         self.limits.value = fragments.limits(report)
@@ -230,6 +240,25 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self.no_player.value = fragments.no_player(error) if error else ""
         self._name_views()
         self._fill_person()
+
+    def _show_verdict(self, report: Report) -> None:
+        """Show the answer, with what the second witness said of it, if it was asked."""
+        check = self._checks.get(self._check_key(report, report.speaks or ""))
+        self.verdict.value = fragments.verdict(report, check)
+        mark = self.player.add_class if check == "contested" else self.player.remove_class
+        mark("dz-contested")
+
+    @staticmethod
+    def _check_key(report: Report, person: str) -> tuple[str, str, str]:
+        weights = str(report.settings.get("detector", {}).get("weights_sha256"))
+        return report.video.sha256, weights, person
+
+    @in_turn
+    def _on_check(self, person: str, check: figures.Check | None) -> None:
+        """Keep what the second witness says of an explanation, and say it beside the verdict."""
+        if self.report is not None:
+            self._checks[self._check_key(self.report, person)] = check
+            self._show_verdict(self.report)
 
     def _fill_person(self) -> None:
         result = self._track()
@@ -268,7 +297,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self.layout.display = None
 
     def _show_view(self) -> None:
-        shown = [self.verdict, self.views, self._panes[self.view]]
+        shown = [self.verdict, self.truth, self.views, self._panes[self.view]]
         if self.copy is not None and self.view != "compare":  # there, two players stand
             shown.append(self.player)
         elif self._why_no_player is not None:
@@ -288,9 +317,9 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         return next((r for r in tracks if r.track.person == self.person), None)
 
     def _first_frame(self, copy: DisplayCopy) -> int:
-        """Return the frame to begin with: the strongest key frame of who speaks."""
+        """Return the frame to begin with: the strongest key frame of who is called forged."""
         result = self._track()
-        if result is None or not result.key_frames:
+        if result is None or not result.key_frames or not result.verdict.is_fake:
             return 0
         strongest = max(
             (k.position for k in result.key_frames), key=lambda p: result.evidence.logits[p]
@@ -342,14 +371,16 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
 
     def _make_inquiry(self) -> None:
         if self._inquiry is None:
-            from toolkit.widgets.inquiry import Inquiry
+            text = _("Loading the detector …")
+            self.ask.children = (ipywidgets.HTML(f'<p class="dz-note">{escape(text)}</p>'),)
+            from toolkit.widgets.inquiry import Inquiry  # seconds, when the kernel is new
 
-            self._inquiry = Inquiry(on_move=self._on_inquiry)
+            self._inquiry = Inquiry(on_move=self._on_inquiry, on_check=self._on_check)
             self._inquiry.turns = self.turns  # one lock: two could wait for each other
-            self.ask.children = (self._inquiry,)
         self._tell_inquiry()
         self._tell_known()
         self._inquiry.shown()
+        self.ask.children = (self._inquiry,)
 
     @in_turn
     def _on_known(self, known: Known | None) -> None:
@@ -372,6 +403,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         inquiry, examination = self._inquiry, self.examination
         if inquiry is None or examination is None or self.view != "ask":
             return
+        inquiry.stand_alone(alone=self.copy is None)
         if inquiry.examination is not examination:
             inquiry.show(examination, person=self.person or "")
         if self.person and inquiry.person != self.person:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,17 @@ if TYPE_CHECKING:
 
 
 def save(
-    examination: Examination, runs: Path, *, stamp: str, copy: DisplayCopy | None = None
+    examination: Examination,
+    runs: Path,
+    *,
+    stamp: str,
+    copy: DisplayCopy | None = None,
+    notes: str = "",
+    asked: Sequence[str] = (),
 ) -> Path:
     """Write a result's files into a new folder under `runs`; return the folder.
+
+    The user's notes and what was asked of the explanation stand in the page.
 
     `report.json`, `run.json` and `report.html`; with a display copy also `player.html`, one file
     that plays without a network.
@@ -41,7 +50,7 @@ def save(
         ("run.json", analysis.run_facts(report)),
     ):
         atomic_write(folder / file, json.dumps(content, indent=1, allow_nan=False) + "\n")
-    html.write(report, folder / "report.html")
+    html.write(report, folder / "report.html", notes=notes, asked=asked)
     if copy is not None:
         playable.write(report, folder / "player.html", display=copy, crops=examination.crops)
     return folder

@@ -13,6 +13,25 @@ function fitCharts() {
   requestAnimationFrame(() => window.dispatchEvent(new Event('resize')));
 }
 
+// The answer to what was asked comes into view, and stays while the panel grows round it, until the
+// user does anything.
+const SETTLED_MS = 20_000;
+
+function reveal(panel, signal) {
+  if (!panel) return;
+  const done = new AbortController();
+  const show = () => panel.scrollIntoView({ block: 'start' });
+  const sizes = new ResizeObserver(show);
+  sizes.observe(panel);
+  const late = setTimeout(() => done.abort(), SETTLED_MS);
+  done.signal.addEventListener('abort', () => { sizes.disconnect(); clearTimeout(late); });
+  for (const name of ['wheel', 'pointerdown', 'keydown', 'touchstart']) {
+    document.addEventListener(name, () => done.abort(), { signal: done.signal, capture: true });
+  }
+  signal?.addEventListener('abort', () => done.abort());
+  show();
+}
+
 function render({ model, el, signal }) {
   const line = document.createElement('div');
   line.setAttribute('role', 'status');
@@ -23,6 +42,8 @@ function render({ model, el, signal }) {
   const showLanguage = () => { el.closest(PANEL)?.setAttribute('lang', model.get('lang')); };
   model.on('change:text', showText);
   model.on('change:lang', showLanguage);
+  const showPanel = () => reveal(el.closest(PANEL), signal);
+  model.on('change:reveal', showPanel);
   document.addEventListener('plotlywidget-after-render', fitCharts, { signal });
   showText();
 
@@ -35,6 +56,7 @@ function render({ model, el, signal }) {
     cancelAnimationFrame(frame);
     model.off('change:text', showText);
     model.off('change:lang', showLanguage);
+    model.off('change:reveal', showPanel);
   };
 }
 

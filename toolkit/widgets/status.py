@@ -7,6 +7,7 @@ from pathlib import Path
 import anywidget
 import traitlets
 
+from toolkit import figures
 from toolkit._i18n import _
 
 _HERE = Path(__file__).parent
@@ -16,9 +17,10 @@ class Status(anywidget.AnyWidget):
     """One line that screen readers announce; carries the panel's style sheet."""
 
     _esm = _HERE / "status.js"
-    _css = _HERE / "workbench.css"
+    _css = (_HERE / "workbench.css").read_text(encoding="utf-8") + figures.ANSWER_STYLE
     text = traitlets.Unicode().tag(sync=True)
     lang = traitlets.Unicode("en").tag(sync=True)
+    reveal = traitlets.Int(0).tag(sync=True)  # counted up: the panel's top comes into view
 
 
 def duration(seconds: float) -> str:

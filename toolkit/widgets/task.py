@@ -10,6 +10,7 @@ import ipywidgets
 
 from toolkit._i18n import _, language
 from toolkit.errors import ToolkitError
+from toolkit.figures import stage_name
 from toolkit.jobs import Job
 from toolkit.types import Tick
 
@@ -91,6 +92,12 @@ class Task(ipywidgets.VBox, Generic[T]):  # type: ignore[misc]  # ipywidgets shi
         if self._job is not None:
             self._job._thread.join(timeout_s)  # noqa: SLF001 - `wait` would raise the error again
 
+    def forget(self) -> None:
+        """Take back what was said of work that failed or was cancelled."""
+        if self.state in ("error", "cancelled"):
+            self.error = None
+            self._set("idle")
+
     def say(self) -> None:
         """Say everything in the language in use."""
         self.button.description = self._name()
@@ -125,13 +132,19 @@ class Task(ipywidgets.VBox, Generic[T]):  # type: ignore[misc]  # ipywidgets shi
             else ""
         )
 
-    def _on_update(self, _stage: str, _done: int, _total: int, seconds: float | None) -> None:
+    def _on_update(self, stage: str, _done: int, _total: int, seconds: float | None) -> None:
         self._bar.value = self._job.fraction if self._job else 0
-        if seconds is not None:
-            from toolkit.widgets.status import duration
+        from toolkit.widgets.status import duration
 
-            text = _("Working … about {left} left").format(left=duration(seconds))
-            self._words.value = f'<p class="dz-note" lang="{language()}">{escape(text)}</p>'
+        name = stage_name(stage)
+        number, of = _place(stage, self._weights)
+        if seconds is None:
+            text = _("{n} of {of}: {stage} …").format(n=number, of=of, stage=name)
+        else:
+            text = _("{n} of {of}: {stage} … about {left} left").format(
+                n=number, of=of, stage=name, left=duration(seconds)
+            )
+        self._words.value = f'<p class="dz-note" lang="{language()}">{escape(text)}</p>'
 
     def _on_end(self, job: Job[T]) -> None:
         if job.is_cancelled:
@@ -144,6 +157,12 @@ class Task(ipywidgets.VBox, Generic[T]):  # type: ignore[misc]  # ipywidgets shi
             except Exception as error:  # noqa: BLE001 - shown; a thread has no other place
                 self.error = error
         self._set("error" if self.error is not None else "done")
+
+
+def _place(stage: str, weights: Mapping[str, float]) -> tuple[int, int]:
+    """Return which of how many stages one is; the last one where it is not known."""
+    stages = list(weights)
+    return (stages.index(stage) + 1 if stage in stages else len(stages)), len(stages)
 
 
 def _problem(error: BaseException | None) -> str:

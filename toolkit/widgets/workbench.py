@@ -21,12 +21,14 @@ from toolkit._i18n import _
 from toolkit.cache import Cache, runs_folder
 from toolkit.errors import Cancelled, ToolkitError, UsageError
 from toolkit.jobs import STAGE_WEIGHTS, Job
+from toolkit.media import show_name
 from toolkit.types import Report, Tick
 from toolkit.widgets import fragments, saving
 from toolkit.widgets.chooser import Asked, Chooser
 from toolkit.widgets.gallery import Gallery
 from toolkit.widgets.notes import Notes
 from toolkit.widgets.result import Result
+from toolkit.widgets.saved import Saved, pages
 from toolkit.widgets.state import Memory, Position
 from toolkit.widgets.status import Status, duration
 from toolkit.widgets.styling import classed
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from toolkit.analysis import Examination, Partial
 
 _WEIGHTS = {**STAGE_WEIGHTS, "display": 60.0}  # measured: a copy takes half as long as the rest
+
+EXAMPLE = "planted_cap12"
+"""The sample that is shown to whoever opens the panel for the first time."""
 
 STATES = ("idle", "running", "done", "cancelled", "error")
 
@@ -88,7 +93,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self._seconds_left: float | None = None
         self._stage = ""
         self._partial: Partial | None = None
-        self._is_restoring = True
+        self._is_restoring, self._is_folded, self._reveals = True, False, False
         self.error: BaseException | None = None
         position = self._memory.read()
         if position.language:
@@ -97,7 +102,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         super().__init__(
             [
                 self._top,
-                classed(ipywidgets.Box([self._choose, self._gallery]), "dz-start"),
+                self._start,
                 self._run,
                 self._status,
                 self._remark,
@@ -110,6 +115,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self.add_class("dz-state-idle")
         self.observe(self._mirror_state, "state")
         self._say_everything()
+        self._fold(folded=False)
         if analysis is None:
             self._restore(position)  # goes on in another thread
         else:
@@ -143,14 +149,22 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         )
         self._language.observe(self._on_language, "value")
         self._heading = ipywidgets.HTML()
-        self._top = ipywidgets.HBox(
-            [self._heading, self._language],
-            layout={"justify_content": "space-between", "flex_flow": "row wrap"},
+        self._change = classed(ipywidgets.Button(layout={"width": "auto"}), "dz-change")
+        self._change.on_click(lambda _button: self._fold(folded=False))
+        self._top = classed(
+            ipywidgets.HBox(
+                [self._heading, self._change, self._language],
+                layout={"flex_flow": "row wrap", "align_items": "center"},
+            ),
+            "dz-top",
         )
-        self._choose = Chooser(self._runs / "uploads", self._remember)
+        self._choose = Chooser(self._runs / "uploads", self._remember, self.start)
         self._gallery = Gallery(self._cache, self.reopen)
+        self._start = classed(ipywidgets.Box([self._choose, self._gallery]), "dz-start")
         self._analyse = classed(ipywidgets.Button(button_style="primary"), "dz-analyse")
         self._analyse.on_click(lambda _button: self.start())
+        self._example = classed(ipywidgets.Button(layout={"width": "auto"}), "dz-example")
+        self._example.on_click(lambda _button: self.show_example())
         self._cancel = classed(ipywidgets.Button(disabled=True), "dz-cancel")
         self._cancel.on_click(lambda _button: self.cancel())
         self._bar = classed(
@@ -158,7 +172,8 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             "dz-progress",
         )
         self._run = ipywidgets.HBox(
-            [self._analyse, self._cancel, self._bar], layout={"flex_flow": "row wrap"}
+            [self._analyse, self._example, self._cancel, self._bar],
+            layout={"flex_flow": "row wrap"},
         )
         self._status = classed(Status(), "dz-status")
         self._remark = classed(ipywidgets.HTML(layout={"display": "none"}), "dz-remark")
@@ -169,9 +184,11 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         )
         self._save = classed(ipywidgets.Button(layout={"width": "auto"}), "dz-save")
         self._save.on_click(lambda _button: self.save())
-        self._saved = classed(ipywidgets.HTML(), "dz-saved")
+        self._saved = classed(Saved(), "dz-saved")
+        self._not_saved = ipywidgets.HTML()
         self._save_row = ipywidgets.HBox(
-            [self._save, self._saved], layout={"flex_flow": "row wrap", "display": "none"}
+            [self._save, self._not_saved, self._saved],
+            layout={"flex_flow": "row wrap", "display": "none"},
         )
 
     # -- what the user may do
@@ -187,7 +204,13 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             self._fail(error)
             return
         self._remember()
+        self._reveals = True
         self._begin(lambda tick: self._work(asked, tick), self._end)
+
+    def show_example(self) -> None:
+        """Analyse the planted sample, for which the right answer is known."""
+        self._choose.choose(EXAMPLE, is_path=False, detector="seamnet", frames=0)
+        self.start()
 
     def cancel(self) -> None:
         """Ask the run to stop; the panel says when it has."""
@@ -206,6 +229,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         """Show a kept result again. Does nothing while a run is under way."""
         if self.state == "running":
             return
+        self._reveals = True
         self._open(Position(entry=entry))
 
     def _open(self, position: Position) -> None:
@@ -228,20 +252,30 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             return None
         stamp = time.strftime("%Y%m%d-%H%M%S")
         try:
-            folder = saving.save(self.examination, self._runs, stamp=stamp, copy=self._result.copy)
+            folder = saving.save(
+                self.examination,
+                self._runs,
+                stamp=stamp,
+                copy=self._result.copy,
+                notes=self._notes.text,
+                asked=self._result.asked(),
+            )
         except OSError as error:
-            self._saved.value = fragments.problem(error)
+            self._not_saved.value = fragments.problem(error)
+            self._saved.hide()
             return None
-        where = _("Saved in {folder}").format(folder=folder)
-        self._saved.value = f'<span role="status">{escape(where)}</span>'
+        self._not_saved.value = ""
+        self._saved.show(folder, pages(folder, "report.html", "player.html", "report.json"))
         return folder
 
     def _clear(self) -> None:
         """Take what was shown off the screen."""
         self.error = None
+        self._fold(folded=False)
         self._result.hide()
         self._save_row.layout.display = "none"
-        self._saved.value = ""
+        self._saved.hide()
+        self._not_saved.value = ""
         self._say_remark("")
         self._stage, self._seconds_left, self._partial = "", None, None
         self._live.layout.display, self._live.value = "none", ""
@@ -325,11 +359,34 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self._save_row.layout.display = None
         self._gallery.current = examination.entry or ""
         self._gallery.refresh()
+        self._choose.follow(examination.report)
+        self._fold(folded=True)
+        if (
+            self._reveals
+        ):  # who asked for it looks at the answer; a restored panel stays where it is
+            self._reveals = False
+            self._status.reveal += 1
+
+    def _fold(self, *, folded: bool) -> None:
+        """Fold the form to one line beside the language, or show it again."""
+        self._is_folded = folded
+        self._start.layout.display = "none" if folded else None
+        self._change.layout.display = None if folded else "none"
+        self._show_run()
+        self._say_heading()
+
+    def _show_run(self) -> None:
+        """Show the row of buttons and progress while there is something to start or to stop."""
+        is_shown = self.state == "running" or not self._is_folded
+        self._run.layout.display = None if is_shown else "none"
+        is_new = not self._is_folded and not self._gallery.count
+        self._example.layout.display = None if is_new else "none"
 
     def _fail(self, error: BaseException) -> None:
         self.error = error
         self._result.fail(error)
         self._save_row.layout.display = "none"
+        self._fold(folded=False)
         self.state = "error"
         self._say_state()  # also when the state was 'error' before
 
@@ -375,6 +432,8 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self.remove_class(f"dz-state-{change['old']}")
         running = change["new"] == "running"
         self._analyse.disabled, self._cancel.disabled = running, not running
+        self._example.disabled = running
+        self._show_run()
         self._bar.layout.display = None if running else "none"
         self._say_state()
         self.add_class(f"dz-state-{change['new']}")
@@ -412,16 +471,27 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self._remark.value = f'<p class="dz-note" role="status">{escape(text)}</p>' if text else ""
         self._remark.layout.display = None if text else "none"
 
+    def _say_heading(self) -> None:
+        report = self._result.report if self._is_folded else None
+        if report is None:
+            heading = _("What does a detector see in a video?")
+        else:
+            heading = show_name(report.video.path)
+        self._heading.value = f"<h2>{escape(heading)}</h2>"
+
     def _say_everything(self) -> None:
         """Say all of the panel in the language in use."""
-        heading = _("Why does a detector call this video forged?")
-        self._heading.value = f"<h2>{escape(heading)}</h2>"
+        self._say_heading()
+        self._change.description = _("Choose another video")
+        self._example.description = _("Show me with the sample")
+        self._example.tooltip = _("A clip in which our own code forged a known part of the face")
         self._language.tooltips = [_("Show everything in English"), _("Show everything in Dutch")]
         self._choose.say()
         self._gallery.refresh()
         self._analyse.description = _("Analyse")
         self._cancel.description = _("Cancel")
         self._save.description = _("Save report")
+        self._saved.say()
         self._result.say()
         self._say_state()
         if self.state == "running":
