@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit import media, recall, runtime
+from toolkit import media, models, recall, runtime
 from toolkit.cache import Cache
 from toolkit.detectors import registry
-from toolkit.detectors.base import Detector
+from toolkit.detectors.base import Detector, one_each
 from toolkit.explain import ledger
 from toolkit.faces.regions import DEFINITION
 from toolkit.faces.tracks import FaceReader, Scan
@@ -44,7 +44,7 @@ from toolkit.verdict.aggregate import aggregate, drift, frame_logits, rule_for
 
 KEY_FRAMES = 6
 DRIFT_MAX = 1e-3  # float32 network logits against the same pooling in float64
-PART = 16  # moments told at a time; a multiple of every detector's batch on a CPU
+TOLD_MIN = 16  # moments told at a time, or one batch where that is more
 PICTURE_MIN = 64  # px; a face in a smaller picture cannot be wide enough to judge
 
 
@@ -140,7 +140,7 @@ def analyse(
     path
         A local video file.
     detector
-        Name from `detectors.registry.NAMES`, or a detector.
+        Name from `detectors.registry.names`, or a detector.
     device
         ``"auto"`` takes CUDA, then MPS, then the CPU.
     sampling
@@ -251,7 +251,7 @@ def examine(
         judge.card.threshold,
         frames_read=scan.looked_at,
     )
-    late = faces.notices
+    late = (*faces.notices, *_stand_in(judge))
     notices = _unique((*video.notices, *scan.notices, *late, *_notices(scan, results)))
     if not results:
         verdict = _nothing_to_judge(scan, verdict)
@@ -259,7 +259,7 @@ def examine(
     settings = {
         "toolkit": version("doorzicht"),
         "seed": seed,
-        "device": _device_of(judge, device),
+        "device": judge.device,
         "sampling": sampling.to_dict(),
         "aggregate": asdict(spoken) if spoken else {"name": "top_k", "k": None},
         "detector": {
@@ -267,6 +267,7 @@ def examine(
             "weights_sha256": judge.card.weights_sha256,
             "threshold": judge.card.threshold,
             "held_back": asdict(judge.card.held_back) if judge.card.held_back else None,
+            **({"instead_of": judge.card.instead_of} if judge.card.instead_of else {}),
         },
         "players": DEFINITION,
     }
@@ -369,27 +370,25 @@ def _evidence(
 ) -> Evidence:
     """Return a person's evidence; where somebody listens, tell the logits while they come.
 
-    Only a detector that judges each crop by itself may be given its crops in parts, and on a GPU
-    it is not worth it. The parts end where the detector's own batches end, so the logits are the
-    same to the last bit.
+    Only a detector that judges each crop by itself may be given its crops in parts. They end where
+    its own batches end, so the logits are the same to the last bit.
     """
-    n = len(crops.rgb)
-    in_parts = judge.card.name in registry.NAMES and _device_of(judge, "") == "cpu"
-    if tell is None or not in_parts:
+    n, batch = len(crops.rgb), judge.batch
+    if tell is None or batch is None:
         whole = judge.evidence(crops, tick=tick)
         if tell:
             tell(whole.logits)
         return whole
+    step = -(-TOLD_MIN // batch) * batch
     parts: list[Evidence] = []
-    for start in range(0, n, PART):
-        piece = crops.at(slice(start, start + PART))
+    for start in range(0, n, step):
+        piece = crops.at(slice(start, start + step))
         parts.append(judge.evidence(piece, tick=_Within(tick, start, n)))
         tell(np.concatenate([e.logits for e in parts]))
-    moments = np.arange(n, dtype=np.int64)
     patches = [e.patches for e in parts if e.patches is not None]
     return Evidence(
         logits=np.concatenate([e.logits for e in parts]),
-        spans=np.stack([moments, moments], axis=1),
+        spans=one_each(n),
         patches=np.concatenate(patches) if patches else None,
         head=parts[0].head,
     )
@@ -438,10 +437,6 @@ class _Told:
             self._listener(Partial(self._video, self._threshold, tuple(self._persons)))
 
 
-def _device_of(judge: Detector, wanted: str) -> str:
-    return str(getattr(judge, "device", wanted))
-
-
 def _result(
     track: FaceTrack, crops: FaceCrops, evidence: Evidence, judge: Detector, *, explain: bool
 ) -> TrackResult:
@@ -479,6 +474,17 @@ def _result(
             for p in ledger.key_positions(explanation, KEY_FRAMES, pts=track.pts)
         )
     return TrackResult(track, verdict, rule, evidence, explanation, key_frames, notices)
+
+
+def _stand_in(judge: Detector) -> Iterator[Notice]:
+    """Yield that another detector judged than was asked for, and why."""
+    card = judge.card
+    if card.instead_of:
+        text = (
+            f"{card.because} So {card.name} judged in place of {card.instead_of}: it misses most "
+            f"forgeries of today. {models.SETUP}"
+        )
+        yield Notice("stand_in", text)
 
 
 def _notices(scan: Scan, results: list[TrackResult]) -> Iterator[Notice]:
@@ -543,8 +549,17 @@ def to_dict(report: Report) -> dict[str, Any]:
 
 def run_facts(report: Report) -> dict[str, Any]:
     """Return the content of `run.json`: timings and host facts."""
-    names = ("av", "numpy", "opencv-python-headless", "torch", "ai-edge-litert", "timm")
+    names = (
+        "av",
+        "numpy",
+        "opencv-python-headless",
+        "torch",
+        "onnxruntime",
+        "ai-edge-litert",
+        "timm",
+    )
     return {
+        "detector": report.settings["detector"],
         "seconds": report.timings,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from toolkit.analysis import Examination
 from toolkit.detectors import registry
-from toolkit.detectors.base import Detector
+from toolkit.detectors.base import Detector, network_of
 from toolkit.errors import DetectorError, UsageError
 from toolkit.explain import intervention, ledger, regions
 from toolkit.explain.bands import BandShares, band_shares
@@ -31,7 +31,6 @@ from toolkit.explain.intervals import interval_level, interval_p_value
 from toolkit.explain.intervention import Agreement, Composite, Game, Intervention, agreement
 from toolkit.explain.references import Choice, Kind, Reference, References
 from toolkit.explain.trust import Panel, TrustFigure, completeness_figure, panel
-from toolkit.runtime import BATCH
 from toolkit.types import PLAYERS, FaceCrops, Tick, TrackResult, no_tick
 from toolkit.verdict.aggregate import aggregate, frame_logits
 
@@ -437,7 +436,8 @@ class Subject:
     def _load(self) -> Detector:
         settings = self.report.settings
         facts, device = settings["detector"], settings.get("device", "auto")
-        judge = registry.load(facts["name"], device=device)
+        name = registry.name_now(facts["name"], facts["weights_sha256"])
+        judge = registry.load(name, device=device)
         if judge.card.weights_sha256 != facts["weights_sha256"]:
             value = f"{facts['name']}, {str(facts['weights_sha256'])[:12]} in the report"
             raise DetectorError(
@@ -448,7 +448,7 @@ class Subject:
     @property
     def network(self) -> Any:
         """The detector's own network, not folded; None where it has none."""
-        return getattr(self._given or self.detector, "net", None)
+        return network_of(self._given or self.detector)
 
     def game(self, position: int, *, tick: Tick = no_tick) -> Game | None:
         """Return the region game of a frame; None when no reference may be used.
@@ -621,16 +621,17 @@ class Subject:
         for method in methods or get_args(pixels.Method):
             start = time.perf_counter()
             found, refused = None, None
-            # the folded network has other layers: what the user has is what must fit the method
-            if self.network is None:
+            asks_only = method in pixels.ASKS_ONLY
+            if not asks_only and self.network is None:
                 refused = "the network itself is not open here"
             elif method in pixels.NEEDS_REFERENCE and reference is None:
                 refused = "no reference is valid"
-            else:
+            elif not asks_only:
+                # the folded network has other layers: what the user has must fit the method
                 refused = pixels.refusal(self.network, method)
             if refused is None:
                 found = pixels.attribute(
-                    getattr(self.detector, "net", None) or self.network,
+                    pixels.Asked(self.detector) if asks_only else network_of(self.detector),
                     self.crops.rgb[position],
                     method,
                     players=self.crops.players[position],
@@ -736,7 +737,7 @@ def ask(
     found: dict[str, Any] = {}
 
     def counted(question: str, times: int = 1) -> Counted:
-        batch = BATCH["cpu"]
+        batch = subject.detector.batch or intervention.WHOLE
         return Counted(tick, question, math.ceil(_PASSES.get(question, 64) * times / batch))
 
     def timed(question: str, work: Callable[[Counted], Any], times: int = 1) -> None:

@@ -14,7 +14,7 @@ class Blocks:
 
     spec = InputSpec(size=224, margin=0.125)
     card = Card("blocks", "test", "0" * 64, 0.0, "none", ())
-    device = "cpu"
+    device, batch = "cpu", 4
 
     def __init__(self):
         self.seen = 0

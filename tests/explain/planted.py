@@ -46,7 +46,7 @@ class Planted:
     """A detector that is any function of pictures (N, S, S, 3) float64 -> logits (N,)."""
 
     spec = InputSpec(size=SIZE, margin=0.125)
-    device = "cpu"
+    device, batch = "cpu", 4
 
     def __init__(self, function, threshold=0.0):
         self.function = function

@@ -74,7 +74,7 @@ class Green:
 
     spec = InputSpec(size=SIZE, margin=0.125)
     card = Card("green", "test", "0" * 64, THRESHOLD, "none", ())
-    device = "cpu"
+    device, batch = "cpu", 4
     head = PatchHead(4.0, 1.0, 0.0, np.full((GRID, GRID), -2, np.float32))
 
     def __init__(self, pause: float = 0.0) -> None:

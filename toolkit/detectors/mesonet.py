@@ -28,7 +28,7 @@ from torch import nn
 
 from toolkit import models, runtime
 from toolkit.detectors import registry
-from toolkit.detectors.base import Card, InputSpec
+from toolkit.detectors.base import Card, InputSpec, one_each
 from toolkit.errors import ModelError, ToolkitError
 from toolkit.files import atomic_write
 from toolkit.media import show_name
@@ -339,6 +339,11 @@ class MesoNetDetector:
         """Where it computes: cpu, cuda or mps."""
         return self._device.type
 
+    @property
+    def batch(self) -> int:
+        """How many crops are judged at once."""
+        return BATCH[self._device.type]
+
     @torch.inference_mode()
     def logits(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the fake logits (N,) of crops (N, 256, 256, 3) uint8."""
@@ -348,14 +353,13 @@ class MesoNetDetector:
 
     def evidence(self, crops: FaceCrops, *, tick: Tick = no_tick) -> Evidence:
         """Return one logit per crop; these nets have no patch map."""
-        n, step = len(crops.rgb), BATCH[self._device.type]
+        n, step = len(crops.rgb), self.batch
         logits = np.zeros(n, np.float32)
         for start in range(0, n, step):
             tick("detect", start, n)
             logits[start : start + step] = self.logits(crops.rgb[start : start + step])
         tick("detect", n, n)
-        moments = np.arange(n, dtype=np.int64)
-        return Evidence(logits, np.stack([moments, moments], axis=1))
+        return Evidence(logits, one_each(n))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,22 +1,59 @@
-"""Detectors by name."""
+"""Detectors by name: the bundled ones, and those that somebody registers."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 from toolkit import models
 from toolkit.detectors.base import Detector
 from toolkit.errors import DetectorError
 
+DEFAULT, SMALL = "seamnet", "seamnet-small"
+"""The detector that judges unless another is named, and the one that steps in for it."""
+
 MESONETS = ("meso4", "mesoinception4", "meso4_f2f", "mesoinception4_f2f")
 """MesoNet's four published weights; the user gives the file, see `detectors.mesonet`."""
 
-NAMES = ("seamnet", *MESONETS)
-"""Names that `load` knows."""
+NAMES = (DEFAULT, SMALL, *MESONETS)
+"""Names of the detectors that come with the toolkit."""
+
+Factory = Callable[[str], Detector]
+"""Takes a device (``"auto"``, ``"cpu"``, ...) and returns a detector."""
+
+_registered: dict[str, Factory] = {}
+
+
+def register(name: str, factory: Factory) -> None:
+    """Make a detector of one's own known by name: to `load`, and so to every command and call.
+
+    Parameters
+    ----------
+    name
+        Must not be one of `NAMES`. Registered again, it is replaced.
+    factory
+        Called with the device each time that the detector is loaded. The `card` of what it returns
+        should carry the same name: reports find it by that.
+
+    Raises
+    ------
+    DetectorError
+        If the name belongs to a bundled detector, or is empty.
+    """
+    if not name or name in NAMES:
+        raise DetectorError("this name cannot be registered", name, "Choose another name.")
+    _registered[name] = factory
+
+
+def names() -> tuple[str, ...]:
+    """Return all names that `load` knows."""
+    return (*NAMES, *_registered)
 
 
 def weights(name: str) -> Path:
-    """Return where a detector's weights lie, or would lie.
+    """Return where a bundled detector's weights lie, or would lie.
 
     Raises
     ------
@@ -24,20 +61,33 @@ def weights(name: str) -> Path:
         If there is none of that name.
     """
     if name not in NAMES:
-        raise DetectorError(
-            "there is no detector of that name", name, f"Choose one of {', '.join(NAMES)}."
-        )
+        raise _unknown(name)
     folder = models.CACHE if name in MESONETS else models.ROOT / "models"
     return folder / f"{name}.safetensors"
 
 
 def available() -> tuple[str, ...]:
-    """Return the names whose weights are here, in the order of `NAMES`; nothing is verified."""
-    return tuple(name for name in NAMES if weights(name).is_file())
+    """Return the names whose weights are here, in the order of `names`; nothing is verified."""
+    return (*(n for n in NAMES if weights(n).is_file()), *_registered)
+
+
+def substitute(name: str) -> tuple[str, str] | None:
+    """Return who would judge in place of a detector and why, in one English sentence; or None.
+
+    Only the body of the default detector is fetched and may be missing; nothing is verified.
+    """
+    if name != DEFAULT:
+        return None
+    from toolkit.detectors import clip_body
+
+    problem = clip_body.missing()
+    return None if problem is None else (SMALL, problem)
 
 
 def load(name: str, *, device: str = "auto") -> Detector:
     """Return a detector, its weights verified.
+
+    Where the default one lacks its body, the small one is returned, and its card says so.
 
     Raises
     ------
@@ -46,11 +96,45 @@ def load(name: str, *, device: str = "auto") -> Detector:
     ModelError
         If its weights are missing, differ from their card, or do not answer as the card says.
     """
+    if name in _registered:
+        return _registered[name](device)
     where = weights(name)
     if name in MESONETS:
         from toolkit.detectors.mesonet import MesoNetDetector
 
         return MesoNetDetector(name, device=device, weights=where)
-    from toolkit.detectors.seamnet import SeamNetDetector
+    other = substitute(name)
+    if name == SMALL or other is not None:
+        from toolkit.detectors.seamnet import SeamNetDetector
 
-    return SeamNetDetector(device=device)
+        small = SeamNetDetector(device=device)
+        if other is not None:
+            small.card = dataclasses.replace(small.card, instead_of=name, because=other[1])
+        return small
+    from toolkit.detectors.seamnet2 import SeamNet2Detector
+
+    return SeamNet2Detector(device=device)
+
+
+def name_now(name: str, weights_sha256: str) -> str:
+    """Return the name under which the detector of a report is loaded today.
+
+    The small network was called ``seamnet`` before the larger one took that name.
+
+    Examples
+    --------
+    >>> name_now("meso4", "00")
+    'meso4'
+    """
+    if name != DEFAULT:
+        return name
+    try:
+        facts = json.loads(weights(SMALL).with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return name
+    return SMALL if facts.get("sha256") == weights_sha256 else name
+
+
+def _unknown(name: str) -> DetectorError:
+    cause = "there is no detector of that name"
+    return DetectorError(cause, name, f"Choose one of {', '.join(names())}.")

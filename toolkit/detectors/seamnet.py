@@ -1,4 +1,6 @@
-"""SeamNet: the bundled patch-additive network, trained on self-blended faces only.
+"""The small SeamNet: a patch-additive network of 2.9 MB, trained on self-blended faces only.
+
+It judges where speed counts, and where the body of the larger one (`seamnet2`) is not here.
 
 It looks for the traces of blending a face region into a picture, patch by patch, and pools the
 patch logits with a log-mean-exp, so that its verdict is a sum over patches by construction. It is
@@ -7,6 +9,7 @@ weak on fully synthetic video, on lip-sync without a seam, and blind to edits ou
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from pathlib import Path
@@ -19,11 +22,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from toolkit import models, runtime
-from toolkit.detectors.base import Card, HeldBack, InputSpec
+from toolkit.detectors.base import Card, HeldBack, InputSpec, one_each
 from toolkit.errors import ModelError
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
 
-WEIGHTS = models.ROOT / "models" / "seamnet.safetensors"
+NAME = "seamnet-small"
+WEIGHTS = models.ROOT / "models" / "seamnet-small.safetensors"
 CANARY_TOLERANCE = 1e-3
 BLOCKS = 5
 TAU = 4.0
@@ -129,7 +133,7 @@ class SeamNetDetector:
         reference = tensors.pop("reference")
         net = SeamNet()
         net.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in tensors.items()})
-        self.net = placed(net.eval(), self._device)
+        self.net: nn.Module = placed(net.eval(), self._device)
         self.head = PatchHead(
             tau=net.tau,
             scale=float(net.log_a.detach().exp()),
@@ -137,8 +141,8 @@ class SeamNetDetector:
             reference=reference,
         )
         self.card = Card(
-            name="seamnet",
-            title="SeamNet: patch-additive, trained on self-blended faces",
+            name=NAME,
+            title="Small SeamNet: patch-additive, trained on self-blended faces",
             weights_sha256=facts["sha256"],
             threshold=float(facts["threshold"]),
             licence="Apache-2.0; trained on faces under research terms, see models/seamnet.md",
@@ -151,6 +155,7 @@ class SeamNetDetector:
             ),
             held_back=HeldBack(**facts["held_back"]) if facts.get("held_back") else None,
             trained_on=tuple(facts.get("training_clips", ())),
+            normalisation=(MEAN, STD),
         )
         self.spec = InputSpec(size=SIZE, margin=MARGIN)
         answer = float(self.logits(canary_picture()[None])[0])
@@ -183,6 +188,17 @@ class SeamNetDetector:
         """Where it computes: cpu, cuda or mps."""
         return self._device.type
 
+    @property
+    def batch(self) -> int:
+        """How many crops are judged at once."""
+        return runtime.BATCH[self._device.type]
+
+    def with_network(self, net: nn.Module) -> SeamNetDetector:
+        """Return a copy that judges with another network, such as a faster form of its own."""
+        other = copy.copy(self)
+        other.net = net
+        return other
+
     def logits(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the logits (N,) of crops (N, S, S, 3) uint8."""
         return self._run(rgb)[0]
@@ -195,7 +211,7 @@ class SeamNetDetector:
 
     def evidence(self, crops: FaceCrops, *, tick: Tick = no_tick) -> Evidence:
         """Return one logit and one 14 x 14 patch map per crop."""
-        n, step = len(crops.rgb), runtime.BATCH[self._device.type]
+        n, step = len(crops.rgb), self.batch
         logits = np.zeros(n, np.float32)
         patches = np.zeros((n, GRID, GRID), np.float32)
         for start in range(0, n, step):
@@ -204,5 +220,4 @@ class SeamNetDetector:
                 crops.rgb[start : start + step]
             )
         tick("detect", n, n)
-        moments = np.arange(n, dtype=np.int64)
-        return Evidence(logits, np.stack([moments, moments], axis=1), patches, self.head)
+        return Evidence(logits, one_each(n), patches, self.head)

@@ -17,6 +17,7 @@ PACKAGES = (
     "timm",
     "captum",
     "numpy",
+    "onnxruntime",
     "opencv-python-headless",
     "av",
     "ai-edge-litert",

@@ -22,8 +22,9 @@ from captum._utils.models.model import Model
 from numpy.typing import NDArray
 from torch import nn
 
+from toolkit.detectors.base import Detector
 from toolkit.errors import DetectorError, ShapeError, UsageError
-from toolkit.forge.degrade import Picture
+from toolkit.forge.degrade import Picture, to_u8
 from toolkit.types import PLAYERS, Tick, no_tick
 
 Method = Literal[
@@ -49,6 +50,12 @@ COMPLETE = frozenset(
 
 BY_REGION = frozenset({"feature_ablation", "shapley_value_sampling", "kernel_shap"})
 NEEDS_REFERENCE = COMPLETE | BY_REGION | {"occlusion"}
+
+ASKS_ONLY = BY_REGION | {"occlusion"}
+"""Methods that only ask the detector about other pictures: they need no network (`Asked`)."""
+
+LARGE, LARGE_BATCH = 20_000_000, 2
+"""A network of more parameters gets this many pictures at once: gradients keep every layer."""
 
 STEPS = 50  # integrated gradients
 DRAWS = 16  # SmoothGrad, GradientShap
@@ -84,6 +91,27 @@ _RULES: dict[str, tuple[type[nn.Module], ...]] = {
 }
 
 Float = NDArray[np.float64]
+
+
+class Asked(nn.Module):
+    """A detector as a function of pictures, for methods that need no gradient.
+
+    It answers with the very arithmetic that the verdict was made with.
+
+    Parameters
+    ----------
+    detector
+        Any that gives a logit per crop.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        super().__init__()
+        self._detector = detector
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits (N,) of pictures (N, 3, S, S), 0..255, rounded to whole levels."""
+        rgb = to_u8(x.detach().permute(0, 2, 3, 1).cpu().numpy())
+        return torch.from_numpy(self._detector.logits(rgb))
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +174,7 @@ def attribute(
     *,
     players: NDArray[np.uint8],
     reference: Picture | None = None,
-    batch: int = 8,
+    batch: int | None = None,
     seed: int = 0,
     settings: dict[str, Any] | None = None,
     tick: Tick = no_tick,
@@ -167,7 +195,7 @@ def attribute(
     reference : (S, S, 3) uint8 or None
         The baseline; needed by the methods in `NEEDS_REFERENCE`.
     batch
-        Most pictures in the network at once.
+        Most pictures in the network at once; None = 8, or `LARGE_BATCH` in a large one.
     seed
         Of the method's own generator; the global ones are left as they were.
     settings
@@ -197,6 +225,9 @@ def attribute(
         raise UsageError("this method needs a reference", method, "Choose one first.")
     if players.shape != rgb.shape[:2] or (reference is not None and reference.shape != rgb.shape):
         raise ShapeError("crop, reference and players do not fit", f"{rgb.shape}, {players.shape}")
+    if batch is None:
+        size = sum(p.numel() for p in net.parameters())
+        batch = LARGE_BATCH if size > LARGE else 8
     own = {
         "steps": STEPS,
         "draws": DRAWS,

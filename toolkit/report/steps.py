@@ -258,8 +258,6 @@ def detector_facts(judge: Any, report: Report) -> dict[str, Any]:
     card = getattr(judge, "card", None)
     facts: dict[str, Any] = {**settings, "title": None, "blind_to": [], "input": None}
     if card is not None:
-        net = getattr(judge, "net", None)
-        scale = [getattr(net, n).flatten().tolist() for n in ("mean", "std") if hasattr(net, n)]
         facts |= {
             "title": card.title,
             "licence": card.licence,
@@ -267,7 +265,7 @@ def detector_facts(judge: Any, report: Report) -> dict[str, Any]:
             "input": {
                 "size": judge.spec.size,
                 "margin": judge.spec.margin,
-                "normalisation": [[round(v, 6) for v in row] for row in scale] or None,
+                "normalisation": [list(row) for row in card.normalisation] or None,
             },
         }
     ratio = calibration.find(settings["name"], settings["weights_sha256"])
