@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit import media, models, recall, runtime
+from toolkit import media, recall, runtime
 from toolkit.cache import Cache
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector, one_each
@@ -42,6 +42,10 @@ from toolkit.types import (
 from toolkit.verdict import abstention, calibration
 from toolkit.verdict.aggregate import aggregate, drift, frame_logits, rule_for
 
+STAND_IN = (
+    "The small SeamNet judged in place of SeamNet: it misses most forgeries of today. For SeamNet, "
+    "run: python start.py setup"
+)
 KEY_FRAMES = 6
 DRIFT_MAX = 1e-3  # float32 network logits against the same pooling in float64
 TOLD_MIN = 16  # moments told at a time, or one batch where that is more
@@ -478,13 +482,9 @@ def _result(
 
 def _stand_in(judge: Detector) -> Iterator[Notice]:
     """Yield that another detector judged than was asked for, and why."""
-    card = judge.card
-    if card.instead_of:
-        text = (
-            f"{card.because} So {card.name} judged in place of {card.instead_of}: it misses most "
-            f"forgeries of today. {models.SETUP}"
-        )
-        yield Notice("stand_in", text)
+    if judge.card.because:
+        yield Notice("stand_in", STAND_IN)
+        yield Notice("stand_in_reason", judge.card.because)
 
 
 def _notices(scan: Scan, results: list[TrackResult]) -> Iterator[Notice]:

@@ -11,7 +11,7 @@ import torch
 from tests.detectors.test_seamnet import crops
 from toolkit import models
 from toolkit.detectors import clip_body, clip_tower, registry
-from toolkit.detectors.seamnet import canary_picture
+from toolkit.detectors.canary import canary_picture
 from toolkit.detectors.seamnet2 import WEIGHTS, SeamNet2Detector, read_card
 from toolkit.errors import ModelError
 from toolkit.explain import ledger
@@ -39,7 +39,8 @@ def blocks():
 
 
 def test_the_two_arithmetics_agree_where_rounding_has_not_run_wild(blocks):
-    body = clip_body.integer_body(blocks, read_card(WEIGHTS.with_suffix(".json"))["cut_sha256"])
+    card = read_card(WEIGHTS.with_suffix(".json"))
+    body = clip_body.integer_body(blocks, card["cut_sha256"], tuple(card["fingerprint"]))
     picture = canary_picture()
     first, *deeper = body.run(picture)
     assert len(deeper) == len(blocks)

@@ -14,7 +14,8 @@ from tests.detectors.test_seamnet import crops
 from toolkit import models, runtime
 from toolkit.detectors import clip_body, clip_tower, registry, seamnet2
 from toolkit.detectors.base import network_of, opens_network
-from toolkit.detectors.seamnet2 import GRID, SIZE, Heads, SeamNet2Detector, Shape
+from toolkit.detectors.canary import SIZE
+from toolkit.detectors.seamnet2 import GRID, Heads, SeamNet2Detector, Shape
 from toolkit.errors import DetectorError, ModelError, UsageError
 from toolkit.explain import ledger, pixels
 from toolkit.explain.folded import folded
@@ -41,8 +42,10 @@ class FloatTokens(nn.Module):
 
 class IntegerTokens:
     sha256 = "cd" * 32
+    off = 0.0
 
-    def __init__(self, blocks, sha256=None):
+    def __init__(self, blocks, sha256=None, *, wide=False):
+        self.wide = wide
         self.net, self.seen = FloatTokens(blocks), 0
 
     def run(self, rgb):
@@ -50,7 +53,7 @@ class IntegerTokens:
         x = torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1))[None]).float()
         with torch.inference_mode():
             found = self.net(x)[0].numpy()
-        return [found[0], *found]
+        return [found[0] + self.off, *found]
 
     def tokens(self, rgb):
         return np.stack(self.run(rgb)[1:])
@@ -61,8 +64,10 @@ def body(monkeypatch):
     """Put a made-up body in place of the real one; it needs no file."""
     monkeypatch.setattr(clip_body, "missing", lambda: None)
     monkeypatch.setattr(clip_body, "IntegerBody", IntegerTokens)
-    monkeypatch.setattr(clip_body, "integer_body", IntegerTokens)
+    clip_body.integer_body.cache_clear()
     monkeypatch.setattr(clip_tower, "float_body", lambda blocks: FloatTokens(blocks).eval())
+    yield
+    clip_body.integer_body.cache_clear()
 
 
 def tensors(shape: Shape, seed: int = 0) -> dict[str, np.ndarray]:
@@ -192,6 +197,20 @@ def test_a_card_that_does_not_belong_is_refused(head, change, match):
     card.write_text(json.dumps({k: v for k, v in facts.items() if v is not None}))
     with pytest.raises(ModelError, match=match):
         SeamNet2Detector(device="cpu", weights=head)
+
+
+def test_a_processor_that_cuts_sums_off_gets_wide_ones(head, monkeypatch):
+    class CutsOff(IntegerTokens):
+        """Right only with wide sums, as on x86-64 without VNNI."""
+
+        @property
+        def off(self):
+            return 0.0 if self.wide else 0.5
+
+    monkeypatch.setattr(clip_body, "IntegerBody", CutsOff)
+    clip_body.integer_body.cache_clear()
+    detector = SeamNet2Detector(device="cpu", weights=head)
+    assert detector._body.wide
 
 
 def test_a_head_trained_beside_another_small_network_is_refused(body, tmp_path):

@@ -86,7 +86,7 @@ def test_without_a_network_nothing_happens():
 
 def test_the_bundled_network_answers_the_same(sample):
     from toolkit.detectors import registry
-    from toolkit.detectors.seamnet import canary_picture
+    from toolkit.detectors.canary import canary_picture
 
     detector = registry.load("seamnet-small", device="cpu")
     quick = folded(detector)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from toolkit.detectors.clip_body import GRID, MEAN, PREFIX, SIZE, STD, WIDTH, graph
+from toolkit.detectors.canary import SIZE
+from toolkit.detectors.clip_body import GRID, MEAN, PREFIX, STD, WIDTH, graph
 from toolkit.detectors.onnx_graph import Graph
 
 _HEADS = 12
@@ -45,7 +46,8 @@ class _Block(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         seen = functional.scaled_dot_product_attention(q, k, v)
         x = x + self.proj(seen.transpose(1, 2).reshape(n, length, WIDTH))
-        return x + self.fc2(self.act(self.fc1(self.norm2(x))))
+        out: torch.Tensor = x + self.fc2(self.act(self.fc1(self.norm2(x))))
+        return out
 
 
 class FloatBody(nn.Module):

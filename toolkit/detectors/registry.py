@@ -6,9 +6,10 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from toolkit import models
-from toolkit.detectors.base import Detector
+from toolkit.detectors.base import Detector, PatchDetector
 from toolkit.errors import DetectorError
 
 DEFAULT, SMALL = "seamnet", "seamnet-small"
@@ -84,10 +85,18 @@ def substitute(name: str) -> tuple[str, str] | None:
     return None if problem is None else (SMALL, problem)
 
 
-def load(name: str, *, device: str = "auto") -> Detector:
+def load(name: str, *, device: str = "auto", stand_in: bool = True) -> Detector:
     """Return a detector, its weights verified.
 
-    Where the default one lacks its body, the small one is returned, and its card says so.
+    Parameters
+    ----------
+    name
+        From `names`.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    stand_in
+        Whether the small network, whose card then says so, may be returned where the default one
+        lacks its body. Not where figures about a detector are measured.
 
     Raises
     ------
@@ -103,7 +112,7 @@ def load(name: str, *, device: str = "auto") -> Detector:
         from toolkit.detectors.mesonet import MesoNetDetector
 
         return MesoNetDetector(name, device=device, weights=where)
-    other = substitute(name)
+    other = substitute(name) if stand_in else None
     if name == SMALL or other is not None:
         from toolkit.detectors.seamnet import SeamNetDetector
 
@@ -114,6 +123,37 @@ def load(name: str, *, device: str = "auto") -> Detector:
     from toolkit.detectors.seamnet2 import SeamNet2Detector
 
     return SeamNet2Detector(device=device)
+
+
+def load_weights(path: Path | None = None, *, device: str = "auto") -> PatchDetector:
+    """Return a SeamNet with weights of one's own, large or small as their card says.
+
+    Parameters
+    ----------
+    path
+        ``.safetensors`` with its card ``.json`` beside it; None = the default detector's.
+
+    Raises
+    ------
+    ModelError
+        As `load`; nobody steps in here.
+    """
+    path = weights(DEFAULT) if path is None else path
+    if "blocks" in _facts(path):
+        from toolkit.detectors.seamnet2 import SeamNet2Detector
+
+        return SeamNet2Detector(device=device, weights=path)
+    from toolkit.detectors.seamnet import SeamNetDetector
+
+    return SeamNetDetector(device=device, weights=path)
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # what is wrong with it is said by who loads it
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def name_now(name: str, weights_sha256: str) -> str:
@@ -128,11 +168,7 @@ def name_now(name: str, weights_sha256: str) -> str:
     """
     if name != DEFAULT:
         return name
-    try:
-        facts = json.loads(weights(SMALL).with_suffix(".json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return name
-    return SMALL if facts.get("sha256") == weights_sha256 else name
+    return SMALL if _facts(weights(SMALL)).get("sha256") == weights_sha256 else name
 
 
 def _unknown(name: str) -> DetectorError:

@@ -23,6 +23,7 @@ from torch import nn
 
 from toolkit import models, runtime
 from toolkit.detectors.base import Card, HeldBack, InputSpec, one_each
+from toolkit.detectors.canary import SIZE, canary_picture
 from toolkit.errors import ModelError
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
 
@@ -31,7 +32,6 @@ WEIGHTS = models.ROOT / "models" / "seamnet-small.safetensors"
 CANARY_TOLERANCE = 1e-3
 BLOCKS = 5
 TAU = 4.0
-SIZE = 224
 GRID = 14  # patch logits per side; nominal tiles of 16 px
 MARGIN = 0.125  # of the face oval's longer side, on each side
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -87,15 +87,6 @@ def placed(net: SeamNet, device: torch.device) -> SeamNet:
     net.to(device)
     net.to(memory_format=torch.channels_last)
     return net
-
-
-def canary_picture() -> NDArray[np.uint8]:
-    """Return the picture on which the weights must answer as their card says: (S, S, 3) uint8."""
-    y, x = np.mgrid[:SIZE, :SIZE].astype(np.float64)
-    waves = [
-        np.sin(x / 7 + c) * np.cos(y / (5 + c)) + np.sin((x + y) / (11 + 3 * c)) for c in range(3)
-    ]
-    return np.rint(127.5 + 60 * np.stack(waves, axis=2)).clip(0, 255).astype(np.uint8)
 
 
 def expected_tensors() -> dict[str, tuple[tuple[int, ...], str]]:

@@ -145,7 +145,9 @@ class _Bench:
         self.keys = method_keys(methods)
         self.seed, self.faces, self.tick, self.known = seed, faces, tick, known
         self.judge = (
-            registry.load(detector, device=device) if isinstance(detector, str) else detector
+            registry.load(detector, device=device, stand_in=False)
+            if isinstance(detector, str)
+            else detector
         )
         card = self.judge.card
         self.settings: dict[str, Any] = {

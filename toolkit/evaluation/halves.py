@@ -36,7 +36,6 @@ from toolkit.verdict import comparison
 from toolkit.verdict.comparison import Halves, Stretch
 
 SCHEMA = "doorzicht.halves-benchmark/1"
-CARD = Path("models/seamnet.json")
 
 Two = tuple[Stretch, Stretch]
 
@@ -281,13 +280,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("clips", type=Path, help="as for benchmark")
     parser.add_argument("--out", type=Path, required=True, help="JSON file")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="as for benchmark")
-    parser.add_argument("--card", type=Path, default=CARD, help="names the training clips")
+    parser.add_argument("--detector", default=registry.DEFAULT)
+    parser.add_argument(
+        "--card", type=Path, help="names the training clips; default: the detector's"
+    )
     parser.add_argument("--write", action="store_true", help="put the limit beside the weights")
     parser.add_argument("--device", default="auto")
     options = parser.parse_args(argv)
     try:
-        judge = registry.load("seamnet", device=options.device)
-        facts = json.loads(options.card.read_text(encoding="utf-8"))
+        judge = registry.load(options.detector, device=options.device, stand_in=False)
+        card = registry.weights(judge.card.name).with_suffix(".json")
+        facts = json.loads((options.card or card).read_text(encoding="utf-8"))
         keep = Cache(options.cache, limit_bytes=verdicts.CACHE_BYTES) if options.cache else None
         with TerminalLine() as tick:
             result, halves = measure(
@@ -303,7 +306,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(options.out, json.dumps(result, indent=1, allow_nan=False) + "\n")
     if options.write:
-        comparison.save(halves, comparison.path_for("seamnet"))
+        comparison.save(halves, comparison.path_for(judge.card.name))
     print(table(result))
     return 0
 

@@ -44,6 +44,11 @@ KNOWN = (
     N_("{n} persons were found; the {limit} most present are analysed."),
     N_("Logits recomputed from patches differ from the network's by {value}."),
     N_("The picture changes as at a cut."),
+    N_("The small SeamNet judged in place of SeamNet: it misses most forgeries of today. For SeamNet, run: python start.py setup"),
+    # detectors/clip_body.py: why the larger network cannot judge
+    N_("The file {file} ({size} MB) was not fetched."),
+    N_("The package onnxruntime is not installed."),
+    N_("The environment asks for the small network ({name})."),
     N_("Persons are not grouped across cuts: {why}"),
     N_("Faces were only found after turning the picture by {angle} degrees."),
     # media/video.py: what is odd about the file
@@ -100,6 +105,8 @@ KNOWN = (
     N_("this sample is not here"),
     N_("there is no detector of that name"),
     N_("the detector does not answer as its card says"),
+    N_("the body of SeamNet is not here"),
+    N_("the body does not compute here as its card says"),
     # remedies
     N_("Download the video first, then give its path."),
     N_("Give the path of the file itself."),
@@ -116,6 +123,8 @@ KNOWN = (
     N_("Choose a file with moving pictures."),
     N_("Cut the file into parts."),
     N_("Run: python start.py setup"),
+    N_("Run: python start.py setup, or use --detector seamnet-small."),
+    N_("Use --detector seamnet-small on this computer."),
     N_("Do not use this installation: run 'python start.py setup' again."),
     # verdict/comparison.py and beside.py: why two things are not compared
     N_("a person who was not judged cannot be compared"),

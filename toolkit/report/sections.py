@@ -849,6 +849,7 @@ def blind_name(phrase: str) -> str:
     return {
         "fully synthetic video": _("fully synthetic video"),
         "lip-sync without a seam": _("lip-sync without a seam"),
+        "much of lip-sync": _("much of lip-sync"),
         "edits outside the face": _("edits outside the face"),
         "cut or slowed genuine footage": _("cut or slowed genuine footage"),
         "sound": _("sound"),

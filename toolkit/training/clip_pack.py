@@ -24,7 +24,7 @@ from safetensors.numpy import save
 
 from toolkit import models
 from toolkit.detectors import clip_body, seamnet
-from toolkit.detectors.seamnet import canary_picture
+from toolkit.detectors.canary import canary_picture
 from toolkit.detectors.seamnet2 import (
     NEEDED,
     SeamNet2Detector,
@@ -135,7 +135,7 @@ def canaries(judge: SeamNet2Detector) -> dict[str, dict[str, float]]:
 def float_logits(judge: SeamNet2Detector, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the logits (N,) of the float32 network on the CPU, whatever judges."""
     x = torch.from_numpy(np.ascontiguousarray(rgb.transpose(0, 3, 1, 2))).float()
-    return np.concatenate([judge.net(part)[0].numpy() for part in x.split(4)])
+    return np.concatenate([judge.net(part)[0].numpy() for part in torch.split(x, 4)])
 
 
 def paths(judge: SeamNet2Detector, crops: NDArray[np.uint8]) -> dict[str, Any]:

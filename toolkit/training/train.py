@@ -98,6 +98,7 @@ def trained_network(weights: Path) -> tuple[SeamNet, str]:
         If weights and card do not belong together.
     """
     detector = SeamNetDetector(device="cpu", weights=weights)
+    assert isinstance(detector.net, SeamNet)
     return detector.net, detector.card.weights_sha256
 
 
