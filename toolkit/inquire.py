@@ -446,6 +446,17 @@ class Subject:
         return judge
 
     @property
+    def seconds_per_pass(self) -> float:
+        """What a crop cost when this video was judged here, in seconds; NaN where it was not."""
+        spent = self.report.timings.get("detect", math.nan)
+        return spent / max(1, sum(len(r.track.pts) for r in self.report.tracks))
+
+    @property
+    def judges_with_network(self) -> bool:
+        """Whether verdicts come from the network that gradients are taken of."""
+        return str(self.report.settings["detector"]["name"]) != registry.DEFAULT
+
+    @property
     def network(self) -> Any:
         """The detector's own network, not folded; None where it has none."""
         return network_of(self._given or self.detector)
@@ -690,8 +701,36 @@ class Counted:
             self._tick(self._question, min(self._calls, self._expected - 1), self._expected)
 
 
-_PASSES = {"references": 260, "witnesses": 80, "exact": 1024, "trust": 1300, "methods": 800}
-"""About how many passes a question takes; only for the progress bar. Witnesses: per key frame."""
+_PASSES = {"references": 260, "witnesses": 80, "exact": 1024, "trust": 1300, "methods": 560}
+"""About how many crops a question asks the detector about. Witnesses: per key frame."""
+
+_GRADIENTS = {"trust": 70, "methods": 90}
+"""About how many pictures go through the network itself, most of them there and back."""
+
+GRADIENT_COST = {True: 3.0, False: 12.0}
+"""A gradient in passes: of the network that judges, or of a float32 one beside an INT8 judge."""
+
+
+def expected_seconds(subject: Subject, question: str, *, key_frames: int = KEY_FRAMES) -> float:
+    """Return about how long a question takes on this computer; NaN while nothing is known of it.
+
+    Parameters
+    ----------
+    subject
+        Whom to ask.
+    question
+        From `QUESTIONS`, or ``"check"``.
+    key_frames
+        As for `ask`.
+    """
+    frames = len(subject.crops.rgb)
+    passes = {
+        "witnesses": _PASSES["references"] + _PASSES["witnesses"] * key_frames,
+        "bands": 64,
+        "check": 4 * frames,
+    }.get(question, _PASSES.get(question, 0))
+    gradients = _GRADIENTS.get(question, 0) * GRADIENT_COST[subject.judges_with_network]
+    return subject.seconds_per_pass * (passes + gradients)
 
 
 def ask(

@@ -6,6 +6,8 @@ import ctypes
 import os
 import random
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from toolkit.errors import UsageError
@@ -49,6 +51,19 @@ def side_by_side() -> int:
     except AttributeError:  # not on macOS and Windows
         cores = os.cpu_count() or 1
     return max(1, min(cores, SIDE_BY_SIDE_MAX))
+
+
+@contextmanager
+def all_cores() -> Iterator[None]:
+    """Let torch use `side_by_side()` threads for a while: worth it in large networks only."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(before, side_by_side()))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 KEPT_BYTES = 256 << 20

@@ -53,6 +53,9 @@ class Planted:
         self.card = Card("planted", "test", "0" * 64, threshold, "none", ())
         self.calls = []
 
+    def logits(self, rgb):
+        return np.asarray(self.function(rgb.astype(np.float64)), np.float32)
+
     def evidence(self, crops, *, tick=lambda *_: None):
         n = len(crops.rgb)
         self.calls.append(n)

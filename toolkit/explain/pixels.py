@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -22,6 +22,7 @@ from captum._utils.models.model import Model
 from numpy.typing import NDArray
 from torch import nn
 
+from toolkit import runtime
 from toolkit.detectors.base import Detector
 from toolkit.errors import DetectorError, ShapeError, UsageError
 from toolkit.forge.degrade import Picture, to_u8
@@ -148,6 +149,11 @@ class PixelAttribution:
     settings: dict[str, Any]
 
 
+def is_large(net: nn.Module) -> bool:
+    """Whether a pass of a network, and its gradient, takes long and much memory."""
+    return sum(p.numel() for p in net.parameters()) > LARGE
+
+
 def refusal(net: nn.Module, method: Method) -> str | None:
     """Return why a method is wrong for a network, or None when it is not.
 
@@ -225,9 +231,9 @@ def attribute(
         raise UsageError("this method needs a reference", method, "Choose one first.")
     if players.shape != rgb.shape[:2] or (reference is not None and reference.shape != rgb.shape):
         raise ShapeError("crop, reference and players do not fit", f"{rgb.shape}, {players.shape}")
+    large = is_large(net)
     if batch is None:
-        size = sum(p.numel() for p in net.parameters())
-        batch = LARGE_BATCH if size > LARGE else 8
+        batch = LARGE_BATCH if large else 8
     own = {
         "steps": STEPS,
         "draws": DRAWS,
@@ -242,7 +248,8 @@ def attribute(
     scorer = _Scorer(net, method, tick, batch)
     x = _tensor(rgb, device)
     base = None if reference is None else _tensor(reference, device)
-    with _own_generator(seed, device), _quiet():
+    cores = runtime.all_cores() if large and device.type == "cpu" else nullcontext()
+    with _own_generator(seed, device), _quiet(), cores:
         with torch.no_grad():
             ends = scorer(x if base is None else torch.cat([x, base])).double().tolist()
         raw = _RUN[method](scorer, x, base, _mask(players, device), own)
