@@ -137,7 +137,7 @@ def test_it_is_said_in_words(pair, words):
 
 @pytest.mark.parametrize(
     ("sharpness", "words"),
-    [(200.0, "softer than halves"), (70.0, "differ as much"), (20.0, "sharper than halves")],
+    [(200.0, "softer than halves"), (70.0, "differ as much"), (30.0, "sharper than halves")],
 )
 def test_sharpness_and_size_are_a_line_of_their_own(monkeypatch, sharpness, words):
     measured = replace(HALVES, sharper=(0.4,) * 20, softer=(18, 20))
@@ -148,7 +148,7 @@ def test_sharpness_and_size_are_a_line_of_their_own(monkeypatch, sharpness, word
     (line,) = [s for s in figures.beside_sentences(found) if "Apart from the score" in s]
     for part in (words, "Of 20 forgeries", "18 had", "no part of the verdict", "120 px"):
         assert part in line
-    other = beside.compare(questioned, genuine(sharpness=sharpness / 9))
+    other = beside.compare(questioned, genuine(sharpness=2 * sharpness))
     assert (other.difference, other.is_higher) == (found.difference, found.is_higher)
     written = beside.to_dict(found, questioned, known)["comparison"]
     assert written["sharpness_ratio"] == found.sharpness_ratio

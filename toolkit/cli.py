@@ -244,13 +244,19 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("train", _train, "train SeamNet from folders of genuine faces")
     sub.add_argument(
+        "--network",
+        choices=("small", "clip-head"),
+        default="small",
+        help="the small network, or the heads of the large one on its frozen body",
+    )
+    sub.add_argument(
         "--faces",
         action="append",
         required=True,
         metavar="DIR[:WEIGHT]",
         help="folder of pictures with one face each, and how often it is drawn; may be repeated",
     )
-    sub.add_argument("--out", type=Path, default=Path("runs/seamnet.safetensors"))
+    sub.add_argument("--out", type=Path, help="default: runs/seamnet[-small].safetensors")
     sub.add_argument("--work", type=Path, default=Path("runs/train"), help="checkpoints; resumes")
     sub.add_argument("--start", type=Path, help="weights to go on from (default: ImageNet body)")
     sub.add_argument("--steps", type=int)
@@ -262,6 +268,35 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--workers", type=int)
     sub.add_argument("--threshold", type=float, help="default: from genuine validation faces")
     sub.add_argument("--device", choices=DEVICES, default="auto")
+    head = sub.add_argument_group("with --network clip-head")
+    head.add_argument(
+        "--clips",
+        action="append",
+        default=[],
+        metavar="CSV[:WEIGHT]",
+        help="published clips to train on as well: path, label, dataset, method; may be repeated",
+    )
+    head.add_argument(
+        "--under",
+        action="append",
+        default=[],
+        metavar="PREFIX",
+        help="of the lists, only clips whose path begins so; may be repeated",
+    )
+    head.add_argument(
+        "--leave-out",
+        action="append",
+        default=[],
+        metavar="PAGE",
+        help="a dataset of the lists that is not trained on, to test on it; may be repeated",
+    )
+    head.add_argument("--clip-weight", type=float, help="of the clips' loss")
+    head.add_argument("--blends", type=int, help="pairs of self-blends")
+    head.add_argument("--blocks", help="of the body that are read, for example 4,6,8,10")
+    head.add_argument("--beside-small", action="store_true", default=None, help="read its map too")
+    head.add_argument("--heads", type=int, help="how many are averaged")
+    head.add_argument("--hidden", type=int, help="units of each head")
+    head.add_argument("--tau", type=float, help="sharpness of the pooling over patches")
 
     sub = command("speed", _speed, "measure seconds per stage and memory of the process tree")
     sub.add_argument("clip", type=Path, nargs="?", help="default: the sample cap12_edit")
@@ -469,6 +504,9 @@ def _train(options: argparse.Namespace) -> int:
     from toolkit.training.data import parse_folder
 
     train.with_allocator()
+    if options.network == "clip-head":
+        return _train_heads(options)
+    options.out = options.out or Path("runs/seamnet-small.safetensors")
     faces = [parse_folder(text) for text in options.faces]
     names = ("steps", "rate", "pairs", "patch_weight", "order_weight", "seed")
     given = {name: getattr(options, name) for name in names}
@@ -485,6 +523,49 @@ def _train(options: argparse.Namespace) -> int:
     )
     print(options.out)
     return 0
+
+
+def _train_heads(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from toolkit.training import clip_head
+    from toolkit.training.data import parse_folder
+    from toolkit.training.tokens import read_clips
+
+    foreign = ("start", "workers")
+    if given := [name for name in foreign if getattr(options, name) is not None]:
+        raise UsageError("this is for the small network", f"--{given[0]}", "Leave it out.")
+    names = ("steps", "rate", "pairs", "patch_weight", "order_weight", "seed", "clip_weight")
+    names += ("blends", "beside_small", "heads", "hidden", "tau")
+    changes = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
+    if options.blocks:
+        changes["blocks"] = _blocks(options.blocks)
+    out = options.out or Path("runs/seamnet.safetensors")
+    with TerminalLine() as progress:
+        lists = [parse_folder(text) for text in options.clips]
+        clips = read_clips(lists, under=options.under, leave_out=options.leave_out)
+        facts = clip_head.train(
+            [parse_folder(text) for text in options.faces],
+            clips,
+            out,
+            options.work,
+            replace(clip_head.Recipe(), **changes),
+            threshold=options.threshold,
+            tick=progress,
+        )
+    fresh = facts["validation"]
+    print(
+        f"{out}: on {fresh['pairs']} self-blends of other people, AUC {fresh['auc']:.3f}, "
+        f"{fresh['in_order']:.0%} of pairs in order; threshold {facts['threshold']:+.2f}"
+    )
+    return 0
+
+
+def _blocks(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(p.strip().isdigit() for p in parts):
+        raise UsageError("these are no blocks", text, "For example 4,6,8,10.")
+    return tuple(sorted({int(p) for p in parts}))
 
 
 def _speed(options: argparse.Namespace) -> int:
