@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toolkit.detectors import registry
 from toolkit.errors import UsageError
 from toolkit.types import FaceCrops, TrackResult, spread
 from toolkit.verdict import comparison
@@ -136,4 +137,5 @@ def to_dict(
 
 def _detector(examination: Examination) -> tuple[str, str]:
     facts = examination.report.settings["detector"]
-    return str(facts["name"]), str(facts["weights_sha256"])
+    weights = str(facts["weights_sha256"])
+    return registry.name_now(str(facts["name"]), weights), weights

@@ -535,8 +535,8 @@ def _train_heads(options: argparse.Namespace) -> int:
     foreign = ("start", "workers")
     if given := [name for name in foreign if getattr(options, name) is not None]:
         raise UsageError("this is for the small network", f"--{given[0]}", "Leave it out.")
-    names = ("steps", "rate", "pairs", "patch_weight", "order_weight", "seed", "clip_weight")
-    names += ("blends", "beside_small", "heads", "hidden", "tau")
+    of_both = ("steps", "rate", "pairs", "patch_weight", "order_weight", "seed")
+    names = (*of_both, "clip_weight", "blends", "beside_small", "heads", "hidden", "tau")
     changes = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
     if options.blocks:
         changes["blocks"] = _blocks(options.blocks)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from toolkit import runtime
 from toolkit.detectors.base import Card, FrameDetector, InputSpec
-from toolkit.detectors.seamnet import MARGIN, SIZE, SeamNet, placed
+from toolkit.detectors.canary import SIZE
+from toolkit.detectors.seamnet import MARGIN, SeamNet, placed
 from toolkit.errors import UsageError
 from toolkit.verdict.calibration import fit_logistic
 

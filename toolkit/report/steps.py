@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import models
+from toolkit.detectors import registry
 from toolkit.errors import Cancelled, ToolkitError, UsageError
 from toolkit.files import atomic_write
 from toolkit.report import examined
@@ -167,7 +168,6 @@ def _analyse(
     tick: Tick,
 ) -> None:
     from toolkit import analysis
-    from toolkit.detectors import registry
     from toolkit.media import credentials, provenance
 
     sampling = sampling or Sampling()
@@ -270,14 +270,22 @@ def detector_facts(judge: Any, report: Report) -> dict[str, Any]:
         }
     ratio = calibration.find(settings["name"], settings["weights_sha256"])
     facts["calibration"] = dataclasses.asdict(ratio) if ratio else None
-    path = models.ROOT / "models" / f"{settings['name']}.json"
+    name = registry.name_now(settings["name"], settings["weights_sha256"])
+    path = models.ROOT / "models" / f"{name}.json"
     facts["training"] = None
     if path.is_file():
         known = json.loads(path.read_text(encoding="utf-8"))
         if known.get("sha256") == settings["weights_sha256"]:
             kept = ("recipe", "steps_done", "pictures", "training_clips", "held_back", "validation")
             facts["training"] = {k: known[k] for k in kept if k in known}
+            # how far its logits may be apart on two machines
+            gaps = [known.get("paths", {}).get("largest"), *_tolerances(known)]
+            facts["rounding"] = max((g for g in gaps if g is not None), default=None)
     return facts
+
+
+def _tolerances(card: Mapping[str, Any]) -> list[float]:
+    return [float(path["tolerance"]) for path in card.get("canary", {}).values()]
 
 
 def conditions(

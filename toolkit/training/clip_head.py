@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from toolkit import runtime
-from toolkit.detectors.seamnet2 import GRID, Heads, Shape
+from toolkit.detectors.seamnet import GRID
+from toolkit.detectors.seamnet2 import Heads, Shape
 from toolkit.errors import UsageError
 from toolkit.training import clip_pack
 from toolkit.training.data import Folder, index_folder
@@ -292,7 +293,8 @@ class Trainer:
     @staticmethod
     def _map(net: Heads, x: torch.Tensor) -> torch.Tensor:
         """Return patch logits (N, 14, 14) of standardised channels (N, 196, W)."""
-        return net(x.transpose(1, 2).reshape(len(x), -1, GRID, GRID))
+        found: torch.Tensor = net(x.transpose(1, 2).reshape(len(x), -1, GRID, GRID))
+        return found
 
     @torch.inference_mode()
     def export(

@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +81,8 @@ class Scale:
     def pack(self, raw: NDArray[np.float32]) -> NDArray[np.int8]:
         """Return the stored form."""
         ready = np.clip((raw - self.mean) / self.std, -CLIP, CLIP)
-        return np.rint(ready * STEP).astype(np.int8)
+        levels: NDArray[np.int8] = np.rint(ready * STEP).astype(np.int8)
+        return levels
 
 
 def unpack(stored: NDArray[np.int8]) -> torch.Tensor:
@@ -134,7 +136,7 @@ class Store:
                 count += raw.shape[0] * raw.shape[1]
             mean = total / count
             std = np.sqrt(np.maximum(squares / count - mean**2, 0)) + 1e-4
-            _save(where, lambda p: np.savez(p, mean=np.float32(mean), std=np.float32(std)))
+            _save(where, partial(np.savez, mean=np.float32(mean), std=np.float32(std)))
         with np.load(where) as kept:
             return Scale(kept["mean"], kept["std"])
 
@@ -155,9 +157,8 @@ class Store:
                     tokens.append(scale.pack(self.reader(_pictures(pictures))))
                     tiles.append(tile.numpy() > 0)
                     usable.append(bool(use))
-                facts = {"tiles": np.array(tiles), "usable": np.array(usable)}
-                _save(truth, lambda p, facts=facts: np.savez(p, **facts))
-                _save(where, lambda p, tokens=tokens: np.save(p, np.stack(tokens)))
+                _save(truth, partial(np.savez, tiles=np.array(tiles), usable=np.array(usable)))
+                _save(where, partial(np.save, arr=np.stack(tokens)))
             parts.append(where)
         tick(name, count, count)
         return BlendTokens(parts, count)
@@ -170,7 +171,7 @@ class Store:
             crops = read_donors([path], InputSpec(SIZE, MARGIN), frames=FRAMES, tick=tick)
             rgb = [] if crops is None else list(crops.rgb)
             packed = self.scale(tick=tick).pack(self.reader(rgb))
-            _save(where, lambda p: np.save(p, packed))
+            _save(where, partial(np.save, arr=packed))
         found: NDArray[np.int8] = np.load(where, mmap_mode="r")
         return found if len(found) else None
 
@@ -204,7 +205,7 @@ def _pictures(pair: torch.Tensor) -> list[Picture]:
     return [np.ascontiguousarray(p.numpy().transpose(1, 2, 0)) for p in pair]
 
 
-def _save(where: Path, write: Callable[[Path], None]) -> None:
+def _save(where: Path, write: Callable[[Path], object]) -> None:
     """Write a file in one step: what is there is whole."""
     part = where.with_name(f"{where.stem}.part{where.suffix}")
     write(part)

@@ -25,10 +25,10 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from toolkit import models, runtime
+from toolkit.detectors.canary import canary_picture
 from toolkit.detectors.seamnet import (
     SeamNet,
     SeamNetDetector,
-    canary_picture,
     new_body,
     placed,
 )

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import models
+from toolkit.detectors import registry
 from toolkit.errors import ModelError, UsageError
 from toolkit.files import atomic_write
 from toolkit.types import FaceCrops, TrackResult
@@ -315,7 +316,7 @@ def find(detector: str, weights_sha256: str) -> Halves | None:
     ModelError
         If the file is there and cannot be read.
     """
-    path = path_for(detector)
+    path = path_for(registry.name_now(detector, weights_sha256))
     if not path.is_file():
         return None
     try:
