@@ -290,11 +290,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PAGE",
         help="a dataset of the lists that is not trained on, to test on it; may be repeated",
     )
-    head.add_argument("--clip-weight", type=float, help="of the clips' loss")
+    head.add_argument("--clip-weight", type=float, help="of genuine clips, in the first head")
+    head.add_argument("--tune-weight", type=float, help="of all clips, in the second head")
+    head.add_argument("--tune-steps", type=int, help="of the second head, on forged clips as well")
     head.add_argument("--blends", type=int, help="pairs of self-blends")
     head.add_argument("--blocks", help="of the body that are read, for example 4,6,8,10")
-    head.add_argument("--beside-small", action="store_true", default=None, help="read its map too")
-    head.add_argument("--heads", type=int, help="how many are averaged")
+    head.add_argument("--small-weight", type=float, help="part of the small network; 0 = none")
     head.add_argument("--hidden", type=int, help="units of each head")
     head.add_argument("--tau", type=float, help="sharpness of the pooling over patches")
 
@@ -536,7 +537,8 @@ def _train_heads(options: argparse.Namespace) -> int:
     if given := [name for name in foreign if getattr(options, name) is not None]:
         raise UsageError("this is for the small network", f"--{given[0]}", "Leave it out.")
     of_both = ("steps", "rate", "pairs", "patch_weight", "order_weight", "seed")
-    names = (*of_both, "clip_weight", "blends", "beside_small", "heads", "hidden", "tau")
+    names = (*of_both, "clip_weight", "tune_weight", "tune_steps", "blends", "small_weight")
+    names = (*names, "hidden", "tau")
     changes = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
     if options.blocks:
         changes["blocks"] = _blocks(options.blocks)

@@ -78,6 +78,7 @@ def tensors(shape: Shape, seed: int = 0) -> dict[str, np.ndarray]:
     found["w1"] = rng.normal(0, 0.2, found["w1"].shape)
     found["mean"], found["std"] = rng.normal(0, 0.1, shape.width), np.full(shape.width, 0.5)
     found["log_a"] = np.float32(0.3)
+    found["small_weight"] = np.float32(0.3 * shape.beside_small)
     found["reference"] = np.full((GRID, GRID), -3)
     return found
 
@@ -85,7 +86,7 @@ def tensors(shape: Shape, seed: int = 0) -> dict[str, np.ndarray]:
 def write(folder, *, small=False, heads=2, **facts):
     shape = Shape(BLOCKS, small, heads, 8, 2.0)
     out = folder / "head.safetensors"
-    given = {"blocks": BLOCKS, "tau": 2.0, "beside_small": small, "threshold": 1.0} | facts
+    given = {"blocks": BLOCKS, "tau": 2.0, "threshold": 1.0} | facts
     pack(tensors(shape), given, out)
     return out
 
@@ -105,6 +106,16 @@ def test_both_paths_are_the_same_network(body, tmp_path, small):
     assert ledger.frame_logits(evidence) == pytest.approx(evidence.logits, abs=1e-4)
     assert evidence.spans.tolist() == [[0, 0], [1, 1], [2, 2]]
     assert np.ptp(evidence.logits) > 1e-3
+
+
+def test_the_small_network_has_its_part(body, tmp_path):
+    (tmp_path / "with").mkdir()
+    alone = SeamNet2Detector(device="cpu", weights=write(tmp_path))
+    both = SeamNet2Detector(device="cpu", weights=write(tmp_path / "with", small=True))
+    made = crops(2)
+    small = registry.load("seamnet-small", device="cpu").evidence(made).patches
+    wanted = alone.evidence(made).patches + 0.3 * small
+    assert both.evidence(made).patches == pytest.approx(wanted, abs=1e-4)
 
 
 def test_heads_are_averaged_patch_by_patch(body):
@@ -231,7 +242,7 @@ def test_the_card_works_out_what_it_says(head):
 
 def test_heads_that_do_not_fit_are_not_written(body, tmp_path):
     shape = Shape(BLOCKS, False, 1, 8, 2.0)
-    facts = {"blocks": (4,), "tau": 2.0, "beside_small": False, "threshold": 1.0}
+    facts = {"blocks": (4,), "tau": 2.0, "threshold": 1.0}
     with pytest.raises(UsageError, match="do not fit"):
         pack(tensors(shape), facts, tmp_path / "a.safetensors")
     with pytest.raises(UsageError, match="tau"):

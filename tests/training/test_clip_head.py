@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -15,7 +16,9 @@ from toolkit.errors import UsageError
 from toolkit.training import clip_head, tokens
 
 body = test_seamnet2.body
-RECIPE = clip_head.Recipe(blocks=(4, 6), hidden=8, blends=6, steps=6, pairs=3, clips=2, seed=5)
+RECIPE = clip_head.Recipe(
+    blocks=(4, 6), hidden=8, blends=6, steps=6, pairs=3, clips=2, tune_steps=40, seed=5
+)
 
 
 @pytest.fixture(autouse=True)
@@ -55,17 +58,17 @@ def test_resumed_equals_straight(body, faces_folder, tmp_path):
     for name, value in straight.nets[0].state_dict().items():
         assert torch.equal(value, resumed.nets[0].state_dict()[name]), name
     assert any((value != 0).any() for value in resumed.nets[0].state_dict().values())
-    other = clip_head.Recipe(**{**RECIPE.__dict__, "rate": 0.5})
+    other = dataclasses.replace(RECIPE, rate=0.5)
     with pytest.raises(UsageError, match="another recipe"):
         trained(faces_folder, tmp_path / "b", other)
 
 
 def test_tokens_are_computed_once(body, faces_folder, tmp_path):
-    store = tokens.Store(tmp_path, [faces_folder], RECIPE.shape, seed=5)
+    store = tokens.Store(tmp_path, [faces_folder], RECIPE.shape(1), seed=5)
     with pytest.raises(StopError):
         store.blends(6, tick=stop_at("blends", 5))  # within the second part
     first = store.blends(6)
-    again = tokens.Store(tmp_path, [faces_folder], RECIPE.shape, seed=5)
+    again = tokens.Store(tmp_path, [faces_folder], RECIPE.shape(1), seed=5)
     for a, b in zip(first.pairs([0, 5]), again.blends(6).pairs([0, 5]), strict=True):
         assert torch.equal(a, b)
     assert again._reader is None  # nothing was left to compute
@@ -83,40 +86,25 @@ def _pair(folder):
     return tokens.Blends([folder], seed=5, length=6)[0][0]
 
 
-def test_what_is_trained_is_what_judges(body, faces_folder, tmp_path):
-    trainer = trained(faces_folder, tmp_path)
+@pytest.mark.parametrize("small", [0.0, 0.3])
+def test_what_is_trained_is_what_judges(body, faces_folder, tmp_path, small):
+    recipe = dataclasses.replace(RECIPE, small_weight=small)
+    trainer = trained(faces_folder, tmp_path, recipe)
     out = tmp_path / "head.safetensors"
     facts = trainer.export(out)
     assert facts["steps_done"] == 6
-    assert facts["threshold"] == pytest.approx(
-        np.quantile(
-            trainer._judge(trainer.nets[0], np.arange(8), trainer.store.blends(8, validation=True))[
-                :, 0
-            ],
-            0.98,
-        )
-    )
+    assert facts["beside_small"] == (small > 0)
+    whole, kept = trainer.together(), trainer.store.blends(8, validation=True)
+    logits = trainer.judge(whole, kept, np.arange(8))
+    assert facts["threshold"] == pytest.approx(np.quantile(logits[:, 0], 0.98))
     detector = SeamNet2Detector(device="cpu", weights=out)
-    pair = _pair(faces_folder)
-    mine = detector.logits(np.stack(tokens._pictures(pair)))
-    theirs = trainer._judge(trainer.nets[0], np.array([0]))[0]
+    mine = detector.logits(np.stack(tokens._pictures(_pair(faces_folder))))
+    theirs = trainer.judge(whole, trainer.blends, np.array([0]))[0]
     assert mine == pytest.approx(theirs, abs=0.05)  # stored tokens are rounded
 
 
-def test_several_heads_are_one_detector(body, faces_folder, tmp_path):
-    recipe = clip_head.Recipe(**{**RECIPE.__dict__, "heads": 2, "steps": 2})
-    trainer = trained(faces_folder, tmp_path, recipe)
-    assert not torch.equal(trainer.nets[0].w1, trainer.nets[1].w1)
-    both = trainer.together()
-    x = torch.randn(2, recipe.shape.width, 14, 14)
-    mean = (trainer.nets[0](x) + trainer.nets[1](x)) / 2
-    assert torch.allclose(both(x), mean, atol=1e-5)
-    facts = trainer.export(tmp_path / "head.safetensors")
-    assert facts["heads"] == 2
-
-
 def test_it_learns_what_clips_teach(body, faces_folder, tmp_path):
-    recipe = clip_head.Recipe(**{**RECIPE.__dict__, "steps": 60, "clip_weight": 5.0})
+    recipe = dataclasses.replace(RECIPE, tune_weight=5.0, small_weight=0.0)
     clips = [tokens.ListedClip(tmp_path / f"{n}.mp4", n == "fake", n, n) for n in ("real", "fake")]
     rng = np.random.default_rng(0)
     known = {n: np.int8(rng.integers(-20, 20, (3, 196, 2 * 768))) for n in ("real", "fake")}
@@ -124,9 +112,11 @@ def test_it_learns_what_clips_teach(body, faces_folder, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tokens.Store, "clip", lambda _self, path: known[path.stem])
         trainer = trained(faces_folder, tmp_path, recipe, clips)
-    judged = {n: trainer._asked(trainer.nets[0], tokens.unpack(x))[0] for n, x in known.items()}
+    judged = {n: trainer._asked(trainer.nets[1], tokens.unpack(x))[0] for n, x in known.items()}
+    assert not torch.equal(trainer.nets[0].w1, trainer.nets[1].w1)
     assert judged["fake"].min() > judged["real"].max()
     facts = trainer.export(tmp_path / "head.safetensors")
+    assert facts["heads"] == 2
     assert facts["pages_of_forgeries"] == ["fake"]
     assert facts["training_clips"] == ["fake", "real"]
 
@@ -184,3 +174,4 @@ def test_the_command_trains_heads(body, faces_folder, tmp_path, monkeypatch, cap
     assert cli.main(["train", *asked, "--workers", "2"]) == 2
     assert cli.main(["train", *asked, "--blocks", "all"]) == 2
     assert cli.main(["train", *asked, "--steps", "0"]) == 2
+    assert cli.main(["train", *asked, "--small-weight", "1"]) == 2

@@ -136,7 +136,7 @@ class SeamNetDetector:
             title="Small SeamNet: patch-additive, trained on self-blended faces",
             weights_sha256=facts["sha256"],
             threshold=float(facts["threshold"]),
-            licence="Apache-2.0; trained on faces under research terms, see models/seamnet-small.md",
+            licence="Apache-2.0; trained on faces under research terms, see seamnet-small.md",
             blind_to=(
                 "fully synthetic video",
                 "lip-sync without a seam",

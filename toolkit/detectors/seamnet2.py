@@ -1,9 +1,10 @@
 """SeamNet: a frozen CLIP body, and heads that judge patch by patch; the detector by default.
 
 The tokens that leave some blocks of the body stand on a grid of 14 x 14 patches. Each head gives
-every patch a logit of its own; heads are averaged patch by patch, and the patch logits are pooled
-with a log-mean-exp, so that the verdict is a sum over patches by construction. What a token has
-seen is the whole crop: a patch logit is an exact term of the verdict, but it may read context.
+every patch a logit of its own; heads are averaged patch by patch, the small network's patch logits
+are added where the card says so, and all is pooled with a log-mean-exp: the verdict is a sum over
+patches by construction. What a token has seen is the whole crop: a patch logit is an exact term of
+the verdict, but it may read context.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
 NAME = "seamnet"
 WEIGHTS = models.ROOT / "models" / "seamnet.safetensors"
 CLIP = 8.0  # standardised tokens beyond are cut off: a few are a hundred times the others
-SMALL_WIDTH = 112  # channels of the small network's map
 
 NEEDED = ("sha256", "threshold", "blocks", "tau", "beside_small", "fingerprint", "canary")
 """What the card of a head must say."""
@@ -48,7 +48,7 @@ class Shape:
     blocks
         Of the body, after which tokens are read, increasing.
     beside_small
-        Whether the small network's map of 112 channels is read as well.
+        Whether the small network's patch logits are added, weighted.
     heads, hidden
         K heads of this many hidden units.
     tau
@@ -64,7 +64,7 @@ class Shape:
     @property
     def width(self) -> int:
         """Channels of the map that the heads read."""
-        return clip_body.WIDTH * len(self.blocks) + SMALL_WIDTH * self.beside_small
+        return clip_body.WIDTH * len(self.blocks)
 
 
 class Heads(nn.Module):
@@ -78,6 +78,7 @@ class Heads(nn.Module):
 
     mean: torch.Tensor
     std: torch.Tensor
+    small_weight: torch.Tensor
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -87,6 +88,7 @@ class Heads(nn.Module):
         self.w2, self.b2 = nn.Parameter(torch.zeros(k, h)), nn.Parameter(torch.zeros(k))
         self.log_a = nn.Parameter(torch.zeros(()))  # the scale stays positive: no inverted maps
         self.b = nn.Parameter(torch.zeros(()))
+        self.register_buffer("small_weight", torch.zeros(()))  # of the small network's patch logits
         self.register_buffer("mean", torch.zeros(w))
         self.register_buffer("std", torch.ones(w))
         self.act = nn.GELU()
@@ -119,69 +121,48 @@ class Heads(nn.Module):
         return self.log_a.exp() * pooled + self.b
 
 
-class SmallMap(nn.Module):
-    """The map of features inside the small network: (N, 112, 14, 14)."""
-
-    mean: torch.Tensor
-    std: torch.Tensor
-
-    def __init__(self, net: Any) -> None:
-        super().__init__()
-        self.stem, self.blocks = net.stem, net.blocks
-        self.register_buffer("mean", net.mean.clone(), persistent=False)
-        self.register_buffer("std", net.std.clone(), persistent=False)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the map of pictures (N, 3, S, S), 0..255."""
-        out: torch.Tensor = self.blocks(self.stem((x / 255 - self.mean) / self.std))
-        return out
-
-
 class Reader(nn.Module):
     """From pictures to the standardised map that the heads read, in float32.
 
     It is a part of its own so that methods that draw on a map of features find the right one.
     """
 
-    def __init__(self, body: nn.Module, small: SmallMap | None, heads: Heads) -> None:
+    def __init__(self, body: nn.Module, heads: Heads) -> None:
         super().__init__()
-        self.small, self.body = small, body
+        self.body = body
         self._heads = (heads,)  # not a part of this one: it is named once, beside it
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the map (N, W, 14, 14) of pictures (N, 3, S, S), 0..255."""
-        tokens = self.body(x)
-        small = None if self.small is None else self.small(x)
-        return mapped(tokens, small, self._heads[0])
+        return mapped(self.body(x), self._heads[0])
 
 
-def mapped(tokens: torch.Tensor, small: torch.Tensor | None, heads: Heads) -> torch.Tensor:
+def mapped(tokens: torch.Tensor, heads: Heads) -> torch.Tensor:
     """Return the standardised map (N, W, 14, 14).
 
     Parameters
     ----------
     tokens : (N, B, 196, 768)
-    small : (N, 112, 14, 14) or None
     heads
         That will read it.
     """
     n, blocks, places, width = tokens.shape
     flat = tokens.permute(0, 2, 1, 3).reshape(n, places, blocks * width)
-    if small is not None:
-        flat = torch.cat([flat, small.flatten(2).transpose(1, 2)], 2)
     return heads.standardise(flat).transpose(1, 2).reshape(n, -1, GRID, GRID)
 
 
 class SeamNet2(nn.Module):
     """The whole network in float32: what gradients are taken of, and what judges on a GPU."""
 
-    def __init__(self, body: nn.Module, small: SmallMap | None, heads: Heads) -> None:
+    def __init__(self, body: nn.Module, small: nn.Module | None, heads: Heads) -> None:
         super().__init__()
-        self.reader, self.heads = Reader(body, small, heads), heads
+        self.small, self.reader, self.heads = small, Reader(body, heads), heads
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return logits (N,) and patch logits (N, 14, 14) of pictures (N, 3, S, S), 0..255."""
         patches = self.heads(self.reader(x))
+        if self.small is not None:
+            patches = patches + self.heads.small_weight * self.small(x)[1]
         return self.heads.pool(patches), patches
 
 
@@ -191,8 +172,8 @@ def expected_tensors(shape: Shape) -> dict[str, tuple[tuple[int, ...], str]]:
     return known | {"reference": ((GRID, GRID), "float32")}
 
 
-def small_map(sha256: str | None = None) -> SmallMap:
-    """Return the small network's map, with its bundled weights.
+def small_network(sha256: str | None = None) -> nn.Module:
+    """Return the small network, with its bundled weights, on the CPU.
 
     Raises
     ------
@@ -204,7 +185,7 @@ def small_map(sha256: str | None = None) -> SmallMap:
         value = f"{small.card.weights_sha256[:12]}..., expected {sha256[:12]}..."
         cause = "the small network is not the one that this head was trained beside"
         raise ModelError(cause, value, models.SETUP)
-    return SmallMap(small.net).eval().requires_grad_(False)
+    return small.net.eval().requires_grad_(False)
 
 
 class SeamNet2Detector:
@@ -245,7 +226,7 @@ class SeamNet2Detector:
         self._heads.requires_grad_(False)
         self._small = None
         if self._shape.beside_small:
-            self._small = small_map(facts.get("small_sha256"))
+            self._small = small_network(facts.get("small_sha256"))
         self._body: clip_body.IntegerBody | None = None
         if self.device == "cpu":
             self._body = clip_body.integer_body(
@@ -324,11 +305,10 @@ class SeamNet2Detector:
         """Judge one crop with the INT8 body: always by itself, so always with the same answer."""
         assert self._body is not None
         tokens = torch.from_numpy(self._body.tokens(picture))[None]
-        small = None
+        patches = self._heads(mapped(tokens, self._heads))
         if self._small is not None:
-            x = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
-            small = self._small(x.float().contiguous(memory_format=torch.channels_last))
-        patches = self._heads(mapped(tokens, small, self._heads))
+            x = torch.from_numpy(np.ascontiguousarray(picture)[None]).permute(0, 3, 1, 2)
+            patches = patches + self._heads.small_weight * self._small(x.float())[1]
         return float(self._heads.pool(patches)), patches[0].numpy()
 
     def evidence(self, crops: FaceCrops, *, tick: Tick = no_tick) -> Evidence:

@@ -24,7 +24,7 @@ from toolkit.detectors.seamnet2 import Heads, Shape
 from toolkit.errors import UsageError
 from toolkit.training import clip_pack
 from toolkit.training.data import Folder, index_folder
-from toolkit.training.tokens import ListedClip, Scale, Store, unpack
+from toolkit.training.tokens import BlendTokens, ListedClip, Scale, Store, unpack
 from toolkit.types import Tick, no_tick
 from toolkit.verdict.calibration import fit_logistic
 
@@ -36,63 +36,113 @@ LABEL_SMOOTHING = 0.02
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Everything that decides the heads besides the data.
+class Stage:
+    """How one head is trained.
 
     Attributes
     ----------
-    blocks, beside_small, heads, hidden, tau
-        As for `Shape`. With several heads, each is trained from another seed.
-    blends
-        Pairs of self-blends.
     steps, pairs, clips
-        Steps per head; pairs, and clips of each label, in a step.
-    patch_weight, order_weight
-        Of the patches' loss, and of the order within a pair.
-    clip_weight, clip_patch_weight
-        Of published clips; and of their genuine patches.
+        Steps; pairs of self-blends, and clips of each label, in a step.
+    rate
+        Highest learning rate.
+    clip_weight
+        Of the clips' loss.
+    forged
+        Whether forged clips are trained on: then the head goes on from the one before.
     """
 
-    blocks: tuple[int, ...] = (4, 6, 8, 10)
-    beside_small: bool = False
-    heads: int = 1
+    steps: int
+    pairs: int
+    clips: int
+    rate: float
+    clip_weight: float
+    forged: bool
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the heads besides the data.
+
+    The first head learns from self-blends and genuine clips. Where there are forged clips, a second
+    one goes on from it with them, and the two are averaged.
+
+    Attributes
+    ----------
+    blocks, hidden, tau
+        As for `Shape`.
+    small_weight
+        Part of the small network in a patch logit, 0 to below 1.
+    blends
+        Pairs of self-blends.
+    steps, pairs, clips, rate, clip_weight
+        Of the first head's `Stage`.
+    tune_steps, tune_pairs, tune_clips, tune_rate, tune_weight
+        Of the second.
+    patches
+        How many of the 196 are drawn in a step.
+    patch_weight, order_weight, clip_patch_weight
+        Of the patches' loss, of the order within a pair, and of the patches of genuine clips.
+    """
+
+    blocks: tuple[int, ...] = (4, 6, 8)
     hidden: int = 128
     tau: float = 2.0
+    small_weight: float = 0.3
     blends: int = 4800
-    steps: int = 1200
+    steps: int = 1500
     pairs: int = 12
-    clips: int = 6
+    clips: int = 4
     rate: float = 1e-3
+    clip_weight: float = 0.5
+    tune_steps: int = 300
+    tune_pairs: int = 4
+    tune_clips: int = 12
+    tune_rate: float = 6e-4
+    tune_weight: float = 1.5
     weight_decay: float = 0.05
     warm_up: float = 0.15
     dropout: float = 0.2
     clip: float = 5.0
+    patches: int = 98
     patch_weight: float = 1.0
-    order_weight: float = 0.0
-    clip_weight: float = 0.5
+    order_weight: float = 0.3
     clip_patch_weight: float = 0.25
     seed: int = 20261130
 
     def __post_init__(self) -> None:
-        low = [n for n in ("blends", "steps", "pairs", "clips", "heads") if getattr(self, n) < 1]
-        if low:
-            raise UsageError(
-                "a number of the recipe is too small", ", ".join(low), "Use 1 or more."
-            )
+        counts = ("blends", "steps", "pairs", "clips", "tune_steps", "tune_pairs", "tune_clips")
+        if low := [n for n in (*counts, "hidden", "patches") if getattr(self, n) < 1]:
+            cause = "a number of the recipe is too small"
+            raise UsageError(cause, ", ".join(low), "Use 1 or more.")
+        if not 0 <= self.small_weight < 1:
+            cause = "the part of the small network is out of range"
+            raise UsageError(cause, f"{self.small_weight}", "Use 0 to below 1.")
 
-    @property
-    def shape(self) -> Shape:
-        """Of the whole detector."""
-        return Shape(self.blocks, self.beside_small, self.heads, self.hidden, self.tau)
+    def shape(self, heads: int) -> Shape:
+        """Return the shape of a detector of so many heads."""
+        return Shape(self.blocks, self.small_weight > 0, heads, self.hidden, self.tau)
+
+    def stages(self, *, forged: bool) -> tuple[Stage, ...]:
+        """Return a stage for each head, the second only where there are forged clips."""
+        first = Stage(self.steps, self.pairs, self.clips, self.rate, self.clip_weight, False)
+        second = Stage(
+            self.tune_steps,
+            self.tune_pairs,
+            self.tune_clips,
+            self.tune_rate,
+            self.tune_weight,
+            True,
+        )
+        return (first, second) if forged else (first,)
 
 
-def learning_rate(step: int, recipe: Recipe) -> float:
+def learning_rate(step: int, stage: Stage, warm_up: float) -> float:
     """Return the rate of one cycle: linear warm-up, then half a cosine down to 1 %."""
-    warm = max(1, round(recipe.warm_up * recipe.steps))
+    warm = max(1, round(warm_up * stage.steps))
     if step < warm:
-        return recipe.rate * (step + 1) / warm
-    part = min(1.0, (step - warm) / max(1, recipe.steps - warm))
-    return recipe.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * part)) / 2)
+        return stage.rate * (step + 1) / warm
+    part = min(1.0, (step - warm) / max(1, stage.steps - warm))
+    return stage.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * part)) / 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,14 +179,15 @@ class Trainer:
         if any(c.is_fake for c in clips) and all(c.is_fake for c in clips):
             raise UsageError("all clips are forged", str(len(clips)), "Give genuine ones as well.")
         self.recipe, self.work, self.folders, self.listed = recipe, work, folders, clips
-        self.store = Store(work, folders, recipe.shape, seed=recipe.seed)
+        self.store = Store(work, folders, recipe.shape(1), seed=recipe.seed)
         self.scale: Scale = self.store.scale(tick=tick)
         self.blends = self.store.blends(recipe.blends, tick=tick)
         self.groups: dict[bool, list[_Group]] = {
             is_fake: self._grouped(is_fake, tick) for is_fake in (False, True)
         }
-        self.nets = [self._new(k) for k in range(recipe.heads)]
-        self.done = [0] * recipe.heads
+        self.stages = recipe.stages(forged=bool(self.groups[True]))
+        self.nets = [self._new() for _ in self.stages]
+        self.done = [0 for _ in self.stages]
         self.log: list[dict[str, float]] = []
 
     def _grouped(self, is_fake: bool, tick: Tick) -> list[_Group]:
@@ -150,69 +201,76 @@ class Trainer:
                 groups.setdefault(clip.group, _Group(clip.weight, [])).clips.append(tokens)
         return list(groups.values())
 
-    def _new(self, k: int) -> Heads:
-        r = self.recipe
+    def _new(self) -> Heads:
         with torch.random.fork_rng():
-            torch.manual_seed(r.seed + k)
-            return Heads(Shape(r.blocks, r.beside_small, 1, r.hidden, r.tau))
+            torch.manual_seed(self.recipe.seed)
+            return Heads(self.recipe.shape(1))
 
     # -- learning
 
     def run(self, *, tick: Tick = no_tick) -> None:
         """Train every head to the last step; `tick` may raise Cancelled between steps."""
-        for k in range(self.recipe.heads):
+        for k in range(len(self.stages)):
+            if k and not self.done[k]:
+                self.nets[k].load_state_dict(self.nets[k - 1].state_dict())
             self._train(k, tick)
 
     def _train(self, k: int, tick: Tick) -> None:
-        r, net = self.recipe, self.nets[k]
-        optimiser = torch.optim.AdamW(net.parameters(), lr=r.rate, weight_decay=r.weight_decay)
+        r, net, stage = self.recipe, self.nets[k], self.stages[k]
+        optimiser = torch.optim.AdamW(net.parameters(), lr=stage.rate, weight_decay=r.weight_decay)
         self._resume(k, optimiser)
-        running, total = 0.0, r.steps * r.heads
+        before = sum(s.steps for s in self.stages[:k])
+        running, total = 0.0, sum(s.steps for s in self.stages)
         net.train()
-        for step in range(self.done[k], r.steps):
-            tick("train", k * r.steps + step, total)
+        for step in range(self.done[k], stage.steps):
+            tick("train", before + step, total)
             for group in optimiser.param_groups:
-                group["lr"] = learning_rate(step, r)
+                group["lr"] = learning_rate(step, stage, r.warm_up)
             # all that a step draws depends on its number: a resumed run draws alike
             rng = np.random.default_rng([r.seed, k, step])
             with torch.random.fork_rng():
                 torch.manual_seed(int(rng.integers(2**31)))
-                loss = self._loss(net, rng)
+                loss = self._loss(net, stage, rng)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]  # torch does not say
             nn.utils.clip_grad_norm_(net.parameters(), r.clip)
             optimiser.step()
             running += float(loss.detach())
             self.done[k] = step + 1
-            if self.done[k] % CHECKPOINT_STEPS == 0 or self.done[k] == r.steps:
+            if self.done[k] % CHECKPOINT_STEPS == 0 or self.done[k] == stage.steps:
                 self.log.append({"head": k, "step": step + 1, "loss": running / CHECKPOINT_STEPS})
                 running = 0.0
                 self._save(k, optimiser)
         net.eval()
 
-    def _loss(self, net: Heads, rng: np.random.Generator) -> torch.Tensor:
+    def _loss(self, net: Heads, stage: Stage, rng: np.random.Generator) -> torch.Tensor:
         r = self.recipe
-        x, tiles, usable = self.blends.pairs(rng.integers(0, len(self.blends), r.pairs))
+        x, tiles, usable = self.blends.pairs(rng.integers(0, len(self.blends), stage.pairs))
+        if r.patches < tiles.shape[1]:
+            drawn = np.sort(rng.permutation(tiles.shape[1])[: r.patches])
+            x, tiles = x[:, :, drawn], tiles[:, drawn]
         logits, patches = self._asked(net, x.flatten(0, 1))
         logits, patches = logits.view(-1, 2), patches.view(*x.shape[:3])
-        weight = torch.stack([torch.ones_like(usable), usable], 1)
-        truth = torch.stack([torch.zeros_like(tiles), tiles], 1)
-        patch = nn.functional.binary_cross_entropy_with_logits(patches, truth, reduction="none")
+        bce = nn.functional.binary_cross_entropy_with_logits
+        # the patches that were drawn may miss the forged ones: then they alone teach
+        seen = usable * (tiles.sum(1) > 0)
+        weight = torch.stack([torch.ones_like(seen), seen], 1)
         wanted = torch.tensor([LABEL_SMOOTHING, 1 - LABEL_SMOOTHING]).expand_as(logits)
-        each = nn.functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
-        each = each + r.patch_weight * patch.mean(2)
-        loss = (each * weight).sum() / weight.sum()
+        loss = (bce(logits, wanted, reduction="none") * weight).sum() / weight.sum()
+        truth = torch.stack([torch.zeros_like(tiles), tiles], 1)
+        patch = bce(patches, truth, reduction="none").mean(2)
+        weight = torch.stack([torch.ones_like(usable), usable], 1)
+        loss = loss + r.patch_weight * (patch * weight).sum() / weight.sum()
         order = nn.functional.softplus(logits[:, 0] - logits[:, 1])
-        loss = loss + r.order_weight * (order * usable).sum() / usable.sum().clamp(min=1)
+        loss = loss + r.order_weight * (order * seen).sum() / seen.sum().clamp(min=1)
         for is_fake, groups in self.groups.items():
-            if not groups or not r.clip_weight:
+            if not groups or not stage.clip_weight or (is_fake and not stage.forged):
                 continue
-            rows = [_one_of(groups, rng) for _ in range(r.clips)]
+            rows = [_one_of(groups, rng) for _ in range(stage.clips)]
             found, parts = self._asked(net, unpack(np.stack(rows)))
             aim = 1 - LABEL_SMOOTHING if is_fake else LABEL_SMOOTHING
             target = torch.full_like(found, aim)
-            bce = nn.functional.binary_cross_entropy_with_logits
-            loss = loss + r.clip_weight / 2 * bce(found, target)
+            loss = loss + stage.clip_weight / 2 * bce(found, target)
             if not is_fake:  # which patches of a published forgery are forged, nobody knows
                 loss = loss + r.clip_patch_weight * bce(parts, torch.zeros_like(parts))
         return loss
@@ -262,39 +320,39 @@ class Trainer:
     # -- what came of it
 
     def together(self) -> Heads:
-        """Return all heads as one, its scale fitted anew where they are several."""
-        if self.recipe.heads == 1:
-            return self.nets[0]
-        both = Heads(self.recipe.shape)
+        """Return all heads as one, the small network beside them, and the scale fitted anew."""
+        r = self.recipe
+        whole = Heads(r.shape(len(self.nets)))
         with torch.no_grad():
             for name in ("w1", "b1", "w2", "b2"):
-                getattr(both, name).copy_(torch.cat([getattr(n, name) for n in self.nets]))
-            both.log_a.zero_()
-            both.b.zero_()
-        both.eval()
+                getattr(whole, name).copy_(torch.cat([getattr(n, name) for n in self.nets]))
+            whole.w2.mul_(1 - r.small_weight)
+            whole.b2.mul_(1 - r.small_weight)
+            whole.small_weight.fill_(r.small_weight)
+        whole.eval()
         rows = np.arange(min(len(self.blends), 4 * VALIDATION_PAIRS))
-        pooled = self._judge(both, rows).ravel()
-        labels = np.tile([False, True], len(rows))
-        slope, start = fit_logistic(pooled[:, None], labels).tolist()
+        pooled = self.judge(whole, self.blends, rows).ravel()
+        slope, start = fit_logistic(pooled[:, None], np.tile([False, True], len(rows))).tolist()
         with torch.no_grad():
-            both.log_a.fill_(math.log(max(slope, 1e-3)))
-            both.b.fill_(start)
-        return both
+            whole.log_a.fill_(math.log(max(slope, 1e-3)))
+            whole.b.fill_(start)
+        return whole
 
     @torch.inference_mode()
-    def _judge(self, net: Heads, rows: NDArray[np.int64], blends: Any = None) -> NDArray[Any]:
-        """Return the logits (N, 2) of pairs."""
-        found = []
-        for part in _in_parts(rows):
-            x, _tiles, _usable = (self.blends if blends is None else blends).pairs(part)
-            found.append(net.pool(self._map(net, x.flatten(0, 1))).view(-1, 2).numpy())
-        return np.concatenate(found).astype(np.float64)
+    def judge(
+        self, net: Heads, blends: BlendTokens, rows: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Return the logits (N, 2) that a detector with these heads gives pairs."""
+        found = [net.pool(self._patches(net, blends, part)) for part in _in_parts(rows)]
+        return torch.cat(found).view(-1, 2).double().numpy()
 
     @staticmethod
-    def _map(net: Heads, x: torch.Tensor) -> torch.Tensor:
-        """Return patch logits (N, 14, 14) of standardised channels (N, 196, W)."""
+    def _patches(net: Heads, blends: BlendTokens, rows: NDArray[np.int64]) -> torch.Tensor:
+        """Return patch logits (2 N, 14, 14): genuine, forged, genuine, ..."""
+        x = blends.pairs(rows)[0].flatten(0, 1)
         found: torch.Tensor = net(x.transpose(1, 2).reshape(len(x), -1, GRID, GRID))
-        return found
+        small = torch.from_numpy(blends.small[rows]).view(-1, GRID, GRID)
+        return found + net.small_weight * small
 
     @torch.inference_mode()
     def export(
@@ -310,11 +368,11 @@ class Trainer:
         """
         net = self.together().eval()
         kept = self.store.blends(THRESHOLD_PAIRS, validation=True, tick=tick)
-        logits = self._judge(net, np.arange(len(kept)), kept)
+        logits = self.judge(net, kept, np.arange(len(kept)))
         fresh, usable = logits[:VALIDATION_PAIRS], kept.pairs(np.arange(VALIDATION_PAIRS))[2] > 0
         fresh = fresh[usable.numpy()]
         maps = [
-            self._map(net, kept.pairs(part)[0][:, 0]).numpy()
+            self._patches(net, kept, part)[::2].numpy()
             for part in _in_parts(np.arange(VALIDATION_PAIRS))
         ]
         if threshold is None:
@@ -324,7 +382,7 @@ class Trainer:
         tensors["reference"] = np.median(np.concatenate(maps), axis=0)
         fakes = sorted({c.page for c in self.listed if c.is_fake})
         facts = {
-            **{k: getattr(self.recipe, k) for k in ("blocks", "tau", "beside_small")},
+            **{k: getattr(self.recipe, k) for k in ("blocks", "tau")},
             "threshold": threshold,
             "network": "clip-head",
             "recipe": asdict(self.recipe),

@@ -37,7 +37,15 @@ from toolkit.files import atomic_write
 
 CANARY_SPREAD = 32  # answers to the canary picture with noise in the last bits of its pixels
 TOLERANCE_MIN = 0.05
-COMPUTED = ("sha256", "canary", "fingerprint", "cut_sha256", "body_sha256", "small_sha256")
+COMPUTED = (
+    "sha256",
+    "beside_small",
+    "canary",
+    "fingerprint",
+    "cut_sha256",
+    "body_sha256",
+    "small_sha256",
+)
 """Facts that are worked out here."""
 
 
@@ -54,9 +62,10 @@ def pack(
     ----------
     tensors
         ``mean`` and ``std`` (W,), ``w1`` (K, W, H), ``b1`` (K, H), ``w2`` (K, H), ``b2`` (K,),
-        ``log_a`` and ``b`` (), ``reference`` (14, 14).
+        ``log_a``, ``b`` and ``small_weight`` () (0 = the small network has no part in it),
+        ``reference`` (14, 14).
     facts
-        ``blocks``, ``tau``, ``beside_small``, ``threshold``, and whatever else is known of it.
+        ``blocks``, ``tau``, ``threshold``, and whatever else is known of it.
     out
         ``.safetensors``; the card goes beside it, ``.json``.
     crops : (N, S, S, 3) uint8 or None
@@ -74,7 +83,9 @@ def pack(
         raise UsageError("the facts of the head are not complete", ", ".join(lacking))
     k, width, hidden = np.shape(tensors["w1"])
     blocks = tuple(int(b) for b in facts["blocks"])
-    shape = Shape(blocks, bool(facts["beside_small"]), k, hidden, float(facts["tau"]))
+    beside = bool(np.asarray(tensors.get("small_weight", 0.0)) != 0)
+    shape = Shape(blocks, beside, k, hidden, float(facts["tau"]))
+    tensors = {"small_weight": 0.0, **tensors}
     stored = {n: np.array(v, np.float32, order="C") for n, v in tensors.items()}
     have = {n: (v.shape, "float32") for n, v in stored.items()}
     if have != expected_tensors(shape):
@@ -85,6 +96,7 @@ def pack(
     card = {
         **{n: v for n, v in facts.items() if n not in COMPUTED},
         "sha256": hashlib.sha256(data).hexdigest(),
+        "beside_small": beside,
         "heads": k,
         "hidden": hidden,
         "body_sha256": models.find(clip_body.ID).sha256,

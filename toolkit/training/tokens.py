@@ -21,11 +21,11 @@ import torch
 from numpy.typing import NDArray
 
 from toolkit import models, runtime
-from toolkit.detectors import clip_body
+from toolkit.detectors import clip_body, seamnet
 from toolkit.detectors.base import InputSpec
 from toolkit.detectors.canary import SIZE
 from toolkit.detectors.seamnet import GRID, MARGIN
-from toolkit.detectors.seamnet2 import CLIP, SMALL_WIDTH, Shape, small_map
+from toolkit.detectors.seamnet2 import CLIP, Shape, small_network
 from toolkit.errors import UsageError
 from toolkit.explain.donors import read_donors
 from toolkit.forge.degrade import Picture
@@ -40,19 +40,19 @@ PLACES = GRID * GRID
 
 
 class Reader:
-    """Pictures in, what the heads read out: (196, W) float32 each, not standardised.
+    """Pictures in, what the heads read out, not standardised.
 
     Parameters
     ----------
     shape
-        Which blocks, and whether the small network's map is beside them.
+        Which blocks.
     """
 
     def __init__(self, shape: Shape) -> None:
         runtime.prepare()
         self.shape = shape
         self._body = clip_body.IntegerBody(shape.blocks)
-        self._small = small_map() if shape.beside_small else None
+        self._small = small_network()
         self.sha256 = self._body.sha256
 
     def __call__(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
@@ -61,14 +61,15 @@ class Reader:
             found = list(pool.map(self._one, pictures))
         return np.stack(found) if found else np.zeros((0, PLACES, self.shape.width), np.float32)
 
-    @torch.inference_mode()
     def _one(self, picture: Picture) -> NDArray[np.float32]:
-        parts = list(self._body.tokens(picture))
-        if self._small is not None:
-            x = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None].float()
-            small = self._small(x.contiguous(memory_format=torch.channels_last))
-            parts.append(small[0].reshape(SMALL_WIDTH, PLACES).T.numpy())
-        return np.concatenate(parts, axis=1)
+        return np.concatenate(list(self._body.tokens(picture)), axis=1)
+
+    @torch.inference_mode()
+    def small(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
+        """Return the small network's patch logits (N, 196)."""
+        x = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float()
+        found: NDArray[np.float32] = self._small(x)[1].flatten(1).numpy()
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +110,8 @@ class Store:
         self._folders, self._seed, self.shape = folders, seed, shape
         self._reader: Reader | None = None
         faces = [[str(p.path) for p in f.photos] + [repr(f.weight)] for f in folders]
-        facts = [models.find(clip_body.ID).sha256, shape.blocks, shape.beside_small, seed, faces]
+        small = json.loads(seamnet.WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
+        facts = [models.find(clip_body.ID).sha256, small["sha256"], shape.blocks, seed, faces]
         key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
         self.folder = work / f"tokens-{key}"
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -150,14 +152,17 @@ class Store:
             where = self.folder / f"{name}-{start}.npy"
             truth = where.with_suffix(".npz")
             if not (where.is_file() and truth.is_file()):
-                tokens, tiles, usable = [], [], []
+                tokens, small, tiles, usable = [], [], [], []
                 for i in range(start, start + PART):
                     tick(name, i, count)
                     pictures, tile, use = source[i]
-                    tokens.append(scale.pack(self.reader(_pictures(pictures))))
+                    both = _pictures(pictures)
+                    tokens.append(scale.pack(self.reader(both)))
+                    small.append(self.reader.small(both))
                     tiles.append(tile.numpy() > 0)
                     usable.append(bool(use))
-                _save(truth, partial(np.savez, tiles=np.array(tiles), usable=np.array(usable)))
+                known = {"tiles": np.array(tiles), "usable": np.array(usable)}
+                _save(truth, partial(np.savez, small=np.array(small), **known))
                 _save(where, partial(np.save, arr=np.stack(tokens)))
             parts.append(where)
         tick(name, count, count)
@@ -184,6 +189,8 @@ class BlendTokens:
         truth = [np.load(p.with_suffix(".npz")) for p in parts]
         self._tiles = np.concatenate([t["tiles"] for t in truth])[:count]
         self._usable = np.concatenate([t["usable"] for t in truth])[:count]
+        self.small: NDArray[np.float32] = np.concatenate([t["small"] for t in truth])[:count]
+        """Patch logits (N, 2, 196) of the small network."""
 
     def __len__(self) -> int:
         return len(self._usable)
