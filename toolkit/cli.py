@@ -537,8 +537,8 @@ def _train_heads(options: argparse.Namespace) -> int:
     if given := [name for name in foreign if getattr(options, name) is not None]:
         raise UsageError("this is for the small network", f"--{given[0]}", "Leave it out.")
     of_both = ("steps", "rate", "pairs", "patch_weight", "order_weight", "seed")
-    names = (*of_both, "clip_weight", "tune_weight", "tune_steps", "blends", "small_weight")
-    names = (*names, "hidden", "tau")
+    own = ("clip_weight", "tune_weight", "tune_steps", "blends", "small_weight", "hidden", "tau")
+    names = (*of_both, *own)
     changes = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
     if options.blocks:
         changes["blocks"] = _blocks(options.blocks)

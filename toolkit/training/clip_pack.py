@@ -85,7 +85,7 @@ def pack(
     blocks = tuple(int(b) for b in facts["blocks"])
     beside = bool(np.asarray(tensors.get("small_weight", 0.0)) != 0)
     shape = Shape(blocks, beside, k, hidden, float(facts["tau"]))
-    tensors = {"small_weight": 0.0, **tensors}
+    tensors = {"small_weight": np.zeros((), np.float32), **tensors}
     stored = {n: np.array(v, np.float32, order="C") for n, v in tensors.items()}
     have = {n: (v.shape, "float32") for n, v in stored.items()}
     if have != expected_tensors(shape):

@@ -161,8 +161,10 @@ class Store:
                     small.append(self.reader.small(both))
                     tiles.append(tile.numpy() > 0)
                     usable.append(bool(use))
-                known = {"tiles": np.array(tiles), "usable": np.array(usable)}
-                _save(truth, partial(np.savez, small=np.array(small), **known))
+                facts = partial(
+                    np.savez, tiles=np.array(tiles), usable=np.array(usable), small=np.array(small)
+                )
+                _save(truth, facts)
                 _save(where, partial(np.save, arr=np.stack(tokens)))
             parts.append(where)
         tick(name, count, count)
