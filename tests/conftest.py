@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("DOORZICHT_THREADS", "1")
+# tests of everything else than the large body run with the small network, also in subprocesses
+os.environ.setdefault("DOORZICHT_SMALL", "1")
 
 import cv2
 import numpy as np

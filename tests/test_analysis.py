@@ -16,6 +16,7 @@ from toolkit.faces.detect import FaceDetector
 from toolkit.faces.mesh import FaceMesh
 from toolkit.faces.tracks import FaceReader
 from toolkit.forge.selfblend import region_mask
+from toolkit.messages import phrase
 from toolkit.types import PLAYERS, Evidence, PatchHead, Sampling
 
 GREEN = (0, 255, 0)
@@ -26,7 +27,7 @@ class GreenDetector:
 
     card = Card("green", "test", "0" * 64, 0.0, "none", ())
     spec = InputSpec(size=224, margin=0.125)
-    device = "cpu"
+    device, batch = "cpu", 4
 
     def evidence(self, crops, *, tick=lambda *_: None):
         tick("detect", 0, 1)
@@ -439,3 +440,32 @@ def test_what_is_known_so_far_is_told_and_changes_no_bit(sample):
     assert np.array_equal(last.pts, track.track.pts)
     assert last.face.shape == (224, 224, 3)
     assert told[-1].threshold == track.verdict.threshold
+
+
+def test_who_judged_in_place_of_another_is_said(green_mouth):
+    class StandIn(GreenDetector):
+        card = Card(
+            "green", "test", "0" * 64, 0.0, "none", (), instead_of="red", because=phrase("No red.")
+        )
+
+    report = analysis.analyse(green_mouth, detector=StandIn(), sampling=FEW)
+    said = {n.code: n.text for n in report.notices}
+    assert said["stand_in"] == analysis.STAND_IN
+    assert said["stand_in_reason"] == "No red."
+    assert report.settings["detector"]["instead_of"] == "red"
+    assert analysis.run_facts(report)["detector"]["instead_of"] == "red"
+
+
+def test_a_detector_of_ones_own_tells_its_logits_while_they_come(green_mouth):
+    told = []
+    whole = analysis.analyse(green_mouth, detector=GreenDetector(), sampling=FEW)
+    report = analysis.analyse(
+        green_mouth,
+        detector=GreenDetector(),
+        sampling=FEW,
+        on_partial=lambda partial: told.append([len(p.logits) for p in partial.persons]),
+    )
+    counts = [c[0] for c in told if c and c[0]]
+    assert counts[0] == analysis.TOLD_MIN
+    assert counts[-1] == 20
+    assert analysis.to_dict(report) == analysis.to_dict(whole)

@@ -135,6 +135,33 @@ def test_it_is_said_in_words(pair, words):
     assert "Persoon A scoort" in figures.beside_sentences(found)[0]
 
 
+@pytest.mark.parametrize(
+    ("sharpness", "words"),
+    [(200.0, "softer than halves"), (70.0, "differ as much"), (30.0, "sharper than halves")],
+)
+def test_sharpness_and_size_are_a_line_of_their_own(monkeypatch, sharpness, words):
+    measured = replace(HALVES, sharper=(0.4,) * 20, softer=(18, 20))
+    monkeypatch.setattr(comparison, "find", lambda _name, _sha: measured)
+    questioned, known = examined(made_up.result()), genuine(sharpness=sharpness)
+    found = beside.compare(questioned, known)
+    assert found.sharpness_ratio == pytest.approx(60 / sharpness)
+    (line,) = [s for s in figures.beside_sentences(found) if "Apart from the score" in s]
+    for part in (words, "Of 20 forgeries", "18 had", "no part of the verdict", "120 px"):
+        assert part in line
+    other = beside.compare(questioned, genuine(sharpness=2 * sharpness))
+    assert (other.difference, other.is_higher) == (found.difference, found.is_higher)
+    written = beside.to_dict(found, questioned, known)["comparison"]
+    assert written["sharpness_ratio"] == found.sharpness_ratio
+    assert written["sharpness_limit"] == pytest.approx(2**0.4)
+
+
+def test_without_a_measure_of_sharpness_only_the_figures_are_said():
+    line = figures.beside_sentences(beside.compare(examined(made_up.result()), genuine()))[-2]
+    assert "Apart from the score" in line
+    assert "halves" not in line
+    assert "forgeries" not in line
+
+
 def replaced(examination):
     report = examination.report
     return Examination(

@@ -11,7 +11,7 @@ import pytest
 from tests.widgets import made_up_inquiry as made_up
 from toolkit import inquire
 from toolkit.errors import Cancelled, DetectorError, UsageError
-from toolkit.explain import intervention
+from toolkit.explain import intervention, pixels
 from toolkit.explain.references import Light, References
 from toolkit.explain.trust import TrustFigure
 from toolkit.figures import inquiry as words
@@ -43,7 +43,9 @@ def test_one_call_returns_everything():
     assert found.exact.by_intervention.shares.argmax() == MOUTH
     assert found.trust.intervention.table.tolist() == found.exact.by_intervention.table.tolist()
     assert found.bands.residual == pytest.approx(0, abs=1e-9)
-    assert {str(m.refused) for m in found.methods} == {"the network itself is not open here"}
+    closed = "the network itself is not open here"
+    assert {m.method for m in found.methods if str(m.refused) != closed} == pixels.ASKS_ONLY
+    assert all(m.found for m in found.methods if m.refused is None)
     assert set(found.seconds) == {"references", *inquire.QUESTIONS}
     for question, answers in (
         ("witnesses", found.frames),
@@ -369,3 +371,15 @@ def test_methods_that_promise_to_add_up_are_held_to_it():
     shown = inquiry_html.trust([TrustFigure("seam", 0.0, True, "One.")], None, told)
     assert "1 of 1 checks" in shown  # the maps of other methods do not count in it
     assert "Completeness of GradientShap" in shown
+
+
+def test_what_a_question_costs_is_known_beforehand():
+    seen = made_up.examination()
+    subject = inquire.Subject(seen, detector=made_up.Green())
+    assert np.isnan(inquire.expected_seconds(subject, "exact"))  # it was not judged here
+    moments = sum(len(r.track.pts) for r in seen.report.tracks)
+    report = dataclasses.replace(seen.report, timings={"detect": 0.05 * moments})
+    timed = inquire.Subject(dataclasses.replace(seen, report=report), detector=made_up.Green())
+    assert inquire.expected_seconds(timed, "exact") == pytest.approx(1024 * 0.05)
+    assert inquire.expected_seconds(timed, "trust") > inquire.expected_seconds(timed, "exact")
+    assert inquire.expected_seconds(timed, "nothing") == 0

@@ -74,7 +74,13 @@ def left_behind(home: Path) -> list[str]:
 
 def test_the_manifest_names_each_file_once_and_the_training_weights_apart():
     known = models.read_manifest()
-    assert list(known) == ["face_detector", "face_mesh", "face_identity", "imagenet_lite0"]
+    assert list(known) == [
+        "face_detector",
+        "face_mesh",
+        "face_identity",
+        "clip_vitb16",
+        "imagenet_lite0",
+    ]
     assert len({p.file for p in known.values()}) == len(known)
     assert {p.id for p in known.values() if p.required} == {"face_detector", "face_mesh"}
     assert [p.id for p in known.values() if p.group] == ["imagenet_lite0"]

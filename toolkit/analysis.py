@@ -43,10 +43,14 @@ from toolkit.types import (
 from toolkit.verdict import abstention, calibration
 from toolkit.verdict.aggregate import aggregate, drift, frame_logits, rule_for
 
+STAND_IN = (
+    "The small SeamNet judged in place of SeamNet: it misses most forgeries of today. For SeamNet, "
+    "run: python start.py setup"
+)
 KEY_FRAMES = 6
 DRIFT_MAX = 1e-3  # float32 network logits against the same pooling in float64
-PART = 16  # moments told at a time; a multiple of every detector's batch on a CPU
 ONCE = frozenset({"size_changes", "pixel_format_changes", "truncated", "damaged"})
+TOLD_MIN = 16  # moments told at a time, or one batch where that is more
 PICTURE_MIN = 64  # px; a face in a smaller picture cannot be wide enough to judge
 
 
@@ -142,7 +146,7 @@ def analyse(
     path
         A local video file.
     detector
-        Name from `detectors.registry.NAMES`, or a detector.
+        Name from `detectors.registry.names`, or a detector.
     device
         ``"auto"`` takes CUDA, then MPS, then the CPU.
     sampling
@@ -253,7 +257,7 @@ def examine(
         judge.card.threshold,
         frames_read=scan.looked_at,
     )
-    late = faces.notices
+    late = (*faces.notices, *_stand_in(judge))
     notices = _unique((*video.notices, *scan.notices, *late, *_notices(scan, results)))
     if not results:
         verdict = _nothing_to_judge(scan, verdict)
@@ -261,7 +265,7 @@ def examine(
     settings = {
         "toolkit": version("doorzicht"),
         "seed": seed,
-        "device": _device_of(judge, device),
+        "device": judge.device,
         "sampling": sampling.to_dict(),
         "aggregate": asdict(spoken) if spoken else {"name": "top_k", "k": None},
         "detector": {
@@ -269,6 +273,7 @@ def examine(
             "weights_sha256": judge.card.weights_sha256,
             "threshold": judge.card.threshold,
             "held_back": asdict(judge.card.held_back) if judge.card.held_back else None,
+            **({"instead_of": judge.card.instead_of} if judge.card.instead_of else {}),
         },
         "players": DEFINITION,
     }
@@ -371,20 +376,19 @@ def _evidence(
 ) -> Evidence:
     """Return a person's evidence; where somebody listens, tell the logits while they come.
 
-    Only a detector that judges each crop by itself may be given its crops in parts, and on a GPU
-    it is not worth it. The parts end where the detector's own batches end, so the logits are the
-    same to the last bit.
+    Only a detector that judges each crop by itself may be given its crops in parts. They end where
+    its own batches end, so the logits are the same to the last bit.
     """
-    n = len(crops.rgb)
-    in_parts = judge.card.name in registry.NAMES and _device_of(judge, "") == "cpu"
-    if tell is None or not in_parts:
+    n, batch = len(crops.rgb), judge.batch
+    if tell is None or batch is None:
         whole = judge.evidence(crops, tick=tick)
         if tell:
             tell(whole.logits)
         return whole
+    step = -(-TOLD_MIN // batch) * batch
     parts: list[Evidence] = []
-    for start in range(0, n, PART):
-        piece = crops.at(slice(start, start + PART))
+    for start in range(0, n, step):
+        piece = crops.at(slice(start, start + step))
         parts.append(judge.evidence(piece, tick=_Within(tick, start, n)))
         tell(np.concatenate([e.logits for e in parts]))
     patches = [e.patches for e in parts if e.patches is not None]
@@ -438,10 +442,6 @@ class _Told:
             self._listener(Partial(self._video, self._threshold, tuple(self._persons)))
 
 
-def _device_of(judge: Detector, wanted: str) -> str:
-    return str(getattr(judge, "device", wanted))
-
-
 def _result(
     track: FaceTrack, crops: FaceCrops, evidence: Evidence, judge: Detector, *, explain: bool
 ) -> TrackResult:
@@ -479,6 +479,14 @@ def _result(
             for p in ledger.key_positions(explanation, KEY_FRAMES, pts=track.pts)
         )
     return TrackResult(track, verdict, rule, evidence, explanation, key_frames, notices)
+
+
+def _stand_in(judge: Detector) -> Iterator[Notice]:
+    """Yield that another detector judged than was asked for, and why."""
+    if judge.card.because:
+        yield Notice("stand_in", STAND_IN)
+        why = judge.card.because
+        yield Notice("stand_in_reason", why.template, values=why.values)
 
 
 def _notices(scan: Scan, results: list[TrackResult]) -> Iterator[Notice]:
@@ -555,8 +563,17 @@ def to_dict(report: Report) -> dict[str, Any]:
 
 def run_facts(report: Report) -> dict[str, Any]:
     """Return the content of `run.json`: timings and host facts."""
-    names = ("av", "numpy", "opencv-python-headless", "torch", "ai-edge-litert", "timm")
+    names = (
+        "av",
+        "numpy",
+        "opencv-python-headless",
+        "torch",
+        "onnxruntime",
+        "ai-edge-litert",
+        "timm",
+    )
     return {
+        "detector": report.settings["detector"],
         "seconds": report.timings,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",

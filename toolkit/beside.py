@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toolkit.detectors import registry
 from toolkit.errors import UsageError
 from toolkit.messages import phrase
 from toolkit.types import FaceCrops, TrackResult, spread
@@ -139,4 +140,5 @@ def to_dict(
 
 def _detector(examination: Examination) -> tuple[str, str]:
     facts = examination.report.settings["detector"]
-    return str(facts["name"]), str(facts["weights_sha256"])
+    weights = str(facts["weights_sha256"])
+    return registry.name_now(str(facts["name"]), weights), weights

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from toolkit.analysis import Examination
 from toolkit.detectors import registry
-from toolkit.detectors.base import Detector
+from toolkit.detectors.base import Detector, network_of
 from toolkit.errors import DetectorError, OutOfRangeError, UnknownNameError, UsageError
 from toolkit.explain import intervention, ledger, regions
 from toolkit.explain.bands import BandShares, band_shares
@@ -32,7 +32,6 @@ from toolkit.explain.intervention import Agreement, Composite, Game, Interventio
 from toolkit.explain.references import Choice, Kind, Reference, References
 from toolkit.explain.trust import Panel, TrustFigure, completeness_figure, panel
 from toolkit.messages import Message, phrase
-from toolkit.runtime import BATCH
 from toolkit.types import PLAYERS, FaceCrops, Tick, TrackResult, no_tick
 from toolkit.verdict.aggregate import aggregate
 
@@ -451,7 +450,8 @@ class Subject:
     def _load(self) -> Detector:
         settings = self.report.settings
         facts, device = settings["detector"], settings.get("device", "auto")
-        judge = registry.load(facts["name"], device=device)
+        name = registry.name_now(facts["name"], facts["weights_sha256"])
+        judge = registry.load(name, device=device)
         if judge.card.weights_sha256 != facts["weights_sha256"]:
             value = phrase(
                 "{name}, {weights} in the report",
@@ -464,9 +464,20 @@ class Subject:
         return judge
 
     @property
+    def seconds_per_pass(self) -> float:
+        """What a crop cost when this video was judged here, in seconds; NaN where it was not."""
+        spent = self.report.timings.get("detect", math.nan)
+        return spent / max(1, sum(len(r.track.pts) for r in self.report.tracks))
+
+    @property
+    def judges_with_network(self) -> bool:
+        """Whether verdicts come from the network that gradients are taken of."""
+        return str(self.report.settings["detector"]["name"]) != registry.DEFAULT
+
+    @property
     def network(self) -> Any:
         """The detector's own network, not folded; None where it has none."""
-        return getattr(self._given or self.detector, "net", None)
+        return network_of(self._given or self.detector)
 
     def game(self, position: int, *, tick: Tick = no_tick) -> Game | None:
         """Return the region game of a frame; None when no reference may be used.
@@ -639,16 +650,17 @@ class Subject:
         for method in methods or get_args(pixels.Method):
             start = time.perf_counter()
             found, refused = None, None
-            # the folded network has other layers: what the user has is what must fit the method
-            if self.network is None:
+            asks_only = method in pixels.ASKS_ONLY
+            if not asks_only and self.network is None:
                 refused = Message("no_network", "the network itself is not open here")
             elif method in pixels.NEEDS_REFERENCE and reference is None:
                 refused = Message("no_reference", "no reference is valid")
-            else:
+            elif not asks_only:
+                # the folded network has other layers: what the user has must fit the method
                 refused = pixels.refusal(self.network, method)
             if refused is None:
                 found = pixels.attribute(
-                    getattr(self.detector, "net", None) or self.network,
+                    pixels.Asked(self.detector) if asks_only else network_of(self.detector),
                     self.crops.rgb[position],
                     method,
                     players=self.crops.players[position],
@@ -707,8 +719,36 @@ class Counted:
             self._tick(self._question, min(self._calls, self._expected - 1), self._expected)
 
 
-_PASSES = {"references": 260, "witnesses": 80, "exact": 1024, "trust": 1300, "methods": 800}
-"""About how many passes a question takes; only for the progress bar. Witnesses: per key frame."""
+_PASSES = {"references": 260, "witnesses": 80, "exact": 1024, "trust": 1300, "methods": 560}
+"""About how many crops a question asks the detector about. Witnesses: per key frame."""
+
+_GRADIENTS = {"trust": 70, "methods": 90}
+"""About how many pictures go through the network itself, most of them there and back."""
+
+GRADIENT_COST = {True: 3.0, False: 12.0}
+"""A gradient in passes: of the network that judges, or of a float32 one beside an INT8 judge."""
+
+
+def expected_seconds(subject: Subject, question: str, *, key_frames: int = KEY_FRAMES) -> float:
+    """Return about how long a question takes on this computer; NaN while nothing is known of it.
+
+    Parameters
+    ----------
+    subject
+        Whom to ask.
+    question
+        From `QUESTIONS`, or ``"check"``.
+    key_frames
+        As for `ask`.
+    """
+    frames = len(subject.crops.rgb)
+    passes = {
+        "witnesses": _PASSES["references"] + _PASSES["witnesses"] * key_frames,
+        "bands": 64,
+        "check": 4 * frames,
+    }.get(question, _PASSES.get(question, 0))
+    gradients = _GRADIENTS.get(question, 0) * GRADIENT_COST[subject.judges_with_network]
+    return subject.seconds_per_pass * (passes + gradients)
 
 
 def ask(
@@ -758,7 +798,7 @@ def ask(
     found: dict[str, Any] = {}
 
     def counted(question: str, times: int = 1) -> Counted:
-        batch = BATCH["cpu"]
+        batch = subject.detector.batch or intervention.WHOLE
         return Counted(tick, question, math.ceil(_PASSES.get(question, 64) * times / batch))
 
     def timed(question: str, work: Callable[[Counted], Any], times: int = 1) -> None:

@@ -38,7 +38,15 @@ from toolkit.types import FaceCrops, FaceTrack, Notice, Report, Sampling, Tick, 
 THUMBNAIL = 96
 """Side of the picture in the card of a report, pixels."""
 
-LIBRARIES = ("ai-edge-litert", "av", "numpy", "opencv-python-headless", "timm", "torch")
+LIBRARIES = (
+    "ai-edge-litert",
+    "av",
+    "numpy",
+    "onnxruntime",
+    "opencv-python-headless",
+    "timm",
+    "torch",
+)
 """Other versions of these may give other numbers."""
 
 _PACKAGE = Path(__file__).parent
@@ -140,7 +148,10 @@ def identity(detector: str | Detector) -> dict[str, Any] | None:
         weights = registry.weights(detector).read_bytes()
     except (DetectorError, OSError):
         return None
-    return {"name": detector, "file_sha256": hashlib.sha256(weights).hexdigest()}
+    facts: dict[str, Any] = {"name": detector, "file_sha256": hashlib.sha256(weights).hexdigest()}
+    if other := registry.substitute(detector):  # then it is not the one that will judge
+        facts["substitute"] = other
+    return facts
 
 
 class Recall:

@@ -14,22 +14,28 @@ class Blocks:
 
     spec = InputSpec(size=224, margin=0.125)
     card = Card("blocks", "test", "0" * 64, 0.0, "none", ())
-    device = "cpu"
+    device, batch = "cpu", 4
 
     def __init__(self):
         self.seen = 0
 
+    def logits(self, rgb):
+        return self._judge(rgb)[0].astype(np.float32)
+
     def evidence(self, crops, *, tick=lambda *_: None):
-        self.seen += len(crops.rgb)
-        rgb = crops.rgb.astype(float)
+        logits, patches = self._judge(crops.rgb)
+        head = PatchHead(4.0, 1.0, 0.0, np.full((14, 14), -2, np.float32))
+        spans = np.stack([np.arange(len(logits))] * 2, axis=1)
+        return Evidence(logits.astype(np.float32), spans, patches, head)
+
+    def _judge(self, rgb):
+        self.seen += len(rgb)
+        rgb = rgb.astype(float)
         red = rgb[..., 0] - rgb[..., 1] > 100
         n = len(red)
         tiles = red.reshape(n, 14, 16, 14, 16).mean(axis=(2, 4)).astype(np.float32)
         patches = 8 * tiles - 2
-        logits = np.log(np.exp(4 * patches.astype(float)).mean(axis=(1, 2))) / 4
-        head = PatchHead(4.0, 1.0, 0.0, np.full((14, 14), -2, np.float32))
-        spans = np.stack([np.arange(n)] * 2, axis=1)
-        return Evidence(logits.astype(np.float32), spans, patches, head)
+        return np.log(np.exp(4 * patches.astype(float)).mean(axis=(1, 2))) / 4, patches
 
 
 @pytest.fixture(scope="session")

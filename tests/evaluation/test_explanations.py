@@ -149,7 +149,16 @@ def test_the_command_runs_with_the_bundled_detector(pair_list, tmp_path, capsys,
     monkeypatch.setitem(BUDGETS, "quick", small)
     out = tmp_path / "out.json"
     keys = "ledger,captum.grad_cam,captum.feature_ablation"
-    options = ["--methods", keys, "--faces", "1", "--parts", "where,attack"]
+    options = [
+        "--methods",
+        keys,
+        "--faces",
+        "1",
+        "--parts",
+        "where,attack",
+        "--detector",
+        "seamnet-small",
+    ]
     assert cli.main(["explain-benchmark", str(pair_list), "--out", str(out), *options]) == 0
     result = json.loads(out.read_text())
     assert result["schema"] == explanations.SCHEMA
@@ -172,7 +181,7 @@ def test_planted_from_the_command_line(sample, tmp_path, capsys, monkeypatch, bl
         planted_grid.Cell("nothing", (), "blend", 0.0),
     ]
     monkeypatch.setattr(planted_grid, "cells", lambda: iter(grid))
-    monkeypatch.setattr(explanations.registry, "load", lambda name, device: blocks)
+    monkeypatch.setattr(explanations.registry, "load", lambda name, **_more: blocks)
     out = tmp_path / "planted.json"
     clip = str(sample("carphone_pristine"))
     assert cli.main(["explain-benchmark", "--planted", clip, "--out", str(out)]) == 0

@@ -138,7 +138,7 @@ def test_robustness_goes_along_its_chains_and_other_weights_read_nothing_again(
     listed.write_text(f"path,label,method,dataset,scene\n{clip},real,,a,b\n")
     out, kept = tmp_path / "result.json", tmp_path / "kept"
     command = ["benchmark", str(listed), "--out", str(out), "--frames", "16", "--robustness"]
-    command += ["--cache", str(kept), "--device", "cpu"]
+    command += ["--cache", str(kept), "--device", "cpu", "--detectors", "seamnet-small"]
     assert cli.main(command) == 0
     table = capsys.readouterr().out
     results = [page.read(tmp_path / f"result{n}.json") for n in ("", "-crop10", "-crf40")]
@@ -150,7 +150,7 @@ def test_robustness_goes_along_its_chains_and_other_weights_read_nothing_again(
     assert "What abstaining would buy" in shown
     assert "abstain on" in table
     assert "coverage" not in results[1]
-    rule = results[0]["coverage"]["seamnet"]["low_quality"]
+    rule = results[0]["coverage"]["seamnet-small"]["low_quality"]
     assert rule["curve"][0]["real"] == 3  # the clip as it is, and along each chain
     assert rule["why"] == "too few scenes"
     measured = [r["clips"][0]["conditions"]["low_quality"] for r in results]
@@ -163,7 +163,7 @@ def test_robustness_goes_along_its_chains_and_other_weights_read_nothing_again(
     monkeypatch.setattr("toolkit.faces.tracks.FaceReader.scan", read_again)
     monkeypatch.setattr("toolkit.faces.tracks.FaceReader.read_faces", read_again)
     monkeypatch.setattr("toolkit.recall.made_by", lambda: "other weights")
-    assert cli.main([*command, "--detectors", "seamnet,control.blur"]) == 0
+    assert cli.main([*command, "--detectors", "seamnet-small,control.blur"]) == 0
     again = page.read(out)["clips"]
     assert again[0]["logit"] == results[0]["clips"][0]["logit"]
     assert cli.main([*command, "--reshare", "crf40"]) == 2

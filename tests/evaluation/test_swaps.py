@@ -189,6 +189,7 @@ def quick(monkeypatch):
 def test_a_measurement_that_was_stopped_goes_on(quick, tmp_path, capsys):
     out, told = tmp_path / "detect.json", tmp_path / "told.json"
     command = ["detect", "--windows", "2", "--pairs", "a:b,b:a", "--out", str(out)]
+    command += ["--detector", "seamnet-small"]
     assert swaps.main(command) == 0
     assert quick == [("a", 0.0), ("a", 6.0), ("b", 0.0), ("b", 6.0)]
     whole = json.loads(out.read_text())

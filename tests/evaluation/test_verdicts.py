@@ -253,7 +253,7 @@ def test_whose_logit_counts(logits, speaks, of_the_clip, whose):
 
 
 def test_small_run(clips):
-    names = ["seamnet", *controls.NAMES[:2]]
+    names = ["seamnet-small", *controls.NAMES[:2]]
     result = verdicts.benchmark(clips, detectors=names, device="cpu", sampling=Sampling(frames=16))
     assert [r["detector"] for r in result["clips"]] == [n for n in names for _ in clips]
     planted, absent, genuine = result["clips"][:3]
@@ -263,7 +263,7 @@ def test_small_run(clips):
     assert absent["abstained"]
     assert (absent["logit"], absent["conditions"]) == (None, None)
     assert "absent.mp4" in absent["reason"]
-    source = result["summary"]["seamnet"]["per_source"]["samples"]
+    source = result["summary"]["seamnet-small"]["per_source"]["samples"]
     assert source["real"]["clips"] == 2
     assert source["real"]["abstained"] == 1
     assert source["auc"] in (0.0, 1.0)

@@ -63,7 +63,7 @@ class Green:
 
     spec = InputSpec(size=SIZE, margin=0.125)
     card = Card("green", "test", "0" * 64, 0.0, "none", ())
-    device = "cpu"
+    device, batch = "cpu", 4
 
     def __init__(self, crops):
         self._players = crops.players[0]

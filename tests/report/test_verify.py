@@ -14,11 +14,13 @@ import pytest
 
 from tests.report import casework
 from toolkit.cli import main
+from toolkit.detectors import registry
 from toolkit.errors import Cancelled, UsageError
 from toolkit.report import bundle, log, steps, verify
 from toolkit.report import case as cases
 from toolkit.report.case import Case, CaseError
 from toolkit.report.lock import BusyError, Lock
+from toolkit.types import Sampling
 
 
 @pytest.fixture(scope="session")
@@ -333,6 +335,38 @@ def test_nothing_is_analysed_again_where_hashes_differ(case):
 )
 def test_differences(a, b, exact, lines):
     assert len(list(verify.differences(a, b, "r", exact=exact))) == lines
+
+
+def test_a_rounded_network_may_differ_more_on_another_machine():
+    a, b = {"logit": 1.0, "n": 3}, {"logit": 1.2, "n": 3}
+    assert list(verify.differences(a, b, "r", exact=False))
+    within = verify.tolerance({"rounding": 0.3})
+    assert not list(verify.differences(a, b, "r", exact=False, within=within))
+    assert list(verify.differences(a, b, "r", exact=True, within=within))
+    assert verify.tolerance({}) == verify.tolerance({"rounding": None}) == verify.TOLERANCE
+
+
+def test_the_small_network_is_found_under_the_name_it_had(clip):
+    facts = json.loads(registry.weights("seamnet-small").with_suffix(".json").read_text())
+    asked = []
+
+    def examine(path, *, detector, **more):
+        asked.append(detector)
+        seen = casework.examine(path, detector=detector, **more)
+        seen.report.settings["detector"]["name"] = detector
+        return seen
+
+    settings = {"detector": "seamnet", "sampling": Sampling(frames=20).to_dict(), "seed": 0}
+    again, _run = verify.repeat(
+        clip,
+        settings,
+        weights_sha256=facts["sha256"],
+        device="cpu",
+        examine=examine,
+        tick=lambda *_: None,
+    )
+    assert asked == ["seamnet-small"]
+    assert again["settings"]["detector"]["name"] == "seamnet"
 
 
 @pytest.mark.parametrize("stage", ["verify", "detect"])

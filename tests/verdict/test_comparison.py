@@ -130,15 +130,27 @@ def test_the_file_beside_the_weights(tmp_path, monkeypatch):
     comparison.save(HALVES, tmp_path / "net.json")
     assert comparison.find("net", "ab" * 32) == HALVES
     assert comparison.find("net", "cd" * 32) is None  # measured with other weights
+    more = replace(HALVES, sharper=(0.1,) * 9, softer=(3, 4))
+    comparison.save(more, tmp_path / "net.json")
+    assert comparison.find("net", "ab" * 32) == more
+    assert more.sharpness_limit == pytest.approx(2**0.1)
+    assert replace(more, sharper=(0.1,) * 8).sharpness_limit is None
     good = json.loads((tmp_path / "net.json").read_text())
-    for bad in ({"apart": [0.1]}, {"apart": [-1.0] * 20}, {"schema": "x"}, {"apart": None}):
+    for bad in (
+        {"apart": [0.1]},
+        {"apart": [-1.0] * 20},
+        {"schema": "x"},
+        {"apart": None},
+        {"softer": [5, 4]},
+    ):
         (tmp_path / "net.json").write_text(json.dumps(good | bad))
         with pytest.raises(ModelError, match=r"net\.json"):
             comparison.find("net", "ab" * 32)
 
 
 def test_the_shipped_figures_belong_to_the_shipped_weights():
-    card = json.loads((comparison.path_for("seamnet").parent / "seamnet.json").read_text())
-    found = comparison.find("seamnet", card["sha256"])
+    path = comparison.path_for("seamnet-small")
+    card = json.loads((path.parent / "seamnet-small.json").read_text())
+    found = comparison.find("seamnet-small", card["sha256"])
     assert found is not None
     assert "kept from training" in found.population

@@ -74,19 +74,26 @@ class Green:
 
     spec = InputSpec(size=SIZE, margin=0.125)
     card = Card("green", "test", "0" * 64, THRESHOLD, "none", ())
-    device = "cpu"
+    device, batch = "cpu", 4
     head = PatchHead(4.0, 1.0, 0.0, np.full((GRID, GRID), -2, np.float32))
 
     def __init__(self, pause: float = 0.0) -> None:
         self.pause = pause
 
+    def logits(self, rgb: np.ndarray) -> np.ndarray:
+        """Return one logit per picture."""
+        return patch_logits(self._patches(rgb), self.head).astype(np.float32)
+
+    def _patches(self, rgb: np.ndarray) -> np.ndarray:
+        rgb = rgb.astype(np.float32)
+        excess = np.maximum(rgb[..., 1] - rgb[..., 0] - 30, 0) / 20
+        tile = SIZE // GRID
+        return excess.reshape(len(rgb), GRID, tile, GRID, tile).mean(axis=(2, 4)) - 2
+
     def evidence(self, given: FaceCrops, *, tick: object = None) -> Evidence:
         """Return one logit and one patch map per crop."""
         time.sleep(self.pause)
-        n, tile = len(given.rgb), SIZE // GRID
-        rgb = given.rgb.astype(np.float32)
-        excess = np.maximum(rgb[..., 1] - rgb[..., 0] - 30, 0) / 20
-        patches = excess.reshape(n, GRID, tile, GRID, tile).mean(axis=(2, 4)) - 2
+        n, patches = len(given.rgb), self._patches(given.rgb)
         logits = patch_logits(patches, self.head).astype(np.float32)
         spans = np.stack([np.arange(n)] * 2, axis=1)
         return Evidence(logits, spans, patches.astype(np.float32), self.head)

@@ -73,18 +73,33 @@ def test_the_limit_is_in_the_label_in_both_languages(choose):
 @pytest.fixture
 def no_weights(tmp_path, monkeypatch):
     real = registry.weights
+    monkeypatch.setattr(registry, "substitute", lambda _name: None)
     monkeypatch.setattr(
         registry, "weights", lambda name: real(name) if name == "seamnet" else tmp_path / name
     )
 
 
 def test_a_detector_without_weights_says_where_to_get_them(choose, no_weights):
+    choose.say()
     assert not shown(choose._missing)
     choose.detector.value = "mesoinception4"
     assert shown(choose._missing)
     assert "MesoInception_DF.h5" in choose._how.value
     choose.detector.value = "seamnet"
     assert not shown(choose._missing)
+
+
+def test_who_judges_in_place_of_seamnet_is_said(choose, monkeypatch):
+    why = "The file body.onnx (90 MB) was not fetched."
+    monkeypatch.setattr(registry, "substitute", lambda name: (name, why))
+    choose.say()
+    assert shown(choose._missing)
+    assert why in choose._how.value
+    assert "small SeamNet judges in its place" in choose._how.value
+    assert not shown(choose._weights)
+    _i18n.set_language("nl")
+    choose.say()
+    assert "is niet opgehaald" in choose._how.value
 
 
 def test_starting_without_weights_is_refused_with_what_to_do(panel, no_weights):

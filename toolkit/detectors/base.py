@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
-from toolkit.types import Evidence, FaceCrops, Tick, no_tick
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.messages import Message
+from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,11 @@ class Card:
         Names, without folder or suffix, of the clips that training pictures were taken from.
     held_back
         How genuine clips fared that were kept from training, or None where nobody measured.
+    normalisation
+        Mean and deviation of each colour, of 1, that pixels are brought to; empty = none.
+    instead_of, because
+        Where it judges in place of another: the name that was asked for, and in one
+        sentence why that one cannot; else None.
     """
 
     name: str
@@ -56,10 +69,16 @@ class Card:
     blind_to: tuple[str, ...]
     held_back: HeldBack | None = None
     trained_on: tuple[str, ...] = ()
+    normalisation: tuple[tuple[float, ...], ...] = ()
+    instead_of: str | None = None
+    because: Message | None = None
 
 
 class Detector(Protocol):
-    """Anything that turns face crops into evidence on the fake-logit scale."""
+    """Anything that turns face crops into evidence on the fake-logit scale.
+
+    `FrameDetector` is the easy way to write one.
+    """
 
     @property
     def card(self) -> Card:
@@ -69,5 +88,72 @@ class Detector(Protocol):
     def spec(self) -> InputSpec:
         """Which crops it wants."""
 
+    @property
+    def device(self) -> str:
+        """Where it computes: cpu, cuda or mps."""
+
+    @property
+    def batch(self) -> int | None:
+        """How many crops it judges at once; None = it looks at a whole track, not at crops.
+
+        With a number, its evidence has one logit per crop, which does not depend on the other
+        crops: a track may be given to it in parts of any multiple of that number.
+        """
+
+    def logits(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the logits (N,) of crops (N, S, S, 3); positive = fake."""
+
     def evidence(self, crops: FaceCrops, *, tick: Tick = no_tick) -> Evidence:
-        """Return one logit per crop; positive = fake."""
+        """Return the evidence in the crops of a track, with patch logits where it has them."""
+
+
+class PatchDetector(Detector, Protocol):
+    """A detector whose logit is a sum over patches, and whose network is open to gradients."""
+
+    @property
+    def net(self) -> nn.Module:
+        """Pictures (N, 3, S, S) float32, 0..255, in; logits (N,) and patch logits out."""
+
+    @property
+    def head(self) -> PatchHead:
+        """How patch logits make the logit."""
+
+
+class FrameDetector(ABC):
+    """A detector of single frames: give it a `card`, a `spec` and `logits`, no more.
+
+    Attributes
+    ----------
+    device, batch
+        As for `Detector`.
+    """
+
+    card: Card
+    spec: InputSpec
+    device: str = "cpu"
+    batch: int = 4
+
+    @abstractmethod
+    def logits(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the logits (N,) of crops (N, S, S, 3); positive = fake."""
+
+    def evidence(self, crops: FaceCrops, *, tick: Tick = no_tick) -> Evidence:
+        """Return one logit per crop."""
+        n = len(crops.rgb)
+        logits = np.zeros(n, np.float32)
+        for start in range(0, n, self.batch):
+            tick("detect", start, n)
+            part = slice(start, start + self.batch)
+            logits[part] = self.logits(crops.rgb[part])
+        tick("detect", n, n)
+        return Evidence.per_frame(logits)
+
+
+def opens_network(detector: Detector) -> TypeGuard[PatchDetector]:
+    """Whether a detector has a network to take gradients of; it is not built for the question."""
+    return hasattr(type(detector), "net") or "net" in getattr(detector, "__dict__", {})
+
+
+def network_of(detector: Detector) -> Any:
+    """Return a detector's network, built if need be; None where it has none."""
+    return detector.net if opens_network(detector) else None

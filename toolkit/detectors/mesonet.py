@@ -346,6 +346,11 @@ class MesoNetDetector:
         """Where it computes: cpu, cuda or mps."""
         return self._device.type
 
+    @property
+    def batch(self) -> int:
+        """How many crops are judged at once."""
+        return BATCH[self._device.type]
+
     @torch.inference_mode()
     def logits(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the fake logits (N,) of crops (N, 256, 256, 3) uint8."""
@@ -355,7 +360,7 @@ class MesoNetDetector:
 
     def evidence(self, crops: FaceCrops, *, tick: Tick = no_tick) -> Evidence:
         """Return one logit per crop; these nets have no patch map."""
-        n, step = len(crops.rgb), BATCH[self._device.type]
+        n, step = len(crops.rgb), self.batch
         logits = np.zeros(n, np.float32)
         for start in range(0, n, step):
             tick("detect", start, n)

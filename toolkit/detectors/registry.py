@@ -1,22 +1,61 @@
-"""Detectors by name."""
+"""Detectors by name: the bundled ones, and those that somebody registers."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from toolkit import models
-from toolkit.detectors.base import Detector
+from toolkit.detectors.base import Detector, PatchDetector
 from toolkit.errors import DetectorError
+from toolkit.messages import Message
+
+DEFAULT, SMALL = "seamnet", "seamnet-small"
+"""The detector that judges unless another is named, and the one that steps in for it."""
 
 MESONETS = ("meso4", "mesoinception4", "meso4_f2f", "mesoinception4_f2f")
 """MesoNet's four published weights; the user gives the file, see `add_weights`."""
 
-NAMES = ("seamnet", *MESONETS)
-"""Names that `load` knows."""
+NAMES = (DEFAULT, SMALL, *MESONETS)
+"""Names of the detectors that come with the toolkit."""
+
+Factory = Callable[[str], Detector]
+"""Takes a device (``"auto"``, ``"cpu"``, ...) and returns a detector."""
+
+_registered: dict[str, Factory] = {}
+
+
+def register(name: str, factory: Factory) -> None:
+    """Make a detector of one's own known by name: to `load`, and so to every command and call.
+
+    Parameters
+    ----------
+    name
+        Must not be one of `NAMES`. Registered again, it is replaced.
+    factory
+        Called with the device each time that the detector is loaded. The `card` of what it returns
+        should carry the same name: reports find it by that.
+
+    Raises
+    ------
+    DetectorError
+        If the name belongs to a bundled detector, or is empty.
+    """
+    if not name or name in NAMES:
+        raise DetectorError("this name cannot be registered", name, "Choose another name.")
+    _registered[name] = factory
+
+
+def names() -> tuple[str, ...]:
+    """Return all names that `load` knows."""
+    return (*NAMES, *_registered)
 
 
 def weights(name: str) -> Path:
-    """Return where a detector's weights lie, or would lie.
+    """Return where a bundled detector's weights lie, or would lie.
 
     Raises
     ------
@@ -24,19 +63,14 @@ def weights(name: str) -> Path:
         If there is none of that name.
     """
     if name not in NAMES:
-        raise DetectorError(
-            "there is no detector of that name",
-            name,
-            "Choose one of {known}.",
-            known=", ".join(NAMES),
-        )
+        raise _unknown(name)
     folder = models.CACHE if name in MESONETS else models.ROOT / "models"
     return folder / f"{name}.safetensors"
 
 
 def available() -> tuple[str, ...]:
-    """Return the names whose weights are here, in the order of `NAMES`; nothing is verified."""
-    return tuple(name for name in NAMES if weights(name).is_file())
+    """Return the names whose weights are here, in the order of `names`; nothing is verified."""
+    return (*(n for n in NAMES if weights(n).is_file()), *_registered)
 
 
 def add_weights(path: Path) -> tuple[str, Path]:
@@ -57,8 +91,31 @@ def add_weights(path: Path) -> tuple[str, Path]:
     return mesonet.add(path, models.CACHE)
 
 
-def load(name: str, *, device: str = "auto") -> Detector:
+def substitute(name: str) -> tuple[str, Message] | None:
+    """Return who would judge in place of a detector and why, in one sentence; or None.
+
+    Only the body of the default detector is fetched and may be missing; nothing is verified.
+    """
+    if name != DEFAULT:
+        return None
+    from toolkit.detectors import clip_body
+
+    problem = clip_body.missing()
+    return None if problem is None else (SMALL, problem)
+
+
+def load(name: str, *, device: str = "auto", stand_in: bool = True) -> Detector:
     """Return a detector, its weights verified.
+
+    Parameters
+    ----------
+    name
+        From `names`.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    stand_in
+        Whether the small network, whose card then says so, may be returned where the default one
+        lacks its body. Not where figures about a detector are measured.
 
     Raises
     ------
@@ -67,11 +124,74 @@ def load(name: str, *, device: str = "auto") -> Detector:
     ModelError
         If its weights are missing, differ from their card, or do not answer as the card says.
     """
+    if name in _registered:
+        return _registered[name](device)
     where = weights(name)
     if name in MESONETS:
         from toolkit.detectors.mesonet import MesoNetDetector
 
         return MesoNetDetector(name, device=device, weights=where)
+    other = substitute(name) if stand_in else None
+    if name == SMALL or other is not None:
+        from toolkit.detectors.seamnet import SeamNetDetector
+
+        small = SeamNetDetector(device=device)
+        if other is not None:
+            small.card = dataclasses.replace(small.card, instead_of=name, because=other[1])
+        return small
+    from toolkit.detectors.seamnet2 import SeamNet2Detector
+
+    return SeamNet2Detector(device=device)
+
+
+def load_weights(path: Path | None = None, *, device: str = "auto") -> PatchDetector:
+    """Return a SeamNet with weights of one's own, large or small as their card says.
+
+    Parameters
+    ----------
+    path
+        ``.safetensors`` with its card ``.json`` beside it; None = the default detector's.
+
+    Raises
+    ------
+    ModelError
+        As `load`; nobody steps in here.
+    """
+    path = weights(DEFAULT) if path is None else path
+    if "blocks" in _facts(path):
+        from toolkit.detectors.seamnet2 import SeamNet2Detector
+
+        return SeamNet2Detector(device=device, weights=path)
     from toolkit.detectors.seamnet import SeamNetDetector
 
-    return SeamNetDetector(device=device)
+    return SeamNetDetector(device=device, weights=path)
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # what is wrong with it is said by who loads it
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def name_now(name: str, weights_sha256: str) -> str:
+    """Return the name under which the detector of a report is loaded today.
+
+    The small network was called ``seamnet`` before the larger one took that name.
+
+    Examples
+    --------
+    >>> name_now("meso4", "00")
+    'meso4'
+    """
+    if name != DEFAULT:
+        return name
+    return SMALL if _facts(weights(SMALL)).get("sha256") == weights_sha256 else name
+
+
+def _unknown(name: str) -> DetectorError:
+    known = ", ".join(names())
+    return DetectorError(
+        "there is no detector of that name", name, "Choose one of {known}.", known=known
+    )

@@ -1,4 +1,6 @@
-"""SeamNet: the bundled patch-additive network, trained on self-blended faces only.
+"""The small SeamNet: a patch-additive network of 2.9 MB, trained on self-blended faces only.
+
+It judges where speed counts, and where the body of the larger one (`seamnet2`) is not here.
 
 It looks for the traces of blending a face region into a picture, patch by patch, and pools the
 patch logits with a log-mean-exp, so that its verdict is a sum over patches by construction. It is
@@ -7,6 +9,7 @@ weak on fully synthetic video, on lip-sync without a seam, and blind to edits ou
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from pathlib import Path
@@ -21,15 +24,16 @@ from torch import nn
 from toolkit import models, runtime
 from toolkit._i18n import N_
 from toolkit.detectors.base import Card, HeldBack, InputSpec
+from toolkit.detectors.canary import SIZE, canary_picture
 from toolkit.errors import ModelError
 from toolkit.messages import phrase
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
 
-WEIGHTS = models.ROOT / "models" / "seamnet.safetensors"
+NAME = "seamnet-small"
+WEIGHTS = models.ROOT / "models" / "seamnet-small.safetensors"
 CANARY_TOLERANCE = 1e-3
 BLOCKS = 5
 TAU = 4.0
-SIZE = 224
 GRID = 14  # patch logits per side; nominal tiles of 16 px
 MARGIN = 0.125  # of the face oval's longer side, on each side
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -87,15 +91,6 @@ def placed(net: SeamNet, device: torch.device) -> SeamNet:
     return net
 
 
-def canary_picture() -> NDArray[np.uint8]:
-    """Return the picture on which the weights must answer as their card says: (S, S, 3) uint8."""
-    y, x = np.mgrid[:SIZE, :SIZE].astype(np.float64)
-    waves = [
-        np.sin(x / 7 + c) * np.cos(y / (5 + c)) + np.sin((x + y) / (11 + 3 * c)) for c in range(3)
-    ]
-    return np.rint(127.5 + 60 * np.stack(waves, axis=2)).clip(0, 255).astype(np.uint8)
-
-
 def expected_tensors() -> dict[str, tuple[tuple[int, ...], str]]:
     """Return name, shape and dtype of every tensor in the weight file."""
     known = {
@@ -131,7 +126,7 @@ class SeamNetDetector:
         reference = tensors.pop("reference")
         net = SeamNet()
         net.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in tensors.items()})
-        self.net = placed(net.eval(), self._device)
+        self.net: nn.Module = placed(net.eval(), self._device)
         self.head = PatchHead(
             tau=net.tau,
             scale=float(net.log_a.detach().exp()),
@@ -139,11 +134,11 @@ class SeamNetDetector:
             reference=reference,
         )
         self.card = Card(
-            name="seamnet",
-            title="SeamNet: patch-additive, trained on self-blended faces",
+            name=NAME,
+            title="Small SeamNet: patch-additive, trained on self-blended faces",
             weights_sha256=facts["sha256"],
             threshold=float(facts["threshold"]),
-            licence="Apache-2.0; trained on faces under research terms, see models/seamnet.md",
+            licence="Apache-2.0; trained on faces under research terms, see seamnet-small.md",
             blind_to=(
                 N_("fully synthetic video"),
                 N_("lip-sync without a seam"),
@@ -153,6 +148,7 @@ class SeamNetDetector:
             ),
             held_back=HeldBack(**facts["held_back"]) if facts.get("held_back") else None,
             trained_on=tuple(facts.get("training_clips", ())),
+            normalisation=(MEAN, STD),
         )
         self.spec = InputSpec(size=SIZE, margin=MARGIN)
         answer = float(self.logits(canary_picture()[None])[0])
@@ -189,6 +185,17 @@ class SeamNetDetector:
         """Where it computes: cpu, cuda or mps."""
         return self._device.type
 
+    @property
+    def batch(self) -> int:
+        """How many crops are judged at once."""
+        return runtime.BATCH[self._device.type]
+
+    def with_network(self, net: nn.Module) -> SeamNetDetector:
+        """Return a copy that judges with another network, such as a faster form of its own."""
+        other = copy.copy(self)
+        other.net = net
+        return other
+
     def logits(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the logits (N,) of crops (N, S, S, 3) uint8."""
         return self._run(rgb)[0]
@@ -201,7 +208,7 @@ class SeamNetDetector:
 
     def evidence(self, crops: FaceCrops, *, tick: Tick = no_tick) -> Evidence:
         """Return one logit and one 14 x 14 patch map per crop."""
-        n, step = len(crops.rgb), runtime.BATCH[self._device.type]
+        n, step = len(crops.rgb), self.batch
         logits = np.zeros(n, np.float32)
         patches = np.zeros((n, GRID, GRID), np.float32)
         for start in range(0, n, step):

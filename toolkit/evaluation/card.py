@@ -37,8 +37,8 @@ def held_back(result: dict[str, Any], detector: str, training_clips: list[str]) 
     return HeldBack(len(judged), called, len(rows) - len(judged))
 
 
-def record(card: Path, result: dict[str, Any], detector: str = "seamnet") -> HeldBack:
-    """Write the count into the JSON card beside the weights.
+def record(card: Path, result: dict[str, Any]) -> HeldBack:
+    """Write the count into the JSON card beside the weights, of the detector that has them.
 
     Raises
     ------
@@ -48,7 +48,9 @@ def record(card: Path, result: dict[str, Any], detector: str = "seamnet") -> Hel
     facts = json.loads(card.read_text(encoding="utf-8"))
     if "training_clips" not in facts:
         raise UsageError("the card does not name the training clips", card.name, "Add the list.")
-    if facts["sha256"] != result["settings"]["detectors"].get(detector):
+    weights = result["settings"]["detectors"]
+    detector = next((n for n, sha256 in weights.items() if sha256 == facts["sha256"]), None)
+    if detector is None:
         raise UsageError("the benchmark was run with other weights", card.name, "Run it again.")
     found = held_back(result, detector, facts["training_clips"])
     atomic_write(card, json.dumps(facts | {"held_back": asdict(found)}, indent=1) + "\n")

@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from toolkit import runtime
-from toolkit.detectors.base import Card, InputSpec
-from toolkit.detectors.seamnet import MARGIN, SIZE, SeamNet, placed
+from toolkit.detectors.base import Card, FrameDetector, InputSpec
+from toolkit.detectors.canary import SIZE
+from toolkit.detectors.seamnet import MARGIN, SeamNet, placed
 from toolkit.errors import UnknownNameError, UsageError
-from toolkit.types import Evidence, FaceCrops, Tick, no_tick
 from toolkit.verdict.calibration import fit_logistic
 
 SIZE_CONTROL, BLUR, IMAGENET = "control.size", "control.blur", "control.imagenet"
@@ -47,15 +47,15 @@ class Features:
         return np.asarray(total / len(rgb))
 
 
-class Nobody:
+class Nobody(FrameDetector):
     """Stands in for a detector where only controls run: it wants the usual crops and says zero."""
 
     card = Card("control", "no detector", "", 0.0, "", ())
     spec = InputSpec(SIZE, MARGIN)
 
-    def evidence(self, crops: FaceCrops, *, tick: Tick = no_tick) -> Evidence:
+    def logits(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return zeros."""
-        return Evidence.per_frame(np.zeros(len(crops.rgb), np.float32))
+        return np.zeros(len(rgb), np.float32)
 
 
 def held_out_logits(

@@ -9,6 +9,10 @@ import numpy as np
 
 from toolkit import models, runtime
 from toolkit._i18n import _
+from toolkit.detectors import registry
+from toolkit.detectors.base import Detector
+from toolkit.detectors.canary import canary_picture
+from toolkit.detectors.seamnet2 import read_card
 from toolkit.errors import ToolkitError
 from toolkit.messages import Message
 
@@ -19,6 +23,7 @@ PACKAGES = (
     "timm",
     "captum",
     "numpy",
+    "onnxruntime",
     "opencv-python-headless",
     "av",
     "ai-edge-litert",
@@ -65,27 +70,59 @@ def examine() -> tuple[list[str], bool]:
 
 
 def _detector() -> list[str]:
-    from toolkit.detectors.seamnet import SeamNetDetector, canary_picture
-
     device = runtime.pick_device("auto")
-    detector = SeamNetDetector(device="auto")
+    threads, crops = runtime.threads(), runtime.side_by_side()
     lines = [
         "  "
-        + _("device: {device}, {n} torch thread(s)").format(device=device, n=runtime.threads()),
-        "  "
-        + _("seamnet: weights {weights}..., canary logit as on its card").format(
-            weights=detector.card.weights_sha256[:12]
-        ),
+        + _("device: {device}, {n} torch thread(s), {crops} crops side by side").format(
+            device=device, n=threads, crops=crops
+        )
     ]
-    if device.type == "cpu":
-        return lines
+    if (other := registry.substitute(registry.DEFAULT)) is not None:
+        name, why = other
+        lines.append(
+            "  "
+            + _("{detector}: {why} {other} judges in its place.").format(
+                detector=registry.DEFAULT, why=why, other=name
+            )
+        )
+    names = (registry.SMALL,) if other else (registry.DEFAULT, registry.SMALL)
+    for name in names:
+        detector = registry.load(name, stand_in=False)
+        lines.append(
+            "  "
+            + _(
+                "{detector}: weights {weights}..., canary logit as on its card, judges on {device}"
+            ).format(
+                detector=name, weights=detector.card.weights_sha256[:12], device=detector.device
+            )
+        )
+        if detector.device != "cpu":
+            lines.append(f"  {name}: {_compared(name, detector)}")
+    return lines
+
+
+def _compared(name: str, detector: Detector) -> str:
+    """Say how far a detector on a GPU is from itself on the CPU, on the canary picture.
+
+    The larger network is rounded to INT8 on a CPU; its card says how far that may be.
+    """
     picture = canary_picture()[None]
-    here, there = detector.logits(picture), SeamNetDetector(device="cpu").logits(picture)
+    here = detector.logits(picture)
+    there = registry.load(name, device="cpu", stand_in=False).logits(picture)
     apart = float(np.abs(here - there).max())
+    most = AGREEMENT if name == registry.SMALL else _rounding()
     text = (
         "{device} and cpu agree (canary logits {apart:.2g} apart)"
-        if apart <= AGREEMENT
+        if apart <= most
         else "{device} and cpu DISAGREE: use --device cpu (canary logits {apart:.2g} apart)"
     )
-    said = Message("devices", text, {"device": device.type, "apart": apart})
-    return [*lines, f"  {said.text()}"]
+    return Message("devices", text, {"device": detector.device, "apart": apart}).text()
+
+
+def _rounding() -> float:
+    """Return how far the two arithmetics of the larger network may be apart."""
+    card = read_card(registry.weights(registry.DEFAULT).with_suffix(".json"))
+    ends = card["canary"]["int8"], card["canary"]["float32"]
+    gap = abs(ends[0]["logit"] - ends[1]["logit"])
+    return float(gap + sum(end["tolerance"] for end in ends))

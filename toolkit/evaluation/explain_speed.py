@@ -103,7 +103,7 @@ def compare(subject: inquire.Subject, positions: Sequence[int]) -> dict[str, Any
     """
     from toolkit.explain import pixels
 
-    net: Any = getattr(subject.detector, "net", None)
+    net = pixels.Asked(subject.detector)
     rows = []
     for position in positions:
         reference = subject.choice(position).reference

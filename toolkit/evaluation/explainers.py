@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from toolkit.detectors.base import Card, Detector, InputSpec
+from toolkit.detectors.base import Card, Detector, InputSpec, network_of
 from toolkit.errors import UnknownNameError
 from toolkit.evaluation.explain_scores import (
     DEALT,
@@ -33,7 +33,7 @@ from toolkit.evaluation.explain_scores import (
 from toolkit.explain import ledger, regions
 from toolkit.explain.folded import folded
 from toolkit.explain.intervention import Game, antithetic, take
-from toolkit.explain.pixels import BY_REGION, METHODS, attribute, refusal
+from toolkit.explain.pixels import ASKS_ONLY, BY_REGION, METHODS, Asked, attribute, refusal
 from toolkit.explain.references import Reference, References
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
 
@@ -90,12 +90,16 @@ class OnceDetector:
     @property
     def device(self) -> str:
         """The detector's."""
-        return str(getattr(self._detector, "device", "cpu"))
+        return self._detector.device
 
     @property
-    def net(self) -> Any:
-        """The detector's network, or None."""
-        return getattr(self._detector, "net", None)
+    def batch(self) -> int | None:
+        """The detector's."""
+        return self._detector.batch
+
+    def logits(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the detector's logits (N,) of pictures (N, S, S, 3); these are not kept."""
+        return self._detector.logits(rgb)
 
     def evidence(self, crops: FaceCrops, *, tick: Tick = no_tick) -> Evidence:
         """Return the detector's evidence, computing only what is new."""
@@ -230,18 +234,20 @@ class Explainer:
         self._crops, self._evidence, self._known = crops, evidence, known
         self._seed, self._tick = seed, tick
         self._gallery = gallery
-        self._detector = OnceDetector(folded(detector), gallery)
-        net = self._detector.net
-        self._net, self._once = net, None if net is None else OnceNetwork(net)
+        quick = folded(detector)
+        self._detector = OnceDetector(quick, gallery)
+        self._net = network_of(quick)
+        self._once = OnceNetwork(Asked(quick))
         self._references: References | None = None
 
     @property
     def passes(self) -> dict[str, int]:
         """Pictures asked about, and those that really went through the network."""
-        asked, computed = self._detector.asked, self._detector.computed
-        if self._once is not None:
-            asked, computed = asked + self._once.asked, computed + self._once.computed
-        return {"asked": asked, "computed": computed}
+        both = (self._detector, self._once)
+        return {
+            "asked": sum(part.asked for part in both),
+            "computed": sum(part.computed for part in both),
+        }
 
     def __call__(self, position: int, keys: Sequence[str]) -> Answers:
         """Return what each method says about one face."""
@@ -258,7 +264,9 @@ class Explainer:
                 blind[DEALT] = others
         for method in METHODS:
             key = f"captum.{method}"
-            if self._net is not None and key in keys and not refusal(self._net, method):
+            if key not in keys:
+                continue
+            if method in ASKS_ONLY or (self._net is not None and not refusal(self._net, method)):
                 told[key] = self._captum(position, method, best)
         return Answers(told, None if chosen is None else chosen.kind, blind)
 
@@ -294,7 +302,7 @@ class Explainer:
     def _captum(self, position: int, method: Any, reference: Reference) -> Told:
         players = self._crops.players[position]
         is_region = method in BY_REGION
-        once = self._once if is_region or method == "occlusion" else None
+        once = self._once if method in ASKS_ONLY else None
         before = once.saved_seconds if once is not None else 0.0
         start = time.perf_counter()
         said = attribute(

@@ -69,7 +69,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.detectors import registry
-from toolkit.detectors.base import Detector
+from toolkit.detectors.base import Detector, opens_network
 from toolkit.errors import OutOfRangeError, UnknownNameError
 from toolkit.evaluation import pair_clips, planted_grid, xai_protocol
 from toolkit.evaluation.explain_scores import (
@@ -145,7 +145,9 @@ class _Bench:
         self.keys = method_keys(methods)
         self.seed, self.faces, self.tick, self.known = seed, faces, tick, known
         self.judge = (
-            registry.load(detector, device=device) if isinstance(detector, str) else detector
+            registry.load(detector, device=device, stand_in=False)
+            if isinstance(detector, str)
+            else detector
         )
         card = self.judge.card
         self.settings: dict[str, Any] = {
@@ -154,7 +156,7 @@ class _Bench:
             "detector": card.name,
             "weights_sha256": card.weights_sha256,
             "threshold": card.threshold,
-            "device": str(getattr(self.judge, "device", device)),
+            "device": self.judge.device,
             "faces": faces,
             "methods": list(self.keys),
             "gallery": [p.name for p in gallery],
@@ -435,10 +437,10 @@ def _score_pair(
             mean = {s: float(np.mean([row[s] for row in scores])) for s in SCORES}
             gathered.setdefault(key, []).append((mean, told[0]))
         is_first = len(kinds) == 1
-        net = getattr(judge, "net", None)
-        if attack and is_first and net is not None and logits[position] >= judge.card.threshold:
+        forged = logits[position] >= judge.card.threshold
+        if attack and is_first and forged and opens_network(judge):
             attacked = xai_protocol.attack_all(
-                net,
+                judge.net,
                 truth.crops.rgb[position],
                 {k: t.heat for k, t in answers.told.items()},
                 mask,

@@ -37,7 +37,6 @@ from toolkit.verdict import comparison
 from toolkit.verdict.comparison import Halves, Stretch
 
 SCHEMA = "doorzicht.halves-benchmark/1"
-CARD = Path("models/seamnet.json")
 
 Two = tuple[Stretch, Stretch]
 
@@ -125,6 +124,8 @@ def measure(
         tuple(sorted(c.apart for c in norm)),
         judge.card.weights_sha256,
         f"{len(norm)} genuine recordings kept from training, of {', '.join(sources)}",
+        sharper=tuple(sorted(_sharper(c) for c in norm)),
+        softer=_softer(cuts),
     )
     if len(norm) < comparison.LEAST:
         raise UsageError(
@@ -142,6 +143,8 @@ def measure(
         ],
         "per_source": {s: _false_alarms(norm, s) for s in sources},
         "per_method": per_method,
+        "sharpness_limit": halves.sharpness_limit,
+        "softer_than_original": {"forgeries": halves.softer[0], "of": halves.softer[1]},
         "left_out": left_out,
         "settings": {
             "detector": judge.card.name,
@@ -182,16 +185,36 @@ def _false_alarms(norm: Sequence[_Cut], source: str) -> dict[str, Any]:
     }
 
 
-def _methods(
-    cuts: Sequence[_Cut], limit: float, threshold: float, seed: int
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the figures per source and method, then their mean per source."""
+def _sharper(cut: _Cut) -> float:
+    """Return how far the sharpness of two halves lies apart: log2 of the ratio, no sign."""
+    first, second = (max(half.sharpness, 1e-9) for half in cut.halves)
+    return abs(float(np.log2(first / second)))
+
+
+def _pairs(cuts: Sequence[_Cut]) -> list[tuple[_Cut, _Cut]]:
+    """Return each forgery with its original, where that was cut in two as well."""
     originals = {(c.source, c.clip.group): c for c in cuts if not c.clip.is_fake}
-    pairs = [
+    return [
         (c, originals[c.source, c.clip.group])
         for c in cuts
         if c.clip.is_fake and (c.source, c.clip.group) in originals
     ]
+
+
+def _softer(cuts: Sequence[_Cut]) -> tuple[int, int]:
+    """Return in how many forgeries the face is softer than in the other half of the original."""
+    pairs = _pairs(cuts)
+    softer = sum(
+        fake.halves[1].sharpness < original.halves[0].sharpness for fake, original in pairs
+    )
+    return int(softer), len(pairs)
+
+
+def _methods(
+    cuts: Sequence[_Cut], limit: float, threshold: float, seed: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the figures per source and method, then their mean per source."""
+    pairs = _pairs(cuts)
     for source in sorted({c.source for c, _ in pairs}):
         here = [(c, o) for c, o in pairs if c.source == source]
         names = sorted({c.clip.row["method"] for c, _ in here})
@@ -282,13 +305,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("clips", type=Path, help="as for benchmark")
     parser.add_argument("--out", type=Path, required=True, help="JSON file")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="as for benchmark")
-    parser.add_argument("--card", type=Path, default=CARD, help="names the training clips")
+    parser.add_argument("--detector", default=registry.DEFAULT)
+    parser.add_argument(
+        "--card", type=Path, help="names the training clips; default: the detector's"
+    )
     parser.add_argument("--write", action="store_true", help="put the limit beside the weights")
     parser.add_argument("--device", default="auto")
     options = parser.parse_args(argv)
     try:
-        judge = registry.load("seamnet", device=options.device)
-        facts = json.loads(options.card.read_text(encoding="utf-8"))
+        judge = registry.load(options.detector, device=options.device, stand_in=False)
+        card = registry.weights(judge.card.name).with_suffix(".json")
+        facts = json.loads((options.card or card).read_text(encoding="utf-8"))
         keep = Cache(options.cache, limit_bytes=verdicts.CACHE_BYTES) if options.cache else None
         with TerminalLine() as tick:
             result, halves = measure(
@@ -304,7 +331,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(options.out, json.dumps(result, indent=1, allow_nan=False) + "\n")
     if options.write:
-        comparison.save(halves, comparison.path_for("seamnet"))
+        comparison.save(halves, comparison.path_for(judge.card.name))
     print(table(result))
     return 0
 

@@ -145,7 +145,8 @@ def try_chains(
     """
     for chain in chains:
         parse(chain)
-    name = detector or str(report.settings["detector"]["name"])
+    facts = report.settings["detector"]
+    name = detector or registry.name_now(str(facts["name"]), str(facts["weights_sha256"]))
     judge = registry.load(name, device=device) if isinstance(name, str) else name
     sampling = Sampling(**report.settings["sampling"])
     outcomes: list[Outcome] = []

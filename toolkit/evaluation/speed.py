@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -97,41 +98,61 @@ def measure(clip: Path, *, runs: int = 3, device: str = "auto") -> dict[str, Any
 
 
 def per_crop(*, device: str = "auto", runs: int = CROP_RUNS) -> dict[str, Any]:
-    """Time the bundled network on face crops, in batches of the size that an analysis uses.
+    """Time the bundled detectors on face crops, as many at once as an analysis judges.
 
     Returns
     -------
     dict
-        `batch`, and the median milliseconds per crop: `analysis` of the network as it is loaded,
-        `explanation` of the one that explanations ask, which has its batch normalisations folded
-        away on a CPU (`explain.folded`) and is the same one elsewhere.
+        By detector: `batch`, and the median milliseconds per crop: `analysis` of the detector as it
+        is loaded, `explanation` of the one that explanations ask, which may be a faster form of
+        the same (`explain.folded`), and `cpu`, processor time per crop, all threads together. Also
+        `network`, of the float32 network that gradients are taken of, one crop at a time, where
+        that is not the one that judges.
     """
-    import torch
-
     from toolkit import runtime
     from toolkit.detectors import registry
-    from toolkit.explain.folded import folded
+    from toolkit.detectors.base import network_of
+    from toolkit.explain.folded import JudgesWithNetwork, folded
 
     runtime.prepare()
-    judge: Any = registry.load("seamnet", device=device)
-    batch = runtime.BATCH[judge.device]
-    size = judge.spec.size
-    noise = np.random.default_rng(0).integers(0, 256, (batch, 3, size, size)).astype(np.float32)
-    x = torch.from_numpy(noise).to(judge.device, memory_format=torch.channels_last)
-    return {
-        "batch": batch,
-        "analysis": _milliseconds(judge.net, x, runs),
-        "explanation": _milliseconds(folded(judge).net, x, runs),  # type: ignore[attr-defined]
-    }
+    told: dict[str, Any] = {}
+    default = registry.substitute(registry.DEFAULT) is None
+    for name in (registry.DEFAULT, registry.SMALL) if default else (registry.SMALL,):
+        judge = registry.load(name, device=device, stand_in=False)
+        batch, size = judge.batch or 1, judge.spec.size
+        noise = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), np.uint8)
+        wall, cpu = _milliseconds(lambda: judge.logits(noise), batch, runs)  # noqa: B023 - at once
+        quick = folded(judge)
+        told[name] = {
+            "batch": batch,
+            "analysis": wall,
+            "cpu": cpu,
+            "explanation": _milliseconds(lambda: quick.logits(noise), batch, runs)[0],  # noqa: B023
+        }
+        if not isinstance(judge, JudgesWithNetwork):
+            told[name]["network"] = _network_milliseconds(network_of(judge), noise[:1], runs)
+    return told
 
 
-def _milliseconds(net: Any, x: Any, runs: int) -> float:
+def _milliseconds(work: Callable[[], object], crops: int, runs: int) -> tuple[float, float]:
+    """Return the median wall and processor time of a call, per crop."""
+    laps = []
+    for _ in range(runs + 1):  # the first one warms up
+        start, cpu = time.perf_counter(), time.process_time()
+        work()
+        laps.append((time.perf_counter() - start, time.process_time() - cpu))
+    wall, cpu_s = np.median(np.array(laps[1:]), axis=0).tolist()
+    return 1000 * wall / crops, 1000 * cpu_s / crops
+
+
+def _network_milliseconds(net: Any, rgb: Any, runs: int) -> float:
     import torch
 
-    seconds = []
+    device = next(net.parameters()).device
+    x = torch.from_numpy(rgb.transpose(0, 3, 1, 2).astype(np.float32)).to(device)
     with torch.inference_mode():
-        for _ in range(runs + 1):  # the first one warms up
-            start = time.perf_counter()
+
+        def once() -> None:
             net(x)[0].cpu()  # to the processor: waits until a GPU is done
-            seconds.append(time.perf_counter() - start)
-    return float(1000 * np.median(seconds[1:]) / len(x))
+
+        return _milliseconds(once, len(rgb), max(1, runs // 4))[0]

@@ -346,7 +346,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    detector = registry.load(options.detector)
+    detector = registry.load(options.detector, stand_in=False)
     settings = {
         "chain": CHAIN,
         "canvas": list(CANVAS),

@@ -347,7 +347,7 @@ def detect(
     """
     from toolkit.detectors import registry
 
-    judge = registry.load(detector)
+    judge = registry.load(detector, stand_in=False)
     frame: dict[str, Any] = {
         "schema": SCHEMA,
         "kind": "detect",

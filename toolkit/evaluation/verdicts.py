@@ -161,7 +161,9 @@ def benchmark(
     steps = parse(chain) if chain else ()
     control_names = [n for n in names if n.startswith("control.")]
     controls.check(control_names, imagenet)
-    judges = {n: registry.load(n, device=device) for n in names if n not in control_names}
+    judges = {
+        n: registry.load(n, device=device, stand_in=False) for n in names if n not in control_names
+    }
     features = None
     if imagenet and controls.IMAGENET in control_names:
         features = controls.Features(imagenet, device=device)

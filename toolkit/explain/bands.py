@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from toolkit.detectors.base import Detector
 from toolkit.errors import OutOfRangeError
 from toolkit.explain import regions
-from toolkit.explain.intervention import score
+from toolkit.explain.intervention import WHOLE, score
 from toolkit.faces.crops import face_width
 from toolkit.forge.degrade import Picture, to_u8
-from toolkit.runtime import BATCH
 from toolkit.types import FaceCrops, Tick, no_tick
 
 BANDS = 6
@@ -104,7 +103,7 @@ def band_shares(
         raise OutOfRangeError("the number of bands is out of range", f"{bands}", "Use 2 to 8.")
     base = reference.astype(np.float32)
     parts = split(crops.rgb[position].astype(np.float32) - base, bands)
-    batch = BATCH.get(str(getattr(detector, "device", "cpu")), BATCH["cpu"])
+    batch = detector.batch or WHOLE
     table = np.empty(1 << bands)
     for lo in range(0, len(table), batch):
         tick("bands", lo, len(table))

@@ -8,19 +8,27 @@ well: the function is the same up to rounding, in two thirds of the time on a CP
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from toolkit.detectors.base import Detector
+from toolkit.detectors.base import Detector, network_of
 
 TOLERANCE = 1e-4
 """Largest accepted difference of a logit: that of batch sizes is about 1e-5."""
 
 _TRIED = 2  # pictures of noise on which the two are compared
+
+
+@runtime_checkable
+class JudgesWithNetwork(Protocol):
+    """A detector whose answers come from its ``net``, and that can judge with another."""
+
+    def with_network(self, net: nn.Module) -> Self:
+        """Return a copy that judges with another network."""
 
 
 def folded(detector: Detector) -> Detector:
@@ -32,12 +40,13 @@ def folded(detector: Detector) -> Detector:
     Parameters
     ----------
     detector
-        Any. Only one on the CPU whose ``net`` is a network in evaluation mode is folded: on a GPU
-        little is won.
+        Any. Only one on the CPU that judges with its ``net``, in evaluation mode, is folded: on a
+        GPU little is won.
     """
-    net = getattr(detector, "net", None)
-    on_cpu = getattr(detector, "device", "") == "cpu"
-    if not isinstance(net, nn.Module) or not on_cpu or net.training:
+    if not isinstance(detector, JudgesWithNetwork) or detector.device != "cpu":
+        return detector
+    net = network_of(detector)
+    if not isinstance(net, nn.Module) or net.training:
         return detector
     size = detector.spec.size
     noise = np.random.default_rng(0).integers(0, 256, (_TRIED, 3, size, size))
@@ -53,9 +62,8 @@ def folded(detector: Detector) -> Detector:
             return detector
     if not same:
         return detector
-    other: Any = copy.copy(detector)
-    other.net = quick
-    return other  # type: ignore[no-any-return]  # a copy is of the same type
+    assert quick is not None
+    return detector.with_network(quick)
 
 
 def fold(net: nn.Module, x: torch.Tensor) -> nn.Module | None:

@@ -22,9 +22,11 @@ from toolkit.errors import DetectorError, OutOfRangeError, ShapeError, UnknownNa
 from toolkit.explain import regions
 from toolkit.forge.degrade import Picture, to_u8
 from toolkit.messages import phrase
-from toolkit.runtime import BATCH
 from toolkit.types import PLAYERS, FaceCrops, Tick, no_tick
 from toolkit.verdict.aggregate import frame_logits
+
+WHOLE = 4
+"""Composites given at once to a detector that names no number."""
 
 FEATHER = 0.01
 """Softness of the borders of replaced regions, in crop sides (Gaussian sigma)."""
@@ -151,7 +153,7 @@ class Game:
     feather
         As for `Compositor`.
     batch
-        Composites held and judged at once; None = by the detector's device.
+        Composites held and judged at once; None = as many as the detector judges at once.
     """
 
     def __init__(
@@ -165,7 +167,7 @@ class Game:
         batch: int | None = None,
     ) -> None:
         self._detector, self._crops, self.position = detector, crops, position
-        self._batch = batch or BATCH.get(str(getattr(detector, "device", "cpu")), BATCH["cpu"])
+        self._batch = batch or detector.batch or WHOLE
         self.compositor = Compositor(
             crops.rgb[position], reference, crops.players[position], feather=feather
         )

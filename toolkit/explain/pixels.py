@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -22,8 +22,10 @@ from captum._utils.models.model import Model
 from numpy.typing import NDArray
 from torch import nn
 
+from toolkit import runtime
+from toolkit.detectors.base import Detector
 from toolkit.errors import DetectorError, ShapeError, UnknownNameError, UsageError
-from toolkit.forge.degrade import Picture
+from toolkit.forge.degrade import Picture, to_u8
 from toolkit.messages import Message
 from toolkit.types import PLAYERS, Tick, no_tick
 
@@ -50,6 +52,12 @@ COMPLETE = frozenset(
 
 BY_REGION = frozenset({"feature_ablation", "shapley_value_sampling", "kernel_shap"})
 NEEDS_REFERENCE = COMPLETE | BY_REGION | {"occlusion"}
+
+ASKS_ONLY = BY_REGION | {"occlusion"}
+"""Methods that only ask the detector about other pictures: they need no network (`Asked`)."""
+
+LARGE, LARGE_BATCH = 20_000_000, 2
+"""A network of more parameters gets this many pictures at once: gradients keep every layer."""
 
 STEPS = 50  # integrated gradients
 DRAWS = 16  # SmoothGrad, GradientShap
@@ -87,6 +95,27 @@ _RULES: dict[str, tuple[type[nn.Module], ...]] = {
 Float = NDArray[np.float64]
 
 
+class Asked(nn.Module):
+    """A detector as a function of pictures, for methods that need no gradient.
+
+    It answers with the very arithmetic that the verdict was made with.
+
+    Parameters
+    ----------
+    detector
+        Any that gives a logit per crop.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        super().__init__()
+        self._detector = detector
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits (N,) of pictures (N, 3, S, S), 0..255, rounded to whole levels."""
+        rgb = to_u8(x.detach().permute(0, 2, 3, 1).cpu().numpy())
+        return torch.from_numpy(self._detector.logits(rgb))
+
+
 @dataclass(frozen=True, eq=False)
 class PixelAttribution:
     """What one of Captum's methods says about a crop.
@@ -121,6 +150,11 @@ class PixelAttribution:
     settings: dict[str, Any]
 
 
+def is_large(net: nn.Module) -> bool:
+    """Whether a pass of a network, and its gradient, takes long and much memory."""
+    return sum(p.numel() for p in net.parameters()) > LARGE
+
+
 def refusal(net: nn.Module, method: Method) -> Message | None:
     """Return why a method is wrong for a network, or None when it is not.
 
@@ -152,7 +186,7 @@ def attribute(
     *,
     players: NDArray[np.uint8],
     reference: Picture | None = None,
-    batch: int = 8,
+    batch: int | None = None,
     seed: int = 0,
     settings: dict[str, Any] | None = None,
     tick: Tick = no_tick,
@@ -173,7 +207,7 @@ def attribute(
     reference : (S, S, 3) uint8 or None
         The baseline; needed by the methods in `NEEDS_REFERENCE`.
     batch
-        Most pictures in the network at once.
+        Most pictures in the network at once; None = 8, or `LARGE_BATCH` in a large one.
     seed
         Of the method's own generator; the global ones are left as they were.
     settings
@@ -203,6 +237,9 @@ def attribute(
         raise UsageError("this method needs a reference", method, "Choose one first.")
     if players.shape != rgb.shape[:2] or (reference is not None and reference.shape != rgb.shape):
         raise ShapeError("crop, reference and players do not fit", f"{rgb.shape}, {players.shape}")
+    large = is_large(net)
+    if batch is None:
+        batch = LARGE_BATCH if large else 8
     own = {
         "steps": STEPS,
         "draws": DRAWS,
@@ -217,7 +254,8 @@ def attribute(
     scorer = _Scorer(net, method, tick, batch)
     x = _tensor(rgb, device)
     base = None if reference is None else _tensor(reference, device)
-    with _own_generator(seed, device), _quiet():
+    cores = runtime.all_cores() if large and device.type == "cpu" else nullcontext()
+    with _own_generator(seed, device), _quiet(), cores:
         with torch.no_grad():
             ends = scorer(x if base is None else torch.cat([x, base])).double().tolist()
         raw = _RUN[method](scorer, x, base, _mask(players, device), own)

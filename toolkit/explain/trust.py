@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit._i18n import N_
-from toolkit.detectors.base import Detector
+from toolkit.detectors.base import Detector, network_of, opens_network
 from toolkit.errors import OutOfRangeError
 from toolkit.explain import regions
 from toolkit.explain.intervention import (
@@ -563,7 +563,11 @@ def panel(
         add(*reference_lights(reference))
         add(seam_figure(references.seam_control(reference, tick=tick)))
         passes += len(PLAYERS) + 1
-    add(randomisation_figure(_randomised(net or _net(detector), crops.rgb[position], seed, tick)))
+    add(
+        randomisation_figure(
+            _randomised(net or network_of(detector), crops.rgb[position], seed, tick)
+        )
+    )
     if choice.reference is not None:
         game = game or Game(detector, crops, position, choice.reference.rgb)
         before = game.passes
@@ -588,11 +592,11 @@ def panel(
             add(witness_figure(agreement(by_construction, told.shares)))
         if frames:
             add(frames_figure([told.shares, *frames]))
-        if _net(detector) is not None:
+        if opens_network(detector):
             from toolkit.explain import pixels
 
             found = pixels.attribute(
-                _net(detector),
+                network_of(detector),
                 crops.rgb[position],
                 "integrated_gradients",
                 players=crops.players[position],
@@ -603,10 +607,6 @@ def panel(
             add(completeness_figure(found))
             passes += found.passes
     return Panel(tuple(figures), reference, told, passes, time.perf_counter() - start)
-
-
-def _net(detector: Detector) -> Any:
-    return getattr(detector, "net", None)
 
 
 def _second(references: References, first: Reference, position: int) -> Reference | None:

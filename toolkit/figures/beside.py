@@ -110,6 +110,7 @@ def beside_sentences(found: Comparison) -> list[str]:
         text = _("The pictures differ in sharpness ({a} and {b}): the difference may come from it.")
         a, b = (number(s.sharpness, 0) for s in (found.questioned, found.known))
         lines.append(text.format(a=a, b=b))
+    lines.append(_picture_sentence(found))
     lines.append(
         _(
             "This holds for the same person, filmed, coded and sent alike, and for material that "
@@ -118,3 +119,38 @@ def beside_sentences(found: Comparison) -> list[str]:
         )
     )
     return lines
+
+
+def _picture_sentence(found: Comparison) -> str:
+    """Return how sharp and how large the two faces are: apart from the score, and no verdict."""
+    mine, known, limit = found.questioned, found.known, found.sharpness_limit
+    text = _(
+        "Apart from the score: the face in question has a sharpness of {a} and is {width} px wide, "
+        "the known one {b} and {known_width} px."
+    ).format(
+        a=number(mine.sharpness, 0),
+        b=number(known.sharpness, 0),
+        width=number(mine.face_px, 0),
+        known_width=number(known.face_px, 0),
+    )
+    if limit is not None and found.sharpness_ratio > 0:
+        if found.sharpness_ratio < 1 / limit:
+            text += " " + _(
+                "It is softer than halves of genuine recordings are to each other (at most "
+                "{times} times). A forgery often is, and so is a copy that was sent on."
+            ).format(times=number(limit, 1))
+        elif found.sharpness_ratio <= limit:
+            text += " " + _(
+                "Halves of genuine recordings differ as much (up to {times} times)."
+            ).format(times=number(limit, 1))
+        else:
+            text += " " + _(
+                "It is sharper than halves of genuine recordings are to each other (at most "
+                "{times} times)."
+            ).format(times=number(limit, 1))
+    softer, of = found.softer
+    if of:
+        text += " " + _(
+            "Of {of} forgeries with a known original, {n} had a softer face than the original."
+        ).format(of=of, n=softer)
+    return text + " " + _("This is no part of the verdict.")

@@ -33,7 +33,7 @@ MAP_SIDE = 48
 GRID_MAX = 64
 """Most cells of a heat map, down and across."""
 
-_MARGINS = {"seamnet": 0.125}
+_MARGINS = {"seamnet": 0.125, "seamnet-small": 0.125}
 # Of the face oval, as that detector crops: places its heat map when the crops are not at hand.
 _MESH_SIDE = 112  # px; regions are painted at this size from the mesh, then thinned to MAP_SIDE
 _FACE_MIN = 8.0  # px; a mesh narrower than that was taken out, not measured

@@ -20,6 +20,7 @@ import numpy as np
 
 from toolkit import models
 from toolkit.analysis import Examination
+from toolkit.detectors import registry
 from toolkit.errors import Cancelled, ToolkitError, UnknownNameError, UsageError
 from toolkit.files import atomic_write
 from toolkit.messages import phrase
@@ -168,7 +169,6 @@ def _analyse(
     tick: Tick,
 ) -> None:
     from toolkit import analysis
-    from toolkit.detectors import registry
     from toolkit.media import credentials, provenance
 
     sampling = sampling or Sampling()
@@ -260,8 +260,6 @@ def detector_facts(judge: Any, report: Report) -> dict[str, Any]:
     card = getattr(judge, "card", None)
     facts: dict[str, Any] = {**settings, "title": None, "blind_to": [], "input": None}
     if card is not None:
-        net = getattr(judge, "net", None)
-        scale = [getattr(net, n).flatten().tolist() for n in ("mean", "std") if hasattr(net, n)]
         facts |= {
             "title": card.title,
             "licence": card.licence,
@@ -269,19 +267,27 @@ def detector_facts(judge: Any, report: Report) -> dict[str, Any]:
             "input": {
                 "size": judge.spec.size,
                 "margin": judge.spec.margin,
-                "normalisation": [[round(v, 6) for v in row] for row in scale] or None,
+                "normalisation": [list(row) for row in card.normalisation] or None,
             },
         }
     ratio = calibration.find(settings["name"], settings["weights_sha256"])
     facts["calibration"] = dataclasses.asdict(ratio) if ratio else None
-    path = models.ROOT / "models" / f"{settings['name']}.json"
+    name = registry.name_now(settings["name"], settings["weights_sha256"])
+    path = models.ROOT / "models" / f"{name}.json"
     facts["training"] = None
     if path.is_file():
         known = json.loads(path.read_text(encoding="utf-8"))
         if known.get("sha256") == settings["weights_sha256"]:
             kept = ("recipe", "steps_done", "pictures", "training_clips", "held_back", "validation")
             facts["training"] = {k: known[k] for k in kept if k in known}
+            # how far its logits may be apart on two machines
+            gaps = [known.get("paths", {}).get("largest"), *_tolerances(known)]
+            facts["rounding"] = max((g for g in gaps if g is not None), default=None)
     return facts
+
+
+def _tolerances(card: Mapping[str, Any]) -> list[float]:
+    return [float(path["tolerance"]) for path in card.get("canary", {}).values()]
 
 
 def conditions(report: Report, crops: Mapping[str, FaceCrops]) -> list[dict[str, Any]]:

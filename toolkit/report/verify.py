@@ -10,12 +10,13 @@ import math
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit._i18n import _
+from toolkit.detectors import registry
 from toolkit.errors import Cancelled, ToolkitError
 from toolkit.media import show_name
 from toolkit.report import case as cases
@@ -329,7 +330,7 @@ def _repeated(
             _(
                 "This machine or its software is not that of the analysis: numbers may differ by "
                 "{tolerance} on the logit."
-            ).format(tolerance=f"{TOLERANCE:g}")
+            ).format(tolerance=f"{_largest_tolerance(case):g}")
         )
         return
     if render is None:
@@ -342,6 +343,11 @@ def _repeated(
         for name, data in render(case, entry):
             if case.path(name).read_bytes() != data:
                 yield Problem(name, _("is made differently now"))
+
+
+def _largest_tolerance(case: Case) -> float:
+    folders = [folder for exhibit in case.exhibits() for folder in exhibit.analyses]
+    return max(tolerance(case.read_json(f"{folder}/detector.json")) for folder in folders)
 
 
 def _limited(found: Sequence[Problem], folder: str) -> Iterator[Problem]:
@@ -367,6 +373,7 @@ def _analysis(
         again, run = repeat(
             case.path(exhibit.working_copy),
             settings,
+            weights_sha256=stored["settings"]["detector"]["weights_sha256"],
             device=stored["settings"]["device"],
             examine=examine,
             tick=tick,
@@ -387,26 +394,30 @@ def _analysis(
             text = _("{where}: {what} was {before}, and is {now} here.")
             notes.append(text.format(where=folder, what=key, before=was, now=now))
             again["settings"][key] = was
-    return is_same, list(differences(stored, again, folder, exact=is_same))
+    within = tolerance(case.read_json(f"{folder}/detector.json"))
+    return is_same, list(differences(stored, again, folder, exact=is_same, within=within))
 
 
 def repeat(
     copy: Path,
     settings: dict[str, Any],
     *,
+    weights_sha256: str,
     device: str,
     examine: steps.Examine | None,
     tick: Tick,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Analyse a file with the settings of an earlier analysis; return report and run facts.
 
-    What ran on a CPU runs on one again: every machine has one. Else the best device there is.
+    What ran on a CPU runs on one again: every machine has one. Else the best device there is. A
+    detector that has another name today is found by its weights, and keeps its name of then.
     """
     from toolkit import analysis
 
+    name = registry.name_now(settings["detector"], weights_sha256)
     found = (examine or analysis.examine)(
         copy,
-        detector=settings["detector"],
+        detector=name,
         device="cpu" if device == "cpu" else "auto",
         sampling=Sampling(**settings["sampling"]),
         seed=settings["seed"],
@@ -414,16 +425,32 @@ def repeat(
         tick=tick,
     )
     again = json.loads(json.dumps(analysis.to_dict(found.report)))
+    if name != settings["detector"] and again["settings"]["detector"]["name"] == name:
+        again["settings"]["detector"]["name"] = settings["detector"]
     return again, analysis.run_facts(found.report)
 
 
-def differences(stored: Any, again: Any, where: str, *, exact: bool) -> Iterator[Problem]:
-    """Yield where two JSON values differ; numbers may be `TOLERANCE` apart unless `exact`."""
+def tolerance(detector: Mapping[str, Any]) -> float:
+    """Return how far logits may be apart on two machines: more for a network rounded to INT8.
+
+    Parameters
+    ----------
+    detector
+        What is stored of it: `steps.detector_facts`.
+    """
+    stated = detector.get("rounding")
+    return max(TOLERANCE, float(stated)) if isinstance(stated, int | float) else TOLERANCE
+
+
+def differences(
+    stored: Any, again: Any, where: str, *, exact: bool, within: float = TOLERANCE
+) -> Iterator[Problem]:
+    """Yield where two JSON values differ; numbers may be `within` apart unless `exact`."""
     if isinstance(stored, dict) and isinstance(again, dict):
         for key in sorted({*stored, *again}):
             here = f"{where}.{key}"
             if key in stored and key in again:
-                yield from differences(stored[key], again[key], here, exact=exact)
+                yield from differences(stored[key], again[key], here, exact=exact, within=within)
             elif key in stored:
                 yield Problem(here, _("is not there now"))
             else:
@@ -434,16 +461,16 @@ def differences(stored: Any, again: Any, where: str, *, exact: bool) -> Iterator
             yield Problem(where, text.format(before=len(stored), now=len(again)))
             return
         for number, (a, b) in enumerate(zip(stored, again, strict=True)):
-            yield from differences(a, b, f"{where}[{number}]", exact=exact)
-    elif not _agree(stored, again, exact=exact):
+            yield from differences(a, b, f"{where}[{number}]", exact=exact, within=within)
+    elif not _agree(stored, again, exact=exact, within=within):
         text = _("{before} in the case, {now} now")
         yield Problem(where, text.format(before=_short(stored), now=_short(again)))
 
 
-def _agree(a: Any, b: Any, *, exact: bool) -> bool:
+def _agree(a: Any, b: Any, *, exact: bool, within: float) -> bool:
     if exact or isinstance(a, bool) or isinstance(b, bool) or not isinstance(a, float):
         return type(a) is type(b) and bool(a == b)
-    return isinstance(b, int | float) and math.isclose(a, b, rel_tol=0, abs_tol=TOLERANCE)
+    return isinstance(b, int | float) and math.isclose(a, b, rel_tol=0, abs_tol=within)
 
 
 def _short(value: Any) -> str:
@@ -592,13 +619,20 @@ def _bundle_again(
         again, _run = repeat(
             original,
             exhibit["method"]["settings"],
+            weights_sha256=stored["settings"]["detector"]["weights_sha256"],
             device=stored["settings"]["device"],
             examine=examine,
             tick=tick,
         )
         for key in ("tracks", "verdict"):
             found = list(
-                differences(stored[key], again[key], f"{exhibit['id']}.{key}", exact=False)
+                differences(
+                    stored[key],
+                    again[key],
+                    f"{exhibit['id']}.{key}",
+                    exact=False,
+                    within=tolerance(exhibit["method"].get("detector") or {}),
+                )
             )
             yield from _limited(found, exhibit["id"])
         notes.append(

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from toolkit.detectors.seamnet import SeamNetDetector
+from toolkit.detectors import registry
+from toolkit.detectors.base import PatchDetector
 from toolkit.errors import OutOfRangeError, ToolkitError, UsageError
 from toolkit.jobs import TerminalLine
 from toolkit.training.data import Folder, index_folder, parse_folder
@@ -36,7 +37,7 @@ TRACELESS = 0.5  # nobody knows; a half says that neither kind of forgery is the
 
 
 def calibrate(
-    detector: SeamNetDetector,
+    detector: PatchDetector,
     folders: Sequence[Folder],
     *,
     count: int = CLIPS,
@@ -128,8 +129,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
 
     try:
-        chosen = {"weights": options.weights} if options.weights else {}
-        detector = SeamNetDetector(**chosen)
+        detector = registry.load_weights(options.weights)
         options.out.parent.mkdir(parents=True, exist_ok=True)
         today = dt.datetime.now(dt.UTC).date().isoformat()
         with TerminalLine() as tick:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.detectors.seamnet import SeamNetDetector
+from toolkit.detectors import registry
 from toolkit.errors import OutOfRangeError, ToolkitError
 from toolkit.files import atomic_write
 from toolkit.jobs import TerminalLine
@@ -226,7 +226,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 "at least one clip is needed", str(options.clips), "Check --clips."
             )
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        detector = SeamNetDetector(**({"weights": options.weights} if options.weights else {}))
+        detector = registry.load_weights(options.weights)
         with TerminalLine() as tick:
             folders = [
                 index_folder(path, options.work, weight=weight, tick=tick)

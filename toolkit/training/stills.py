@@ -24,7 +24,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.detectors.seamnet import MARGIN, SIZE
+from toolkit.detectors.canary import SIZE
+from toolkit.detectors.seamnet import MARGIN
 from toolkit.errors import UsageError
 from toolkit.faces.crops import cut, face_square
 from toolkit.forge.degrade import Degradation, Picture, prepare

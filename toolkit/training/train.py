@@ -25,10 +25,10 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from toolkit import models, runtime
+from toolkit.detectors.canary import canary_picture
 from toolkit.detectors.seamnet import (
     SeamNet,
     SeamNetDetector,
-    canary_picture,
     new_body,
     placed,
 )
@@ -98,6 +98,7 @@ def trained_network(weights: Path) -> tuple[SeamNet, str]:
         If weights and card do not belong together.
     """
     detector = SeamNetDetector(device="cpu", weights=weights)
+    assert isinstance(detector.net, SeamNet)
     return detector.net, detector.card.weights_sha256
 
 

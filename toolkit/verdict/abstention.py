@@ -20,7 +20,8 @@ class Limits:
     """Where the detector has nothing to say.
 
     Start values. The benchmark tries others on half of the scenes; on the other half none of those
-    lowered the error by more than 0.03 (models/seamnet.md), so these stay.
+    lowered the error by more than 0.03 (models/seamnet-small.md):
+    these stay.
 
     Attributes
     ----------

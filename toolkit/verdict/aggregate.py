@@ -15,7 +15,8 @@ from toolkit.types import Aggregate, Evidence, PatchHead, log_mean_exp
 
 TOP_PART = 4
 """The top-k mean looks at one frame in this many. One in eight finds more clips that are forged for
-a tenth, and bounds the forged seconds worse (`toolkit.training.frame_rules`, models/seamnet.md)."""
+a tenth, and bounds the forged seconds worse (`toolkit.training.frame_rules`; its figures are in
+models/seamnet-small.md)."""
 
 TOP_LEAST = 3
 """Fewest frames the top-k mean looks at, so that no single frame decides. A start value."""

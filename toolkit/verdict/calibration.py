@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toolkit import models
+from toolkit.detectors import registry
 from toolkit.errors import ModelError, OutOfRangeError, ShapeError, UsageError
 from toolkit.files import atomic_write
 from toolkit.messages import phrase
@@ -410,7 +411,7 @@ def find(detector: str, weights_sha256: str) -> Calibration | None:
     ModelError
         If the file is there and cannot be read.
     """
-    where = path_for(detector)
+    where = path_for(registry.name_now(detector, weights_sha256))
     if not where.is_file():
         return None
     found = load(where)

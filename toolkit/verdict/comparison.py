@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import models
+from toolkit.detectors import registry
 from toolkit.errors import ModelError, OutOfRangeError, UsageError
 from toolkit.files import atomic_write
 from toolkit.messages import phrase
@@ -50,11 +51,18 @@ class Halves:
         Of the detector that was asked.
     population
         Which recordings, in words.
+    sharper
+        How far the sharpness of their halves lies apart: log2 of the larger over the smaller, one
+        per recording, increasing; empty where it was not measured.
+    softer
+        Of how many forgeries the face was softer than in their original, out of how many.
     """
 
     apart: tuple[float, ...]
     weights_sha256: str
     population: str
+    sharper: tuple[float, ...] = ()
+    softer: tuple[int, int] = (0, 0)
 
     @property
     def limit(self) -> float:
@@ -64,12 +72,21 @@ class Halves:
         ``1 - k / (n + 1)``, whatever the distribution. That is the size of the difference; which
         half is called the questioned one is a matter of chance, so upwards it is half as often.
         """
-        k = math.ceil((len(self.apart) + 1) * (1 - 2 * FALSE_ALARMS))
-        return self.apart[min(k, len(self.apart)) - 1]
+        return _exceeded_rarely(self.apart)
+
+    @property
+    def sharpness_limit(self) -> float | None:
+        """The ratio of sharpness that a new genuine recording exceeds as rarely, or None."""
+        return 2.0 ** _exceeded_rarely(self.sharper) if len(self.sharper) >= LEAST else None
 
     def at_least(self, difference: float) -> int:
         """Return how many recordings have halves that lie this far apart or farther."""
         return int(np.sum(np.asarray(self.apart) >= abs(difference)))
+
+
+def _exceeded_rarely(sizes: Sequence[float]) -> float:
+    k = math.ceil((len(sizes) + 1) * (1 - 2 * FALSE_ALARMS))
+    return sizes[min(k, len(sizes)) - 1]
 
 
 @dataclass(frozen=True)
@@ -113,6 +130,11 @@ class Comparison:
     unlike
         What differs between the pictures: ``"face_px"``, ``"sharpness"``. The difference may
         come from that.
+    sharpness_limit
+        Ratio of sharpness above which the halves of genuine recordings rarely lie apart; None where
+        that was not measured. A figure of its own: no verdict uses it.
+    softer
+        Of how many forgeries the face was softer than in their original, out of how many.
     """
 
     questioned: Stretch
@@ -122,6 +144,14 @@ class Comparison:
     of: int
     population: str
     unlike: tuple[str, ...]
+    sharpness_limit: float | None = None
+    softer: tuple[int, int] = (0, 0)
+
+    @property
+    def sharpness_ratio(self) -> float:
+        """Sharpness of the questioned face over that of the known one; NaN where one has none."""
+        known = self.known.sharpness
+        return self.questioned.sharpness / known if known > 0 else math.nan
 
     @property
     def difference(self) -> float:
@@ -139,6 +169,7 @@ class Comparison:
             **asdict(self),
             "difference": self.difference,
             "is_higher": self.is_higher,
+            "sharpness_ratio": self.sharpness_ratio if self.known.sharpness > 0 else None,
             "false_alarms": None if self.limit is None else FALSE_ALARMS,
         }
 
@@ -210,6 +241,8 @@ def compare(questioned: Stretch, known: Stretch, halves: Halves | None) -> Compa
         of=len(halves.apart) if halves else 0,
         population=halves.population if halves else "",
         unlike=unlike,
+        sharpness_limit=halves.sharpness_limit if halves else None,
+        softer=halves.softer if halves else (0, 0),
     )
 
 
@@ -287,15 +320,19 @@ def find(detector: str, weights_sha256: str) -> Halves | None:
     ModelError
         If the file is there and cannot be read.
     """
-    path = path_for(detector)
+    path = path_for(registry.name_now(detector, weights_sha256))
     if not path.is_file():
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         apart = tuple(float(a) for a in content["apart"])
-        found = Halves(apart, str(content["weights_sha256"]), str(content["population"]))
-        sound = content["schema"] == SCHEMA and len(apart) >= LEAST
-        if not sound or not all(math.isfinite(a) and a >= 0 for a in apart):
+        sharper = tuple(float(a) for a in content.get("sharper", ()))
+        softer, of = (int(n) for n in content.get("softer", (0, 0)))
+        found = Halves(
+            apart, str(content["weights_sha256"]), str(content["population"]), sharper, (softer, of)
+        )
+        sound = content["schema"] == SCHEMA and len(apart) >= LEAST and 0 <= softer <= of
+        if not sound or not all(math.isfinite(a) and a >= 0 for a in (*apart, *sharper)):
             msg = "figures that no measurement gives"
             raise ValueError(msg)
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -23,7 +23,7 @@ from toolkit.types import Report, Sampling
 from toolkit.widgets import fragments
 from toolkit.widgets.styling import classed
 
-DETECTORS = ("seamnet", "meso4", "mesoinception4")
+DETECTORS = ("seamnet", "seamnet-small", "meso4", "mesoinception4")
 FRAMES = (16, 40, 80, 160)
 
 UPLOAD_MAX = 8_000_000
@@ -47,6 +47,7 @@ def detector_title(name: str) -> str:
     """Return what people call a detector, and what it is."""
     return {
         "seamnet": _("SeamNet (comes with Doorzicht)"),
+        "seamnet-small": _("Small SeamNet (faster, misses more)"),
         "meso4": _("Meso4 (2018, a teaching example)"),
         "mesoinception4": _("MesoInception4 (2018, a teaching example)"),
     }.get(name, name)
@@ -201,10 +202,12 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         is_missing = name not in registry.available()
         if is_missing:
             self.more.value = True
-        self._missing.layout.display = None if is_missing else "none"
-        if not is_missing:
+        other = registry.substitute(name)
+        if not is_missing and other is None:
             self._how.value = ""
+            self._missing.layout.display = "none"
             return
+        self._missing.layout.display = None
         files = {"meso4": "Meso4_DF.h5", "mesoinception4": "MesoInception_DF.h5"}
         if name in files:
             text = _(
@@ -212,8 +215,13 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 "(github.com/DariusAf/MesoNet, folder weights), and give its path here. The file "
                 "is checked against the published one and converted; nothing in it is run."
             ).format(file=files[name])
-        else:
+        elif is_missing:
             text = _("The weights of this detector are missing. Run: python start.py setup")
+        else:
+            text = _(
+                "A file of this detector is not here: {why} The small SeamNet judges in its place "
+                "and misses more. Run: python start.py setup"
+            ).format(why=other[1].text() if other else "")
         note = f'<p class="dz-note">{escape(text)}</p>'
         self._how.value = note + (fragments.problem(self._problem) if self._problem else "")
         for widget in (self._weights, self._add):

@@ -21,6 +21,7 @@ import traitlets
 from toolkit import _i18n, figures, media, models, samples
 from toolkit._i18n import _, ngettext
 from toolkit.cache import runs_folder
+from toolkit.detectors import registry
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.faces.crops import face_width
 from toolkit.figures import forge as words
@@ -687,7 +688,9 @@ class SwapVerdicts(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships n
         """Say everything in the language in use."""
         from toolkit.widgets import forge_pieces
 
-        lines = words.verdicts_sentences(self._found, weights_sha256=_weights_here())
+        lines = words.verdicts_sentences(
+            self._found, weights_sha256=_weights_here(self._found["detector"])
+        )
         items = "".join(f"<li>{escape(line)}</li>" for line in lines)
         shown = words.verdicts_table(self._found)
         table = (
@@ -697,9 +700,10 @@ class SwapVerdicts(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships n
         self._shown.value = f'<div lang="{_i18n.language()}"><ul>{items}</ul>{table}</div>'
 
 
-def _weights_here() -> str | None:
-    """Return the hash of the bundled detector's weights, or None without them."""
-    path = models.ROOT / "models" / "seamnet.json"
+def _weights_here(detector: Mapping[str, Any]) -> str | None:
+    """Return the hash of the weights that a bundled detector has now, or None without them."""
+    name = registry.name_now(str(detector["name"]), str(detector["weights_sha256"]))
+    path = registry.weights(name).with_suffix(".json")
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))["sha256"])
     except (OSError, ValueError, KeyError):

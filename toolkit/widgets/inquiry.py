@@ -51,6 +51,8 @@ _WEIGHTS = {
     "lookalikes": 4.0,
 }
 """About how long each question takes beside the others; they only place the bar."""
+LONG_S = 8.0
+"""From here on a button says beforehand how long its question takes."""
 
 
 class Line(Status):
@@ -742,10 +744,21 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         }
         idle = self.subject is not None and self.state != "running"
         for name, button in self._buttons.items():
-            button.description = names[name]
+            button.description = names[name] + self._cost(name)
             button.disabled = not idle
         if not self._board.ticked:
             self._buttons["check"].disabled = self._buttons["untick"].disabled = True
+
+    def _cost(self, name: str) -> str:
+        """Return how long a question takes, where that is more than a few seconds."""
+        if self.subject is None or name not in _WEIGHTS:
+            return ""
+        from toolkit.inquire import expected_seconds
+
+        seconds = expected_seconds(self.subject, name)
+        if not seconds >= LONG_S:  # nor where nothing is known
+            return ""
+        return " " + _("(about {time})").format(time=duration(seconds))
 
     def _show_view(self) -> None:
         for view, pane in self._panes.items():
