@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -163,10 +164,10 @@ def test_same_person_across_a_cut_is_one_track(sample, tmp_path):
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_turned_video_is_righted(sample, tmp_path, turns):
     video = media.probe(sample("cap12_edit"))
-    pictures = [np.rot90(f.rgb, turns) for f in media.read(video, np.arange(0, 100))]
+    pictures = [np.rot90(f.rgb, turns) for f in media.read(video, np.arange(0, 60))]
     path = tmp_path / "turned.mp4"
-    media.write_h264(path, [np.ascontiguousarray(p) for p in pictures], np.arange(100) / 25)
-    report = analysis.analyse(path, detector=GreenDetector())
+    media.write_h264(path, [np.ascontiguousarray(p) for p in pictures], np.arange(60) / 25)
+    report = analysis.analyse(path, detector=GreenDetector(), sampling=Sampling(frames=16))
     assert any(n.code == "turned" for n in report.notices)
     (track,) = report.tracks
     assert np.abs(track.track.pose[:, 2]).max() < 30
@@ -259,6 +260,20 @@ class Stages:
         return {stage for stage, ticks in self.ticks.items() if ticks != [(1, 1)]}
 
 
+@pytest.fixture(scope="module")
+def first_run(green_mouth, tmp_path_factory):
+    """Return a folder that holds what a run on `green_mouth` leaves in the cache."""
+    folder = tmp_path_factory.mktemp("first") / "cache"
+    analysis.examine(green_mouth, detector=GreenDetector(), sampling=FEW, cache=Cache(folder))
+    return folder
+
+
+@pytest.fixture
+def filled(first_run, tmp_path):
+    """Return a cache of one's own that knows `green_mouth` already."""
+    return Cache(shutil.copytree(first_run, tmp_path / "filled"))
+
+
 def test_a_second_run_is_answered_by_the_cache_in_the_same_bytes(green_mouth, tmp_path):
     cache, first, second = Cache(tmp_path / "cache"), Stages(), Stages()
     ask = {"detector": GreenDetector(), "sampling": FEW}
@@ -279,7 +294,7 @@ def test_a_second_run_is_answered_by_the_cache_in_the_same_bytes(green_mouth, tm
     assert analysis.reopen(cache, "report-" + "0" * 32 + ".npz") is None
 
 
-def test_another_detector_finds_the_scan_done(green_mouth, tmp_path):
+def test_another_detector_finds_the_scan_done(green_mouth, filled):
     class Other(GreenDetector):
         card = Card("other", "test", "1" * 64, 0.0, "none", ())
         spec = InputSpec(size=224, margin=0.2)
@@ -287,12 +302,10 @@ def test_another_detector_finds_the_scan_done(green_mouth, tmp_path):
     class Same(GreenDetector):
         card = Card("same", "test", "2" * 64, 0.0, "none", ())
 
-    cache = Cache(tmp_path)
-    analysis.examine(green_mouth, detector=GreenDetector(), sampling=FEW, cache=cache)
     for detector, worked in ((Other(), {"faces", "detect"}), (Same(), {"detect"})):
         stages = Stages()
         report = analysis.analyse(
-            green_mouth, detector=detector, sampling=FEW, cache=cache, tick=stages
+            green_mouth, detector=detector, sampling=FEW, cache=filled, tick=stages
         )
         assert stages.worked & {"scan", "faces", "detect"} == worked
         fresh = analysis.analyse(green_mouth, detector=detector, sampling=FEW)
@@ -302,9 +315,8 @@ def test_another_detector_finds_the_scan_done(green_mouth, tmp_path):
 @pytest.mark.parametrize(
     "change", [{"seed": 1}, {"explain": False}, {"sampling": Sampling(frames=24)}]
 )
-def test_another_question_is_not_answered_with_the_old_result(green_mouth, tmp_path, change):
-    cache = Cache(tmp_path)
-    ask = {"detector": GreenDetector(), "sampling": FEW, "cache": cache}
+def test_another_question_is_not_answered_with_the_old_result(green_mouth, filled, change):
+    ask = {"detector": GreenDetector(), "sampling": FEW, "cache": filled}
     first = analysis.examine(green_mouth, **ask)
     second = analysis.examine(green_mouth, **{**ask, **change})
     assert first.entry != second.entry
@@ -319,11 +331,9 @@ def test_another_question_is_not_answered_with_the_old_result(green_mouth, tmp_p
     ],
 )
 def test_other_code_or_libraries_find_nothing(
-    green_mouth, tmp_path, monkeypatch, changed, done_again, found
+    green_mouth, filled, monkeypatch, changed, done_again, found
 ):
-    cache = Cache(tmp_path)
-    ask = {"detector": GreenDetector(), "sampling": FEW, "cache": cache}
-    analysis.examine(green_mouth, **ask)
+    ask = {"detector": GreenDetector(), "sampling": FEW, "cache": filled}
     for name in changed:
         monkeypatch.setattr(recall, name, lambda: "other code")
     stages = Stages()
@@ -348,11 +358,10 @@ def test_what_only_comparisons_read_makes_no_report_anew(tmp_path, monkeypatch):
     assert recall.made_by() != made
 
 
-def test_the_same_content_under_another_name_is_the_same_clip(green_mouth, tmp_path):
-    cache, copy = Cache(tmp_path / "cache"), tmp_path / "other name.mp4"
+def test_the_same_content_under_another_name_is_the_same_clip(green_mouth, filled, tmp_path):
+    copy = tmp_path / "other name.mp4"
     copy.write_bytes(green_mouth.read_bytes())
-    ask = {"detector": GreenDetector(), "sampling": FEW, "cache": cache}
-    analysis.examine(green_mouth, **ask)
+    ask = {"detector": GreenDetector(), "sampling": FEW, "cache": filled}
     stages = Stages()
     report = analysis.analyse(copy, **ask, tick=stages)
     assert stages.worked == {"hash"}
@@ -361,13 +370,12 @@ def test_the_same_content_under_another_name_is_the_same_clip(green_mouth, tmp_p
     assert analysis.to_dict(report) == analysis.to_dict(fresh)
 
 
-def test_a_result_without_its_faces_is_computed_again(green_mouth, tmp_path):
-    cache = Cache(tmp_path)
-    ask = {"detector": GreenDetector(), "sampling": FEW, "cache": cache}
+def test_a_result_without_its_faces_is_computed_again(green_mouth, filled):
+    ask = {"detector": GreenDetector(), "sampling": FEW, "cache": filled}
     first = analysis.examine(green_mouth, **ask)
-    for path in tmp_path.glob("faces-*"):
+    for path in filled.folder.glob("faces-*"):
         path.unlink()
-    assert analysis.reopen(cache, first.entry) is None
+    assert analysis.reopen(filled, first.entry) is None
     again = analysis.examine(green_mouth, **ask)
     assert written(first) == written(again)
     assert again.crops.keys() == first.crops.keys()

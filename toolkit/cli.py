@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from toolkit import __version__, _i18n, cli_case, cli_weights
+from toolkit import __version__, _i18n, cli_case, cli_study, cli_weights
 from toolkit._i18n import N_, _
 from toolkit.errors import (
     Cancelled,
@@ -50,15 +50,21 @@ _EXITS: tuple[tuple[type[ToolkitError], str, int], ...] = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
-    parser = _parser()
-    options = parser.parse_args(argv)
-    if options.command is None:
-        parser.print_help(sys.stderr)
-        return EXIT_USAGE
-    _i18n.set_language(options.language)
+    work = cli_study.find(sys.argv[1:] if argv is None else argv)
+    if work is None:
+        parser = _parser()
+        options = parser.parse_args(argv)
+        if options.command is None:
+            parser.print_help(sys.stderr)
+            return EXIT_USAGE
+        _i18n.set_language(options.language)
+
+        def work() -> int:
+            return int(options.run(options) or 0)
+
     stop = _Stop()
     try:
-        return int(options.run(options) or 0)
+        return work()
     except (Cancelled, KeyboardInterrupt):
         return _cancelled()
     except Exception as error:
@@ -251,6 +257,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=0)
 
     sub = command("train", _train, "train SeamNet from folders of genuine faces")
+    sub.epilog, sub.formatter_class = cli_study.help_of_train(), argparse.RawTextHelpFormatter
     sub.add_argument(
         "--network",
         choices=("small", "clip-head"),
@@ -318,6 +325,7 @@ def _parser() -> argparse.ArgumentParser:
 
     cli_case.add_commands(command, TerminalLine, _frames)
     cli_weights.add_commands(command)
+    cli_study.add_commands(command)
     command("doctor", _doctor, "tell what is installed and whether it is in order")
     return parser
 
@@ -610,6 +618,7 @@ def _speed(options: argparse.Namespace) -> int:
             f"{name}: {crop['analysis']:.1f} ms per face crop ({crop['cpu']:.1f} ms of processor "
             f"time), {crop['explanation']:.1f} ms while explaining, {crop['batch']} at a time"
         )
+    print(f"import toolkit: {result['import_s']:.3f} s")
     if options.out:
         _write_json(options.out, result)
     return 0

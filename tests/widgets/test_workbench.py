@@ -10,6 +10,7 @@ from dataclasses import replace
 from tests.widgets import made_up
 from tests.widgets.pressing import look_at, run, shown, until
 from toolkit import _i18n, samples
+from toolkit.api.result import Analysis
 from toolkit.errors import VideoError
 from toolkit.widgets import saving
 from toolkit.widgets.workbench import STATES, Workbench
@@ -403,3 +404,17 @@ def test_a_worker_makes_no_widgets_and_prints_nothing(make, capfd, monkeypatch):
     assert panel.state == "done"
     assert made == []
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_analysis_made_elsewhere_is_shown_at_once(clip, tmp_path):
+    """The cell returns while the player is prepared; what was looked at last is not reopened."""
+    examination = made_up.examine()(clip)
+    analysis = Analysis.of(examination)
+    panel = Workbench(analysis, runs=tmp_path / "runs")
+    until(panel, "done", "error")
+    assert panel.error is None
+    assert panel.report is analysis.report
+    assert panel.examination.crops.keys() == {"A", "B"}
+    assert shown(panel._result)
+    assert "calls this video forged" in panel._result.verdict.value
+    assert panel.save() is not None

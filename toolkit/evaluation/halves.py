@@ -1,6 +1,6 @@
 """Measure what a recording that is known to be genuine adds to a verdict.
 
-    python -m toolkit.evaluation.halves CLIPS.csv --out FILE.json [--cache DIR] [--write]
+    python -m toolkit study known-genuine CLIPS.csv --out FILE.json [--cache DIR] [--write]
 
 Every clip is cut in two by its moments. Genuine recordings of sources without forgeries, those kept
 from training, say how far two genuine halves lie apart; the limit comes from them alone. A forgery
@@ -298,7 +298,7 @@ def table(result: dict[str, Any]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; with --write, also keep what the product compares with."""
     parser = argparse.ArgumentParser(
-        prog="python -m toolkit.evaluation.halves",
+        prog="python -m toolkit study known-genuine",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -334,7 +334,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         comparison.save(halves, comparison.path_for(judge.card.name))
     print(table(result))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -62,7 +62,7 @@ def measure(clip: Path, *, runs: int = 3, device: str = "auto") -> dict[str, Any
     -------
     dict
         `runs` with `total_s`, `stages` (seconds) and `peak_mb` each; `median_total_s`, `peak_mb`
-        over all; and `crop_ms` of `per_crop`.
+        over all; `crop_ms` of `per_crop`; `import_s` of `import_seconds`.
 
     Raises
     ------
@@ -94,7 +94,19 @@ def measure(clip: Path, *, runs: int = 3, device: str = "auto") -> dict[str, Any
         "median_total_s": totals[len(totals) // 2],
         "peak_mb": max(r["peak_mb"] for r in rows),
         "crop_ms": per_crop(device=device),
+        "import_s": import_seconds(),
     }
+
+
+def import_seconds(*, runs: int = 3) -> float:
+    """Return the median seconds that ``import toolkit`` takes in a Python that has just started."""
+    code = "import time; t = time.perf_counter(); import toolkit; print(time.perf_counter() - t)"
+    command = [sys.executable, "-c", code]
+    seconds = [
+        float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        for _ in range(runs)
+    ]
+    return float(np.median(seconds))
 
 
 def per_crop(*, device: str = "auto", runs: int = CROP_RUNS) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Each variant takes other stretches of the samples, another way of forging and an
 cuts 25 % from each side and codes at CRF 33. Told right, the analysis finds two persons, does not
 call A forged, calls B forged or abstains, and puts the change of person within half a second.
 
-    python -m toolkit.evaluation.story --out FILE.json [--variants 20] [--most N]
+    python -m toolkit study two-persons --out FILE.json [--variants 20] [--most N]
 
 A second call goes on where the first stopped.
 """
@@ -329,7 +329,7 @@ def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Tell, share and judge the variants; write FILE.json after each."""
     parser = argparse.ArgumentParser(
-        prog="python -m toolkit.evaluation.story", description=main.__doc__
+        prog="python -m toolkit study two-persons", description=main.__doc__
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.json")
     parser.add_argument("--variants", type=int, default=20, metavar="N")
@@ -391,7 +391,3 @@ def _read(path: Path, settings: dict[str, Any]) -> list[Outcome]:
         Outcome(variant=Variant(**row["variant"]), **{k: row[k] for k in names})
         for row in facts["outcomes"]
     ]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

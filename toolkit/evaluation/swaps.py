@@ -1,10 +1,10 @@
 """Measure the forge lab: what the search finds, how a swap follows, what a detector says of it.
 
-    python -m toolkit.evaluation.swaps weights  cap12_edit --faces franck
-    python -m toolkit.evaluation.swaps curve    cap12_edit --faces franck --out curve.json
-    python -m toolkit.evaluation.swaps follow   synthetic_x.mp4 cap12_edit --faces franck
-    python -m toolkit.evaluation.swaps sheet    synthetic_x.mp4 --out sheet.png
-    python -m toolkit.evaluation.swaps detect   --out detect.json --summary swap_verdicts.json
+    python -m toolkit study swaps weights  cap12_edit --faces franck
+    python -m toolkit study swaps curve    cap12_edit --faces franck --out curve.json
+    python -m toolkit study swaps follow   synthetic_x.mp4 cap12_edit --faces franck
+    python -m toolkit study swaps sheet    synthetic_x.mp4 --out sheet.png
+    python -m toolkit study swaps detect   --out detect.json --summary swap_verdicts.json
 
 Every command prints a table and, with ``--out``, writes it as JSON. Targets and faces are samples
 or paths. `detect` takes ten minutes or more; it keeps what it has in ``--out`` and, started again,
@@ -571,9 +571,7 @@ def _cell(value: object) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure the forge lab; see the module's text."""
-    parser = argparse.ArgumentParser(
-        prog="python -m toolkit.evaluation.swaps", description=main.__doc__
-    )
+    parser = argparse.ArgumentParser(prog="python -m toolkit study swaps", description=main.__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     ways: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
         "weights": _run_weights,
@@ -698,7 +696,3 @@ def _run_detect(options: argparse.Namespace) -> dict[str, Any]:
 
 def _as_json(found: dict[str, Any]) -> str:
     return json.dumps(found, indent=1, allow_nan=False) + "\n"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,7 +5,7 @@ same way: mouth as far open, eyes as far closed, head turned alike. Here the exp
 its 52 blendshape coefficients and its head pose; a `Gallery` holds another person's faces; `search`
 finds the closest ones, and `choose_path` one per moment of a clip so that it does not flicker.
 
-How a distance is made is in `Weights`, and why. ``python -m toolkit.evaluation.swaps weights``
+How a distance is made is in `Weights`, and why. ``python -m toolkit study swaps weights``
 measures it against simpler ones.
 """
 

@@ -6,7 +6,7 @@ it, blend it in. No network is trained and nothing is invented, so each step can
 with a slider, and broken on purpose. The steps are pure functions of pictures and numbers; `steps`
 runs them in order, `swap` makes a clip of them, marked as `toolkit.forge.marks` says.
 
-    python -m toolkit.forge.swap TARGET --faces SOURCE --out synthetic_NAME.mp4
+    python -m toolkit swap TARGET --faces SOURCE --out synthetic_NAME.mp4
 
 TARGET and SOURCE are names of samples or paths; SOURCE may be a folder of pictures.
 """
@@ -1003,7 +1003,7 @@ def looked_at(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Put one person's face on another's performance; see the module's text."""
-    parser = argparse.ArgumentParser(prog="python -m toolkit.forge.swap", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m toolkit swap", description=main.__doc__)
     parser.add_argument("target", metavar="TARGET", help="sample or video: its expression is kept")
     parser.add_argument(
         "--faces", required=True, metavar="SOURCE", help="sample, video or folder: its face is used"
@@ -1064,7 +1064,3 @@ def _command(options: argparse.Namespace, recipe: Recipe) -> tuple[Made, float]:
     performance = read_performance(target, start_s=options.start, end_s=end)
     made = swap(performance, gallery, options.out, recipe=recipe, consent=options.consent)
     return made, time.perf_counter() - start
-
-
-if __name__ == "__main__":
-    sys.exit(main())

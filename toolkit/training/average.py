@@ -1,6 +1,6 @@
 """Average the weights of networks that were trained on from one another, and make one of them.
 
-    python -m toolkit.training.average WEIGHTS[:SHARE] ... --faces DIR[:WEIGHT] ... --out FILE
+    python -m toolkit train average WEIGHTS[:SHARE] ... --faces DIR[:WEIGHT] ... --out FILE
 
 Runs that start from each other's weights stay in one valley of the loss, and their mean often
 judges unknown footage better than any of them (Wortsman et al., Model soups, ICML 2022). Threshold,
@@ -84,7 +84,7 @@ def _recipe(weights: Path) -> Recipe:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m toolkit.training.average", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m toolkit train average", description=__doc__)
     parser.add_argument("weights", nargs="+", metavar="WEIGHTS[:SHARE]")
     parser.add_argument("--faces", action="append", required=True, metavar="DIR[:WEIGHT]")
     parser.add_argument("--out", type=Path, required=True)
@@ -104,7 +104,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     print(made.log[-1])
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

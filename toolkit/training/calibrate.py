@@ -1,6 +1,6 @@
 """Fit the likelihood ratio on faces that were kept from training.
 
-    python -m toolkit.training.calibrate --faces DIR[:WEIGHT] [--faces ...] --out FILE.json
+    python -m toolkit train calibrate --faces DIR[:WEIGHT] [--faces ...] --out FILE.json
 
 No forged clip is needed: clips of known truth are put together as `toolkit.training.stills` says,
 and judged as the product judges a clip. What they lack is what real ones have: other cameras, and
@@ -102,7 +102,7 @@ def calibrate(
 def main(argv: Sequence[str] | None = None) -> int:
     """Fit and write the map that lies beside the weights."""
     parser = argparse.ArgumentParser(
-        prog="python -m toolkit.training.calibrate",
+        prog="python -m toolkit train calibrate",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -156,7 +156,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     print(options.out)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """Measure how the logits of frames should be summed up: on spliced clips, without a forged video.
 
-    python -m toolkit.training.frame_rules --faces DIR[:WEIGHT] [--faces ...] --out FILE.json
+    python -m toolkit study frame-rules --faces DIR[:WEIGHT] [--faces ...] --out FILE.json
 
 A forged part is enough, but one odd frame is not: a rule must find a clip that is forged for a
 tenth of its length without calling a grimace forged. The clips are put together as
@@ -207,7 +207,7 @@ def table(result: dict[str, Any]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m toolkit.training.frame_rules",
+        prog="python -m toolkit study frame-rules",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -243,7 +243,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

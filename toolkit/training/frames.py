@@ -1,6 +1,6 @@
 """Cut training pictures out of genuine videos: evenly spaced frames, close round the face.
 
-    python -m toolkit.training.frames --out FOLDER --each 64 CLIP [CLIP ...]
+    python -m toolkit train frames --out FOLDER --each 64 CLIP [CLIP ...]
 
 Only clips whose face is known to be genuine, and none that a false-positive figure is quoted on.
 """
@@ -61,7 +61,7 @@ def cut_frames(clip: Path, out: Path, *, each: int = 64, tick: Tick = no_tick) -
 def main(argv: Sequence[str] | None = None) -> int:
     """Cut the frames of the clips named on the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m toolkit.training.frames",
+        prog="python -m toolkit train frames",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -83,7 +83,3 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{name}: {error.text()}", file=sys.stderr)
             failed = 1
     return failed
-
-
-if __name__ == "__main__":
-    sys.exit(main())

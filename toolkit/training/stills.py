@@ -177,7 +177,7 @@ def divide(folders: Sequence[Folder]) -> tuple[list[Folder], list[list[Photo]]]:
         raise UsageError(
             "nobody was filmed",
             phrase("no person in training with {n} pictures", n=MOMENTS),
-            "Add a folder of frames: python -m toolkit.training.frames.",
+            "Add a folder of frames: python -m toolkit train frames.",
         )
     rest = [
         Folder(tuple(p for p in f.photos if (p.path.parent, p.identity) not in filmed), f.weight)

@@ -47,7 +47,7 @@ MEASURED = models.ROOT / "notebooks" / "lessons" / "match_curve.json"
 """The curve up to 4,000 pictures, measured once; the lab's own goes as far as its gallery."""
 
 VERDICTS = models.ROOT / "notebooks" / "lessons" / "swap_verdicts.json"
-"""What the detector said of swaps like these: `python -m toolkit.evaluation.swaps detect`."""
+"""What the detector said of swaps like these: `python -m toolkit study swaps detect`."""
 
 _READING = {"hash": 1.0, "probe": 1.0, "gallery": 60.0, "read": 20.0}
 _MAKING = {"hash": 1.0, "probe": 1.0, "swap": 60.0}
