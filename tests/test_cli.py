@@ -49,11 +49,12 @@ def test_analyse_compares_with_what_is_known_to_be_genuine(sample, tmp_path):
     assert found["difference"] > found["limit"] > 0
     assert found["known"]["span"][1] <= 3.9 < found["questioned"]["span"][0]
     assert written["known_video"] == written["questioned_video"]  # the same file
-    (out / "report.json").unlink()
-    done = run(*asked, "--known", tmp_path / "missing.mp4")
-    assert (done.returncode, len(done.stdout.splitlines())) == (3, 1)
-    assert (out / "report.json").exists()  # what was found is not lost
-    assert not (out / "comparison.json").exists()  # the one from before is about something else
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    done = run(*asked, "--known", tmp_path / "missing.mp4")  # refused before the work, not after
+    assert (done.returncode, done.stdout) == (3, "")
+    done = run(*asked, "--known-seconds", 3, 3)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
     with pytest.raises(SystemExit):
         cli.main([*map(str, asked), "--known-seconds", "0", "3", "--known", str(clip)])
 
@@ -110,8 +111,21 @@ def test_full_disk_leaves_no_half_report(sample, tmp_path, capsys, monkeypatch):
     out = tmp_path / "out"
     path = str(sample("carphone_pristine"))
     assert cli.main(["analyse", path, "--out", str(out), "--frames", "16"]) == 1
-    assert "No space left" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "No space left" in said
+    assert str(out) in said
     assert list(out.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(sample, tmp_path, capsys):
+    (tmp_path / "file").write_text("not a folder")
+    out = tmp_path / "file" / "out"
+    path = str(sample("planted_cap12"))
+    assert cli.main(["analyse", path, "--out", str(out)]) == 1
+    said = capsys.readouterr()
+    assert str(out) in said.err
+    assert "scan" not in said.err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file"]
 
 
 def test_unknown_detector_is_a_usage_error(sample, tmp_path, capsys):

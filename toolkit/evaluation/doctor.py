@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from toolkit import models, runtime
+from toolkit import media, models, runtime
 from toolkit.errors import ToolkitError
 
 PACKAGES = (
@@ -52,6 +52,8 @@ def examine() -> tuple[list[str], bool]:
     except ToolkitError as error:
         healthy = False
         lines.append(f"  {error}")
+    guards = ", ".join(media.guards()) or "none here; only the watchdog limits it"
+    lines.append(f"Decoder kept in by: {guards}")
     lines.append("In order." if healthy else "Not in order.")
     return lines, healthy
 

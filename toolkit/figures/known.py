@@ -49,6 +49,8 @@ KNOWN = (
     N_("Faces stand upright only after turning the picture by {angle} degrees."),
     N_("A face stands turned by {angle} degrees for {seconds} s, unlike the rest of the video; it is not judged."),
     N_("A face gives way to another without a cut: the two are judged as two persons."),
+    N_("This long video was looked at every {step} s only; a person on screen for less than twice that can be missed."),
+    N_("Nothing moves: the video shows one picture all the time."),
     # media/video.py: what is odd about the file
     N_("The file is truncated: {n} frames of {declared} declared are there."),
     N_("The file is truncated: {n} frames are there."),
@@ -72,6 +74,7 @@ KNOWN = (
     N_("The pixel aspect is {aspect}:1; the width is changed to square pixels."),
     N_("The video is interlaced; of each frame every second line is read, and the others are drawn from those."),
     N_("{n} of {total} frames show two moments, line by line, as of interlaced video that is not marked so."),
+    N_("The file stores transparency apart; it is not read, frames are opaque."),
     N_("The video has a high dynamic range (PQ); it is tone-mapped for ordinary screens."),
     N_("Frames have an alpha channel and are shown on black."),
     N_("The video has a high dynamic range; colours are read without tone mapping."),

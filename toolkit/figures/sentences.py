@@ -99,6 +99,9 @@ def _against(logit: float, threshold: float) -> str:
     return _("{gap} logit below the threshold").format(gap=gap)
 
 
+_MORE_TO_SEE = {"several_streams", "unread_recordings"}
+
+
 def verdict_sentence(report: Report) -> str:
     """Return the clip's verdict in a sentence or two; an abstention says why."""
     verdict = report.verdict
@@ -114,7 +117,10 @@ def verdict_sentence(report: Report) -> str:
             "The detector does not call this video forged: the strongest evidence, about person "
             "{person}, is {where}."
         )
-    return text.format(person=report.speaks, where=where)
+    text = text.format(person=report.speaks, where=where)
+    if any(n.code in _MORE_TO_SEE for n in report.notices):
+        text += " " + _("The file holds more video than was judged.")
+    return text
 
 
 def track_sentence(result: TrackResult) -> str:
