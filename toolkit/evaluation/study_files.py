@@ -245,19 +245,20 @@ def _joined(order: str) -> Callable[[Workshop], Outcome]:
 def _shapes(shop: Workshop) -> Outcome:
     source = shop.clip("liveportrait_d3.mp4")
     code = "-an -c:v libvpx -b:v 2M -pix_fmt yuv420p"
-    for name, crop in (("up", "crop=9/16*ih:ih,scale=360:640"), ("flat", "scale=640:360")):
-        shop.make(f"{name}.webm", f"-t 4 -i {{source}} -vf {crop} {code}", source=source)
-    (shop.folder / "list.txt").write_text("file up.webm\nfile flat.webm\n", encoding="utf-8")
+    grounds = {"up": "360:640:0:140", "flat": "640:360:140:0"}
+    for name, ground in grounds.items():
+        words = f"-t 4 -i {{source}} -vf scale=360:360,pad={ground}:gray {code}"
+        shop.make(f"{name}.webm", words, source=source)
     where = shop.folder / "list.txt"
+    where.write_text("".join(f"file {name}.webm\n" for name in grounds), encoding="utf-8")
     odd = shop.make("odd.webm", "-f concat -i {where} -c copy", where=where)
-    got = shop.judge(odd)
+    words = f"-t 4 -i {{source}} -vf scale=360:360 {code}"
+    right, got = shop.judge(shop.make("plain.webm", words, source=source)), shop.judge(odd)
     size = f"{got.video.width}x{got.video.height}"
     faceless = "frames_without_face" in {n.code for n in got.notices}
-    return Outcome(
-        "640x640, a face in every moment",
-        f"{size}, {_said(got)}",
-        size == "640x640" and not faceless,
-    )
+    ok = size == "640x640" and not faceless and _near(got, right)
+    wanted = f"640x640, a face in every moment, near {_said(right)}"
+    return Outcome(wanted, f"{size}, {_said(got)}", ok)
 
 
 def _tag(shop: Workshop) -> Outcome:

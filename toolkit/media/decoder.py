@@ -398,7 +398,14 @@ def _probe(file: BinaryIO, request: dict[str, Any], pipe: Pipe) -> None:
     # AVI cannot store the display order of H.264: FFmpeg then gives times in decoding order.
     avi = box.format.name == "avi" and stream.codec_context.name in {"h264", "hevc"}
     facts["disordered"] |= avi
-    table = _table(box, stream, request["frames_max"], pipe, disordered=facts["disordered"])
+    table = _table(
+        box,
+        stream,
+        request["frames_max"],
+        pipe,
+        disordered=facts["disordered"],
+        untimed=facts["pictures_untimed"],
+    )
     facts |= table.facts
     if "joins" in facts:
         facts |= {"recordings": len(facts["joins"]) + 1, "joins": facts["joins"][:JOINS_TOLD]}
@@ -462,7 +469,15 @@ class Joins:
         return bool(at < last - self._back or at > last + self._ahead)
 
 
-def _table(box: Any, stream: Any, frames_max: int, pipe: Pipe, *, disordered: bool) -> Table:
+def _table(
+    box: Any,
+    stream: Any,
+    frames_max: int,
+    pipe: Pipe,
+    *,
+    disordered: bool,
+    untimed: bool = False,
+) -> Table:
     """Go through all packets without decoding them."""
     times: list[int | None] = []
     flags: list[tuple[bool, bool]] = []  # key frame, shown
@@ -503,7 +518,7 @@ def _table(box: Any, stream: Any, frames_max: int, pipe: Pipe, *, disordered: bo
     broken |= any(all(abs(i - start) > JOIN_NEAR for start in starts) for i in corrupt)
     key, shown_mask = np.array(flags, bool).reshape(-1, 2).T
     timed = np.array([t is not None for t in times], bool)
-    if not timed.any():
+    if untimed or not timed.any():
         table = Table(np.arange(shown_mask.sum(), dtype=np.int64), key[shown_mask], 0)
         table.facts |= {"untimed": len(table.pts)}
     else:
@@ -587,6 +602,8 @@ def _first_frames(file: BinaryIO, pixels_max: int, pipe: Pipe) -> dict[str, Any]
     if not facts:
         raise Fail("nothing_decodes")
     known = [t for t in times if t is not None]
+    # Several pictures share one timestamp, as in a program stream: then none is of use.
+    facts["pictures_untimed"] = len(known) < len(times) - 1
     # Times in decoding order: then the decoder's own order is the only truth.
     facts["disordered"] = any(later <= earlier for earlier, later in pairwise(known))
     return facts
