@@ -54,11 +54,12 @@ def test_analyse_compares_with_what_is_known_to_be_genuine(sample, tmp_path, mon
     assert found["difference"] > found["limit"] > 0
     assert found["known"]["span"][1] <= 3.9 < found["questioned"]["span"][0]
     assert written["known_video"] == written["questioned_video"]  # the same file
-    (out / "report.json").unlink()
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    # refused before the work, not after
     assert cli.main([*asked, "--known", str(tmp_path / "missing.mp4")]) == 3
-    assert len(capsys.readouterr().out.splitlines()) == 1
-    assert (out / "report.json").exists()  # what was found is not lost
-    assert not (out / "comparison.json").exists()  # the one from before is about something else
+    assert cli.main([*asked, "--known-seconds", "3", "3"]) == 2
+    assert capsys.readouterr().out == ""
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
     with pytest.raises(SystemExit):
         cli.main([*asked, "--known-seconds", "0", "3", "--known", str(clip)])
 
@@ -115,8 +116,21 @@ def test_full_disk_leaves_no_half_report(sample, tmp_path, capsys, monkeypatch):
     out = tmp_path / "out"
     path = str(sample("carphone_pristine"))
     assert cli.main(["analyse", path, "--out", str(out), "--frames", "16"]) == 1
-    assert "No space left" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "No space left" in said
+    assert str(out) in said
     assert list(out.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(sample, tmp_path, capsys):
+    (tmp_path / "file").write_text("not a folder")
+    out = tmp_path / "file" / "out"
+    path = str(sample("planted_cap12"))
+    assert cli.main(["analyse", path, "--out", str(out)]) == 1
+    said = capsys.readouterr()
+    assert str(out) in said.err
+    assert "scan" not in said.err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file"]
 
 
 def test_unknown_detector_is_a_usage_error(sample, tmp_path, capsys):

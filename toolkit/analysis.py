@@ -578,6 +578,7 @@ def run_facts(report: Report) -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "threads": runtime.threads(),
+        "decoder_guards": list(media.guards()),
         "versions": {name: version(name) for name in names},
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }

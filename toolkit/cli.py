@@ -11,6 +11,7 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -323,6 +324,20 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--device", choices=DEVICES, default="auto")
     sub.add_argument("--out", type=Path, help="JSON file")
 
+    sub = command("study", _study, "measure the toolkit against what is known to be right")
+    studies = sub.add_subparsers(dest="study", metavar="STUDY", required=True)
+    text = "files as people have them: what is right for each, and what comes out"
+    sub = studies.add_parser("files", help=text, description=text)
+    sub.add_argument("--rows", default="", help="of the table, separated by commas; default: all")
+    sub.add_argument(
+        "--clips",
+        type=Path,
+        metavar="DIR",
+        help="folder of genuine clips, for rows that need one; default: ../shared/data/clips/real",
+    )
+    sub.add_argument("--device", choices=DEVICES, default="auto")
+    sub.add_argument("--out", type=Path, help="JSON file")
+
     cli_case.add_commands(command, TerminalLine, _frames)
     cli_weights.add_commands(command)
     cli_study.add_commands(command)
@@ -345,8 +360,27 @@ def _write_json(path: Path, content: Any) -> None:
     atomic_write(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
+def _check_writable(folder: Path) -> None:
+    """Write a file in a folder to come, and undo it all: what is wrong there can be said now."""
+    from toolkit.files import atomic_path
+
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with suppress(_Checked), atomic_path(folder / "report.json") as temporary:
+            temporary.write_bytes(b"0")
+            raise _Checked
+    finally:
+        for place in new:
+            place.rmdir()
+
+
+class _Checked(Exception):  # noqa: N818 - ends a trial without leaving a file
+    pass
+
+
 def _analyse(options: argparse.Namespace) -> int:
-    from toolkit import analysis
+    from toolkit import analysis, media
 
     out: Path = options.out
     if out.exists() and not out.is_dir():
@@ -360,17 +394,31 @@ def _analyse(options: argparse.Namespace) -> int:
     if options.person and not (options.known or options.known_seconds):
         remedy = "Give --known or --known-seconds too, or leave it out."
         raise UsageError("--person says whom to compare", options.person, remedy)
+    # what can be refused is refused before the work, not after it
+    if options.known_seconds and not options.known_seconds[0] < options.known_seconds[1]:
+        value = "--known-seconds {:g} {:g}".format(*options.known_seconds)
+        raise UsageError("there are no such seconds", value, "Choose a start before the end.")
+    if options.known:
+        media.probe(options.known)
+    _check_writable(out)
     with TerminalLine() as progress:
         seen = analysis.examine(
             options.video, explain=not options.no_explain, tick=progress, **asked
         )
     from toolkit import figures  # only now: a refusal should not wait for the chart library
+    from toolkit.files import atomic_path
     from toolkit.report import html
 
     out.mkdir(parents=True, exist_ok=True)
-    _write_json(out / "report.json", analysis.to_dict(seen.report))
-    _write_json(out / "run.json", analysis.run_facts(seen.report))
-    html.write(seen.report, out / "report.html")
+    # all three are there, in full, before the first takes its name: never half a report
+    with (
+        atomic_path(out / "report.html") as page,
+        atomic_path(out / "run.json") as run,
+        atomic_path(out / "report.json") as result,
+    ):
+        html.write(seen.report, page)
+        _write_json(run, analysis.run_facts(seen.report))
+        _write_json(result, analysis.to_dict(seen.report))
     (out / "comparison.json").unlink(missing_ok=True)  # it would be about another report
     for notice in seen.report.notices:
         if notice.code.startswith("stand_in"):
@@ -622,6 +670,20 @@ def _speed(options: argparse.Namespace) -> int:
     if options.out:
         _write_json(options.out, result)
     return 0
+
+
+def _study(options: argparse.Namespace) -> int:
+    from toolkit.evaluation import study_files
+
+    wanted = [name for name in options.rows.split(",") if name]
+    rows = []
+    for row in study_files.run(wanted, clips=options.clips, device=options.device):
+        print(study_files.line(row), flush=True)
+        rows.append(row)
+    print(study_files.summary(rows))
+    if options.out:
+        _write_json(options.out, {"rows": rows})
+    return 0 if all(row["ok"] is not False for row in rows) else 1
 
 
 def _doctor(_options: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from toolkit import analysis, media
-from toolkit.faces.tracks import FaceReader, _changes
+from toolkit.faces.tracks import FaceReader, _changes, _scan_notices, scan_moments
 from toolkit.types import Sampling
 
 FPS = 25
@@ -111,3 +111,20 @@ def test_a_person_who_moves_much_stays_one(shared, face_models, name):
     scan = FaceReader().scan(media.probe(path), Sampling())
     assert len(scan.persons) == 1
     assert "person_changes" not in {n.code for n in scan.notices}
+
+
+def test_a_thin_scan_and_a_still_are_told(tmp_path):
+    pictures = [np.full((96, 128, 3), 120, np.uint8)] * 50
+    media.write_h264(tmp_path / "still.mp4", pictures, np.arange(50) / 25)
+    video = media.probe(tmp_path / "still.mp4")
+    moments = scan_moments(video, Sampling(scan_limit=5))
+    found = list(_scan_notices(video, moments, Sampling(scan_limit=5), 0.0))
+    assert [n.code for n in found] == ["thin_scan", "still"]
+    assert "every 0.5 s" in found[0].text
+    assert list(_scan_notices(video, moments, Sampling(), 9.0)) == []
+
+
+def test_a_picture_that_stands_still_is_told_by_the_scan(portrait, tmp_path):
+    media.write_h264(tmp_path / "photo.mp4", [portrait] * 50, np.arange(50) / 25)
+    scan = FaceReader().scan(media.probe(tmp_path / "photo.mp4"), Sampling())
+    assert [n.code for n in scan.notices] == ["still"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from dataclasses import replace
 from fractions import Fraction
 
@@ -16,7 +18,7 @@ from toolkit.media import decoder, write_h264
 from toolkit.media.video import probe, read, widen
 from toolkit.types import Sampling
 
-from .conftest import draw, number_of
+from .conftest import draw, number_of, write_bars
 
 SQUARE = 32
 
@@ -280,3 +282,19 @@ def test_the_stream_that_moves_is_read(tmp_path, other, film_first):
     assert [number_of(f.rgb) for f in read(video, np.array([0, 31, 59]))] == [0, 31, 59]
     (notice,) = [n for n in video.notices if n.code == "several_streams"]
     assert f"number {0 if film_first else 1} (160×96, 60 frames)" in notice.text
+
+
+def test_transparency_that_is_stored_apart_is_told(tmp_path):
+    if not (program := shutil.which("ffmpeg")):
+        pytest.skip("PyAV writes no VP8 with transparency; ffmpeg does")
+    path = tmp_path / "alpha.webm"
+    picture = "color=red@0.5:s=160x96:d=0.4,format=yuva420p"
+    command = [program, "-v", "error", "-f", "lavfi", "-i", picture, "-c:v", "libvpx"]
+    subprocess.run([*command, "-auto-alt-ref", "0", str(path)], check=True)
+    assert [n.code for n in probe(path).notices] == ["alpha_apart"]
+
+
+def test_a_nearly_square_pixel_is_not_called_square(tmp_path):
+    options = {"x264-params": "sar=385/384"}
+    (notice,) = probe(write_bars(tmp_path / "s.mkv", options=options, count=4)).notices
+    assert notice.text.startswith("The pixel aspect is 1.0026:1;")

@@ -154,3 +154,9 @@ def test_the_shipped_figures_belong_to_the_shipped_weights():
     found = comparison.find("seamnet-small", card["sha256"])
     assert found is not None
     assert "kept from training" in found.population
+
+
+def test_a_stretch_is_not_blamed_for_the_moments_of_the_whole():
+    """A third of the moments are all of their stretch, and not too few of the person's."""
+    found = comparison.within(*judged(np.zeros(60), wanted=60), (0.0, 4.9), HALVES)
+    assert (found.known.moments, found.questioned.moments) == (20, 40)

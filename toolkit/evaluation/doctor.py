@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from toolkit import models, runtime
+from toolkit import media, models, runtime
 from toolkit._i18n import _
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
@@ -65,6 +65,8 @@ def examine() -> tuple[list[str], bool]:
     except ToolkitError as error:
         healthy = False
         lines.append(f"  {error.text()}")
+    guards = ", ".join(media.guards()) or _("none here; only the watchdog limits it")
+    lines.append(_("Decoder kept in by: {guards}").format(guards=guards))
     lines.append(_("In order.") if healthy else _("Not in order."))
     return lines, healthy
 

@@ -29,6 +29,7 @@ from toolkit.types import FaceCrops, FaceTrack, Frame, Notice, Sampling, Tick, V
 LINK_IOU = 0.3
 GAP_S = 1.0  # a tracklet survives this long without a detection
 CUT_CHANGE = 18.0  # mean change of 32 x 32 thumbnails, 0-255; a false alarm only asks for identity
+STILL_MAX = 4.0  # of 255, in every cell of a thumbnail: what coding a still changes
 PERSONS_MAX = 8
 EMBED_FIRST = 10  # embeddings of every second detection, then of every fourth
 PICTURE_SAME_MIN = 0.75  # correlation with the face last embedded; below it, embed this one too
@@ -273,13 +274,16 @@ class FaceReader:
         notices: list[Notice] = list(self.notices)
         before: NDArray[np.int16] | None = None
         looked_at = without_face = 0
+        moved = 0.0  # largest change of a thumbnail's cell, 0-255
         for frame in media.read(
             video, moments, tick=tick, stage="scan", notices=notices, shapes=shapes
         ):
             now = frame.pts_seconds
             looked_at += 1
             small = cv2.resize(frame.rgb, (32, 32), interpolation=cv2.INTER_AREA).astype(np.int16)
-            is_cut = before is not None and float(np.abs(small - before).mean()) > CUT_CHANGE
+            changed = np.abs(small - before) if before is not None else np.zeros(1)
+            is_cut = float(changed.mean()) > CUT_CHANGE
+            moved = max(moved, float(changed.max()))
             before = small
             faces = self.detector(frame.rgb)
             without_face += not faces
@@ -313,6 +317,7 @@ class FaceReader:
             known = dataclasses.replace(video, notices=(*video.notices, *combed))
             tracklets, scan = self._scan_as_stored(known, sampling, tick)
             return tracklets, dataclasses.replace(scan, notices=(*combed, *scan.notices))
+        notices += _scan_notices(video, moments, sampling, moved)
         scan = Scan((), looked_at, without_face, np.array(cuts, np.float64), video, tuple(notices))
         return done + open_, scan
 
@@ -459,6 +464,22 @@ class FaceReader:
         on_screen = np.linspace(0, ends[-1], count)
         which = np.minimum(np.searchsorted(ends, on_screen), len(ends) - 1)
         return nearest_frames(video, starts[which] + on_screen - (ends - lengths)[which])
+
+
+def _scan_notices(
+    video: Video, moments: NDArray[np.int64], sampling: Sampling, moved: float
+) -> Iterator[Notice]:
+    """Yield what a reader must know of how the scan went."""
+    span = float(video.pts[-1] - video.pts[0])
+    if len(moments) >= 2 and span * sampling.scan_per_second + 1 > sampling.scan_limit:
+        step = span / (len(moments) - 1)
+        text = (
+            f"This long video was looked at every {step:.1f} s only; a person on screen for less "
+            "than twice that can be missed."
+        )
+        yield Notice("thin_scan", text)
+    if len(moments) >= 2 and moved < STILL_MAX:
+        yield Notice("still", "Nothing moves: the video shows one picture all the time.")
 
 
 def _turned_box(box: NDArray[np.float64], size: tuple[int, ...], turns: int) -> NDArray[np.float64]:

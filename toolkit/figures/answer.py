@@ -135,16 +135,20 @@ def headline(report: Report) -> str:
 def caution(report: Report) -> str:
     """Return what the verdict does not mean: it stands beside the verdict, always."""
     if report.verdict.abstained or report.verdict.logit is None:
-        return _("Without a verdict nothing is said of the video: neither forged nor genuine.")
-    if report.verdict.is_fake:
-        return _(
+        text = _("Without a verdict nothing is said of the video: neither forged nor genuine.")
+    elif report.verdict.is_fake:
+        text = _(
             "It shows what the detector used; it is no proof of manipulation, and the detector "
             "can be wrong."
         )
-    return _(
-        "That does not make it genuine: a detector can be blind to the way in which a video was "
-        "forged."
-    )
+    else:
+        text = _(
+            "That does not make it genuine: a detector can be blind to the way in which a video "
+            "was forged."
+        )
+    if any(notice.code in MORE_TO_SEE for notice in report.notices):
+        text += " " + _("The file holds more video than was judged.")
+    return text
 
 
 def verdict_sentence(report: Report) -> str:

@@ -12,6 +12,7 @@ checks everything again because this process may have been taken over.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import json
 import math
@@ -118,8 +119,11 @@ def main() -> int:
     request = json.load(sys.stdin)
     pipe = Pipe()
     _limit(request["memory_bytes"], request["cpu_s"])
+    guards = (["limits"] if resource else []) + (["seccomp"] if _forbid_calls() else [])
     try:
-        if command == "probe":
+        if command == "guards":
+            pipe.send({"guards": guards})
+        elif command == "probe":
             _probe(file, request, pipe)
         else:
             Reader(file, request, pipe).run()
@@ -149,6 +153,93 @@ def _limit(memory_bytes: int, cpu_s: int) -> None:
             except (ValueError, OSError):
                 # macOS refuses some of these limits; the watchdog remains
                 continue
+
+
+# Calls that decoding needs no more: to reach the network, a file, a process, the kernel's insides.
+# Numbers of Linux's tables for x86_64 and aarch64; the second lacks the older ones.
+FORBIDDEN: dict[str, tuple[int, int | None]] = {
+    "socket": (41, 198),
+    "connect": (42, 203),
+    "socketpair": (53, 199),
+    "open": (2, None),
+    "creat": (85, None),
+    "openat": (257, 56),
+    "openat2": (437, 437),
+    "truncate": (76, 45),
+    "rename": (82, None),
+    "renameat": (264, 38),
+    "renameat2": (316, 276),
+    "mkdir": (83, None),
+    "mkdirat": (258, 34),
+    "unlink": (87, None),
+    "unlinkat": (263, 35),
+    "link": (86, None),
+    "linkat": (265, 37),
+    "symlink": (88, None),
+    "symlinkat": (266, 36),
+    "chmod": (90, None),
+    "fchmodat": (268, 53),
+    "fork": (57, None),
+    "vfork": (58, None),
+    "execve": (59, 221),
+    "execveat": (322, 281),
+    "kill": (62, 129),
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "bpf": (321, 280),
+    "io_uring_setup": (425, 425),
+    "mount": (165, 40),
+}
+MACHINES = {"x86_64": (0, 0xC000003E, 56), "aarch64": (1, 0xC00000B7, 220)}
+CLONE_THREAD, CLONE3, X32 = 0x10000, 435, 0x40000000
+ALLOW, REFUSE, NO_SUCH_CALL = 0x7FFF0000, 0x50001, 0x50026  # EPERM and ENOSYS
+NO_NEW_PRIVILEGES, SECCOMP, FILTER = 38, 22, 2
+
+
+def _forbid_calls() -> bool:
+    """Have the kernel refuse calls that decoding needs no more; say whether it does.
+
+    A refused call fails with "not permitted". Threads may still be started, processes not.
+    """
+    machine = os.uname().machine if sys.platform == "linux" else ""
+    if machine not in MACHINES:
+        return False
+    column, audit, clone = MACHINES[machine]
+    calls = [numbers[column] for numbers in FORBIDDEN.values() if numbers[column] is not None]
+    load, equal, at_least, any_bit, answer = 0x20, 0x15, 0x35, 0x45, 0x06
+    # One instruction: what, where to go if so and if not (instructions to leave out), and a number.
+    # Of the call's description the number lies at 0, the machine at 4, the first argument at 16.
+    program = [
+        (load, 0, 0, 4),
+        (equal, 1, 0, audit),
+        (answer, 0, 0, REFUSE),  # numbered for another machine
+        (load, 0, 0, 0),
+        (at_least, 0, 1, X32),
+        (answer, 0, 0, REFUSE),
+        (equal, 0, 1, CLONE3),
+        (answer, 0, 0, NO_SUCH_CALL),  # the C library then uses clone, which says what it wants
+    ]
+    for call in calls:
+        program += [(equal, 0, 1, call), (answer, 0, 0, REFUSE)]
+    program += [
+        (equal, 0, 3, clone),
+        (load, 0, 0, 16),
+        (any_bit, 1, 0, CLONE_THREAD),
+        (answer, 0, 0, REFUSE),
+        (answer, 0, 0, ALLOW),
+    ]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in program))
+    whole = ctypes.create_string_buffer(struct.pack("HP", len(program), ctypes.addressof(code)))
+    try:
+        control = ctypes.CDLL(None, use_errno=True).prctl
+        control.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
+        return bool(
+            control(NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0
+            and control(SECCOMP, FILTER, ctypes.addressof(whole), 0, 0) == 0
+        )
+    except (OSError, AttributeError):  # another C library, or a kernel without it
+        return False
 
 
 # --- opening ------------------------------------------------------------------------------
@@ -307,7 +398,14 @@ def _probe(file: BinaryIO, request: dict[str, Any], pipe: Pipe) -> None:
     # AVI cannot store the display order of H.264: FFmpeg then gives times in decoding order.
     avi = box.format.name == "avi" and stream.codec_context.name in {"h264", "hevc"}
     facts["disordered"] |= avi
-    table = _table(box, stream, request["frames_max"], pipe, disordered=facts["disordered"])
+    table = _table(
+        box,
+        stream,
+        request["frames_max"],
+        pipe,
+        disordered=facts["disordered"],
+        untimed=facts["pictures_untimed"],
+    )
     facts |= table.facts
     if "joins" in facts:
         facts |= {"recordings": len(facts["joins"]) + 1, "joins": facts["joins"][:JOINS_TOLD]}
@@ -371,7 +469,15 @@ class Joins:
         return bool(at < last - self._back or at > last + self._ahead)
 
 
-def _table(box: Any, stream: Any, frames_max: int, pipe: Pipe, *, disordered: bool) -> Table:
+def _table(
+    box: Any,
+    stream: Any,
+    frames_max: int,
+    pipe: Pipe,
+    *,
+    disordered: bool,
+    untimed: bool = False,
+) -> Table:
     """Go through all packets without decoding them."""
     times: list[int | None] = []
     flags: list[tuple[bool, bool]] = []  # key frame, shown
@@ -412,7 +518,7 @@ def _table(box: Any, stream: Any, frames_max: int, pipe: Pipe, *, disordered: bo
     broken |= any(all(abs(i - start) > JOIN_NEAR for start in starts) for i in corrupt)
     key, shown_mask = np.array(flags, bool).reshape(-1, 2).T
     timed = np.array([t is not None for t in times], bool)
-    if not timed.any():
+    if untimed or not timed.any():
         table = Table(np.arange(shown_mask.sum(), dtype=np.int64), key[shown_mask], 0)
         table.facts |= {"untimed": len(table.pts)}
     else:
@@ -482,6 +588,9 @@ def _first_frames(file: BinaryIO, pixels_max: int, pipe: Pipe) -> dict[str, Any]
                 "height": frame.height,
                 "rotation": int(frame.rotation),
                 "alpha": _has_alpha(frame),
+                # VP8 and VP9 have their alpha beside the picture, where FFmpeg leaves it
+                "alpha_apart": str(stream.metadata.get("alpha_mode", "")) == "1"
+                and not _has_alpha(frame),
                 "interlaced": False,
                 "odd_matrix": 0 if _tag_is_followed(frame) else int(frame.colorspace),
                 "hdr": HDR.get(int(frame.color_trc), ""),
@@ -493,6 +602,8 @@ def _first_frames(file: BinaryIO, pixels_max: int, pipe: Pipe) -> dict[str, Any]
     if not facts:
         raise Fail("nothing_decodes")
     known = [t for t in times if t is not None]
+    # Several pictures share one timestamp, as in a program stream: then none is of use.
+    facts["pictures_untimed"] = len(known) < len(times) - 1
     # Times in decoding order: then the decoder's own order is the only truth.
     facts["disordered"] = any(later <= earlier for earlier, later in pairwise(known))
     return facts
@@ -709,7 +820,7 @@ class Reader:
         brighter = light > PQ_KNEE
         rest = 1 - PQ_KNEE
         light[brighter] = 1 - rest * np.exp((PQ_KNEE - light[brighter]) / rest)
-        return np.rint(255 * light ** (1 / 2.4)).astype(np.uint8)
+        return np.asarray(np.rint(255 * light ** (1 / 2.4)), np.uint8)
 
 
 BT2020_TO_BT709 = np.array(
@@ -747,7 +858,9 @@ def _one_field(frame: av.VideoFrame) -> av.VideoFrame:
     graph.configure()
     source.push(frame)
     source.push(None)
-    return sink.pull()
+    whole = sink.pull()
+    assert isinstance(whole, av.VideoFrame)  # it is a graph of pictures
+    return whole
 
 
 def _is_combed(frame: av.VideoFrame) -> bool:
@@ -758,7 +871,7 @@ def _is_combed(frame: av.VideoFrame) -> bool:
     plane, kind = frame.planes[0], frame.format.components[0]
     if frame.format.is_rgb or kind.bits != 8 or plane.height < 64:
         return False
-    lines = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+    lines = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
     step = max(1, plane.width // 256)
     grey = lines[:, : plane.width : step].astype(np.int16)
     apart = np.diff(grey, axis=0)

@@ -6,6 +6,7 @@ answers are checked and put into words. Only ordinary local files are opened.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -15,6 +16,7 @@ import stat
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -30,13 +32,13 @@ from toolkit.errors import ShapeError, VideoError
 from toolkit.messages import Message, phrase
 from toolkit.types import Frame, Notice, Tick, Video, no_tick
 
-PIXELS_MAX = 4096 * 2304
+PIXELS_MAX = 8192 * 4352
 """Most pixels of a frame, stored or shown."""
 BYTES_MAX = 4 << 30
 """Largest file."""
 FRAMES_MAX = 2_000_000
 """Most frames of a file: 22 hours at 25 per second."""
-MEMORY_MAX = 1500 << 20
+MEMORY_MAX = 3000 << 20
 """Address space of the child process, bytes."""
 PROBE_CPU_S = 60
 """CPU seconds of a probe. A read gets as many again, and one more per frame of the file."""
@@ -237,6 +239,24 @@ def widen(video: Video, shapes: set[tuple[int, int]]) -> Video:
     if (width, height) == (video.width, video.height) or width * height > PIXELS_MAX:
         return video
     return replace(video, width=width, height=height)
+
+
+@functools.cache
+def guards() -> tuple[str, ...]:
+    """Return what keeps the decoder in: ``"limits"`` (of resources), ``"seccomp"`` (of calls).
+
+    Asked of a decoder of its own, once per process. Empty where the system offers neither.
+
+    Raises
+    ------
+    VideoError
+        If the decoder cannot be started.
+    """
+    with tempfile.TemporaryFile() as file:
+        path = Path(str(file.name))
+        with _Child("guards", path, file.fileno(), {}, cpu_s=PROBE_CPU_S) as child:
+            header, _ = child.receive()
+    return tuple(g for g in ("limits", "seccomp") if g in header.get("guards", ()))
 
 
 def check_unchanged(video: Video, *, tick: Tick = no_tick) -> None:
@@ -709,7 +729,7 @@ def _notices(
     if not math.isclose(aspect, 1):
         yield Notice(
             "pixel_aspect",
-            "The pixel aspect is {aspect:.3g}:1; the width is changed to square pixels.",
+            "The pixel aspect is {aspect:.5g}:1; the width is changed to square pixels.",
             values={"aspect": aspect},
         )
     if facts["interlaced"]:
@@ -726,6 +746,10 @@ def _notices(
         )
     if facts["alpha"]:
         yield Notice("alpha", "Frames have an alpha channel and are shown on black.")
+    if facts["alpha_apart"]:
+        yield Notice(
+            "alpha_apart", "The file stores transparency apart; it is not read, frames are opaque."
+        )
     if facts["hdr"] == "pq":
         yield Notice(
             "hdr",

@@ -200,7 +200,8 @@ def stretch(
         name: getattr(result.track, name)[rows]
         for name in ("indices", "pts", "boxes", "mesh", "presence", "pose", "shots")
     }
-    track = dataclasses.replace(result.track, **part)
+    # how many moments were read of a stretch is not known, of the whole person it is
+    track = dataclasses.replace(result.track, **part, wanted=0)
     crops = crops.at(rows)
     logit = aggregate(logits[rows], rule_for(len(rows)))
     verdict = abstention.judge(logit, result.verdict.threshold, track=track, crops=crops)

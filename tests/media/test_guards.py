@@ -1,0 +1,81 @@
+"""What a file does to the decoder stays in there: a child that was taken over is stopped."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from toolkit import analysis, media
+from toolkit.media import decoder
+
+HERE = str(Path(decoder.__file__).parent)
+START = (
+    "import os, socket, subprocess, sys, threading\n"
+    "sys.path.insert(0, sys.argv[1])\n"
+    "import decoder\n"
+    "decoder._limit(1500 << 20, 60)\n"
+)
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the guards are those of Linux")
+
+
+def attempt(code, *, limit=True):
+    """Run code in a process that is guarded as the decoder is; return what it printed."""
+    start = START if limit else START.replace("decoder._limit(1500 << 20, 60)\n", "")
+    body = "".join(f"    {line}\n" for line in code.splitlines())
+    text = (
+        f"{start}if not decoder._forbid_calls():\n    print('unguarded')\n    sys.exit()\n"
+        f"try:\n{body}    print('done')\n"
+        "except Exception as error:\n    print(type(error).__name__)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", text, HERE], capture_output=True, text=True, timeout=60, check=False
+    )
+    said = done.stdout.split()
+    if "unguarded" in said:
+        pytest.skip("this kernel does not filter calls")
+    return said
+
+
+@linux
+@pytest.mark.parametrize("limit", [True, False])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "socket.socket()",
+        "socket.create_connection(('127.0.0.1', 9), 1)",
+        "open('/etc/passwd')",
+        "open('/tmp/written', 'w')",
+        "os.unlink(sys.argv[1] + '/nothing')",
+        "while True: os.fork()",
+        "subprocess.run(['true'])",
+        "os.execv('/bin/true', ['true'])",
+        "os.kill(os.getppid(), 15)",
+    ],
+)
+def test_a_child_that_was_taken_over_gets_nowhere(code, limit):
+    """Also where the limits of resources mean nothing, as for root."""
+    (said,) = attempt(code, limit=limit)
+    assert said in {"PermissionError", "OSError"}
+
+
+@linux
+def test_ten_gigabytes_are_refused():
+    assert attempt("bytearray(10 << 30)") == ["MemoryError"]
+
+
+@linux
+def test_what_decoding_needs_is_allowed():
+    code = "t = threading.Thread(target=print, args=('thread',))\nt.start()\nt.join()"
+    assert attempt(code) == ["thread", "done"]
+
+
+def test_which_guards_are_active_is_told(sample):
+    guards = media.guards()
+    assert set(guards) <= {"limits", "seccomp"}
+    if sys.platform == "linux":
+        assert "limits" in guards
+    report = analysis.analyse(sample("carphone_pristine"), explain=False, device="cpu")
+    assert analysis.run_facts(report)["decoder_guards"] == list(guards)
