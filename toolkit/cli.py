@@ -318,8 +318,9 @@ def _analyse(options: argparse.Namespace) -> int:
     _write_json(out / "run.json", analysis.run_facts(seen.report))
     html.write(seen.report, out / "report.html")
     (out / "comparison.json").unlink(missing_ok=True)  # it would be about another report
-    print("\n".join(figures.answer_lines(seen.report)))
-    print(f"Report: {out / 'report.html'}")
+    verdict, *more = figures.answer_lines(seen.report)
+    print(verdict)  # one line, for scripts; what people want to know besides is not on stdout
+    print("\n".join([*more, f"Report: {out / 'report.html'}"]), file=sys.stderr)
     if options.known or options.known_seconds:
         from toolkit import beside
 
