@@ -325,6 +325,7 @@ def open_app(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python start.py app", allow_abbrev=False)
     parser.add_argument("--port", type=int, default=0, help="default: any that is free")
     parser.add_argument("--lesson", type=int, help="number of a lesson: notebooks/NN_....ipynb")
+    parser.add_argument("--pupils", action="store_true", help="leave out the expected answers")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     options = parser.parse_args(arguments)
     notebook = APP if options.lesson is None else find_lesson(options.lesson)
@@ -338,6 +339,8 @@ def open_app(arguments: list[str]) -> int:
     command += ["--no-browser", "--token", "--Voila.log_level=ERROR"]
     # voila.json there forbids the page to ask other servers: Voila's own pages want a font
     env = {**os.environ, "JUPYTER_TOKEN": token, "JUPYTER_CONFIG_PATH": str(APP_SETTINGS)}
+    if options.pupils:
+        env["DOORZICHT_PUPILS"] = "1"  # see toolkit/widgets/lesson.py
     # started in the background, a shell has Ctrl+C ignored; and a stop must not leave the server
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, signal.default_int_handler)

@@ -423,8 +423,9 @@ def _analyse(options: argparse.Namespace) -> int:
     for notice in seen.report.notices:
         if notice.code.startswith("stand_in"):
             print(notice.text(), file=sys.stderr)
-    print("\n".join(figures.answer_lines(seen.report)))
-    print(f"Report: {out / 'report.html'}")
+    verdict, *more = figures.answer_lines(seen.report)
+    print(verdict)  # one line, for scripts; what people want to know besides is not on stdout
+    print("\n".join([*more, f"Report: {out / 'report.html'}"]), file=sys.stderr)
     if options.known or options.known_seconds:
         from toolkit import beside
 

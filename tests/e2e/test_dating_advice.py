@@ -65,13 +65,18 @@ def test_the_clip_is_received_and_judged(page):
     assert sha in received
     judged = do(page, "judge")
     text = judged.inner_text()
-    assert judged.locator("h4").all_inner_texts() == ["Who", "When", "Where in the face"]
+    assert judged.locator(".widget-html h4").all_inner_texts() == [
+        "Who",
+        "When",
+        "Where in the face",
+    ]
     assert not FORBIDDEN.search(text)
     assert judged.locator("img").evaluate_all("all => all.every(i => i.naturalWidth > 0)")
+    judged.locator(".dz-player[data-ready='1']:visible").wait_for()  # and it can be played
     captions = " ".join(judged.locator("figcaption").all_inner_texts())
     assert captions
     if "calls this video forged" in text:  # then the frames that made it do so are shown
-        assert "above the threshold" in captions
+        assert "above the line" in captions
 
 
 def test_what_the_class_counts_is_checked_against_the_case(page):

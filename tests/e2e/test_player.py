@@ -352,7 +352,7 @@ def test_language_switch_replaces_words_only(lab_page, output):
     assert "Dit beeld, 0:02,6: boven de lijn" in one.locator(".dzp-evidence").inner_text()
     assert "score +2," in one.locator(".dzp-evidence").get_attribute("title")
     names = one.locator(".dzp-bars .dzp-name").all_inner_texts()
-    assert names[:2] == ["begin: gewoon echt gezicht", "mond"]
+    assert names[:2] == ["begin: gewoon gezicht", "mond"]
     assert one.locator("video").get_attribute("data-mark") == "same"
     assert one.get_attribute("data-frame") == "42"
     one.screenshot(path=output / "player_lab_nl.png")

@@ -93,9 +93,10 @@ def unfold(page):
 def analyse_again(page):
     """Analyse and wait for the new result, however soon it comes."""
     unfold(page)
-    page.locator(".dz-verdict .dz-answer").evaluate("box => { box.dataset.old = '1'; }")
+    said = ".dz-verdict :is(.dz-answer, .dz-box)"  # an answer, or a problem
+    page.locator(said).evaluate("box => { box.dataset.old = '1'; }")
     page.locator(".dz-analyse").click()
-    page.locator(".dz-verdict .dz-answer:not([data-old])").wait_for()
+    page.locator(f"{said}:not([data-old])").wait_for()
     page.locator(".dz-state-done, .dz-state-error").wait_for()
     unfold(page)
     assert page.locator(".dz-state-done").count() == 1, say(page, "verdict")
@@ -212,7 +213,7 @@ def test_a_click_into_the_face_asks_about_that_region(done, output):
     box = canvas.bounding_box()
     # the drawn face stands at 35..125, 15..105 of 160 x 120; its lower third is the mouth
     canvas.click(position={"x": box["width"] * 80 / 160, "y": box["height"] * 95 / 120})
-    done.locator(".dz-inquiry").wait_for()
+    done.locator(".dz-inquiry").wait_for(timeout=90_000)  # the kernel loads torch first
     done.locator(".dz-player[data-region='mouth']").wait_for()
     done.locator(".dz-inquiry [data-region='mouth'][aria-current='true']").wait_for()
     picture(done, output, "ask")

@@ -271,6 +271,7 @@ def test_point_13_opinion_is_typed_and_apart(made, case):
     bundle.report(case, video=False)
     reader = Reader(page_of(case, 3))
     assert "I think it was edited." in reader.said("opinion")
+    assert "I think it was edited." in reader.said("first-opinion")  # on the first page, in a box
     assert "I think it was edited." not in reader.said("result") + reader.said("summary")
     assert "Read and agreed. (M. M.)" in reader.said("people")
 
@@ -279,6 +280,35 @@ def test_point_14_privacy(made):
     said = Reader(page_of(made)).said("privacy")
     assert "consent" in said
     assert "E1: A, B" in said
+
+
+def test_the_first_page_says_which_case_what_and_how_sure(made):
+    html = page_of(made)
+    said = Reader(html).said("summary")
+    assert "A clip" in said
+    assert "E1: The detector calls this video forged: mostly the mouth" in said
+    assert "no proof of manipulation" in said
+    assert "Explanation: " in said
+    assert html.index('id="summary"') < html.index("<nav") < html.index('id="question"')
+
+
+def test_long_tables_stand_at_the_end_on_paper(made):
+    from toolkit.figures.charts import Table
+    from toolkit.report import pdf
+    from toolkit.report.sections import Grid, Section, Text
+
+    table = Table("Frames", ("a",), (("1",),))
+    sections = (
+        Section("one", "One", (Grid(table, is_long=True), Grid(table))),
+        Section("two", "Two"),
+    )
+    first, second, annex = pdf._with_annex(sections)
+    assert isinstance(first.blocks[0], Text)
+    assert "stands in the annex" in first.blocks[0].text
+    assert first.blocks[1] == Grid(table)
+    assert second == sections[1]
+    assert annex.blocks[0].table.rows == table.rows
+    assert annex.blocks[0].table.caption == "One: Frames"
 
 
 def test_point_15_summary_and_glossary(made):

@@ -178,3 +178,32 @@ def test_hostile_text_is_escaped(tmp_path, clip):
     for html in (panel._told, panel._result, panel._container, panel._steps):
         assert "<img src=x" not in html.value
     panel.close()
+
+
+def test_a_note_is_taken_at_the_moment_and_region_on_screen(panel, clip):
+    assert add(panel, clip) == "done", panel.adding.error
+    panel.showing.wait(60)
+    assert panel.showing.error is None
+    assert panel.player.layout.display is None
+    scene = panel.player.shown[0]
+    panel.player.frame, panel.player.region = 7, "mouth"
+    panel.note_here()
+    assert panel._frames.value == str(int(scene.copy.indices[7]))
+    assert panel._regions.value == ("mouth",)
+    panel._words.value = "Redder here."
+    assert panel.write() == "notes/N001.json"
+    note = panel.case.notes()[0]
+    assert note["regions"] == ["mouth"]
+    assert note["interval_s"][0] == pytest.approx(float(scene.copy.pts[7]), abs=1e-3)
+    assert "Redder here. mouth" in panel._notes.value
+
+
+def test_what_could_not_be_done_without_a_case_is_forgotten_once_one_is_open(tmp_path):
+    panel = Casework()
+    assert run(panel.checking) == "error"
+    assert panel.checking._words.value
+    panel._folder.value = str(tmp_path / "case")
+    panel.open_case()
+    assert panel.checking.state == "idle"
+    assert panel.checking._words.value == ""
+    panel.close()

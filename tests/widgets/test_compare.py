@@ -30,13 +30,22 @@ def put(compare, other):
     return compare._comparison
 
 
-def test_the_player_makes_room_for_the_comparison(panel):
+def test_the_player_makes_room_for_the_comparison_once_there_is_one(panel):
     run(panel)
-    assert panel._result.player.layout.display is None
+    result, compare = panel._result, panel._result.compare
     look_at(panel, "compare")
-    assert panel._result.player.layout.display == "none"
+    assert result.player.layout.display is None  # seconds are chosen by looking
+    compare.other.value = Other("seconds")
+    result.player.frame = 20
+    compare.from_here.click()
+    result.player.frame = 40
+    compare.to_here.click()
+    at = [float(result.copy.pts[n]) + result.copy.start_s for n in (20, 40)]
+    assert [compare.start_s.value, compare.end_s.value] == pytest.approx(at, abs=0.01)
+    put(compare, Other("person", "B"))
+    assert result.player.layout.display == "none"  # two players stand there
     look_at(panel, "why")
-    assert panel._result.player.layout.display is None
+    assert result.player.layout.display is None
 
 
 def test_persons_and_moments_of_one_clip(compare, panel):

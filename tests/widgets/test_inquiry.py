@@ -302,3 +302,44 @@ def test_making_it_loads_neither_torch_nor_plotly():
 def test_states_are_the_contracts():
     assert STATES == ("idle", "running", "done", "cancelled", "error")
     assert repr(Inquiry()) == "Inquiry(person='', position=0, state='idle')"
+
+
+def test_answers_are_there_again_after_another_clip_was_looked_at():
+    checks = []
+    panel = Inquiry(
+        made_up.examination(),
+        detector=made_up.Green(),
+        donors=(),
+        on_check=lambda *said: checks.append(said),
+    )
+    first, subject = panel.examination, panel.subject
+    ask(panel, "witnesses")
+    assert checks[-1] == ("A", "agrees")
+    assert any("key frames" in line for line in panel.answered())
+    keys = list(panel._keys)
+    panel.show(made_up.examination())
+    assert panel._keys == []
+    assert panel.answered() == []
+    panel.show(first)
+    assert panel._keys == keys
+    assert panel.subject is subject  # and nothing is computed again
+    assert "key frames" in plain(panel._witnesses.value)
+    panel.close()
+
+
+def test_replacing_a_region_shows_the_face_before_and_after_and_the_score_moving(panel):
+    panel._board.ticked = ["mouth"]
+    panel.wait(60)
+    shown = panel._picture.value
+    assert shown.count("<img") == 2
+    assert "dz-movement" in shown
+    assert "below the threshold" in shown
+    panel._board.ticked = []
+    assert panel._picture.value.count("<img") == 1
+
+
+def test_beside_the_player_chart_and_slider_are_left_to_it(panel):
+    panel.stand_alone(alone=False)
+    assert panel._ledger.layout.display == panel._moment.layout.display == "none"
+    panel.stand_alone(alone=True)
+    assert panel._ledger.layout.display is None

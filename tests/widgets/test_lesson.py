@@ -151,3 +151,15 @@ def test_answers_lie_where_everything_is_kept(tmp_path, monkeypatch):
     lesson.keep("x", 1)
     assert lesson.answers.path == tmp_path / "elsewhere" / "lessons" / "demo.json"
     assert lesson.answers.path.is_file()
+
+
+def test_the_pupils_page_has_no_expected_answers(tmp_path, monkeypatch):
+    from toolkit.widgets.lesson import PUPILS_VARIABLE
+
+    def closing():
+        lesson = Lesson("06_spot_the_fake", runs=tmp_path)
+        return lesson.closing()._shown.value
+
+    assert "dz-teacher" in closing()
+    monkeypatch.setenv(PUPILS_VARIABLE, "1")
+    assert "dz-teacher" not in closing()

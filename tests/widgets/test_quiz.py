@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+
 import pytest
 
 from tests.lessons import made_up
@@ -9,7 +12,8 @@ from toolkit import _i18n
 from toolkit.errors import UsageError
 from toolkit.lessons import codes, quiz
 from toolkit.lessons.codes import Given, Result
-from toolkit.widgets.quiz import ClassLab, QuizLab
+from toolkit.lessons.tally import Tally
+from toolkit.widgets.quiz import ClassLab, QuizLab, bars_svg
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +28,8 @@ def test_it_makes_a_quiz_and_the_page(made, tmp_path):
     lab.task.start()
     lab.task.wait(30)
     assert lab.task.state == "done"
-    assert "wrong about 2" in lab._about.value
+    assert "6 clips" in lab._about.value
+    assert "wrong" not in lab._about.value  # it may be on the wall before the quiz
     assert lab.player.quiz["number"] == made.number
     out = lab.write()
     assert out.parent == quiz.folder(tmp_path)
@@ -32,7 +37,7 @@ def test_it_makes_a_quiz_and_the_page(made, tmp_path):
     _i18n.set_language("nl")
     lab.say()
     assert lab.player.language == "nl"
-    assert "heeft de detector het mis" in lab._about.value
+    assert f"Quiz {made.number:05d}: 6 clips" in lab._about.value
     assert QuizLab(runs=tmp_path).quiz.number == made.number
 
 
@@ -93,3 +98,16 @@ def test_only_junk(tmp_path):
     lab.paste("nothing to see")
     assert "no code" in lab._shown.value
     assert lab.misled is None
+
+
+def test_the_class_is_drawn_as_three_bars():
+    total = Tally(
+        answers=8, alone=4, together=6, model=3, model_of=4, misled=0, could_mislead=1,
+        helped=2, could_help=3, sure=2, sure_wrong=0, pointed=1, pointed_right=1,
+    )  # fmt: skip
+    drawn = bars_svg(total)
+    widths = [float(w) for w in re.findall(r'width="([\d.]+)" height="24" fill="#', drawn)]
+    room = max(float(w) for w in re.findall(r'width="([\d.]+)" height="24"', drawn))
+    assert [round(w / room, 2) for w in widths] == [0.5, 0.75, 0.75]
+    assert "3 of 4" in drawn
+    assert bars_svg(dataclasses.replace(total, model=0, model_of=0)).count("no answer yet") == 1

@@ -372,7 +372,8 @@ def test_a_report_that_cannot_be_saved_is_told(panel, tmp_path):
     panel._runs = tmp_path / "file"
     panel._runs.write_text("in the way")
     assert panel.save() is None
-    assert "cannot be written" in panel._saved.value
+    assert "cannot be written" in panel._not_saved.value
+    assert not shown(panel._saved)
     assert panel.state == "done"
 
 
@@ -418,3 +419,50 @@ def test_an_analysis_made_elsewhere_is_shown_at_once(clip, tmp_path):
     assert shown(panel._result)
     assert "calls this video forged" in panel._result.verdict.value
     assert panel.save() is not None
+
+
+def test_a_saved_report_has_the_users_notes_and_what_was_asked(panel):
+    run(panel)
+    panel._notes._text.value = "The lips look <b>redder</b>."
+    folder = panel.save()
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Notes by the user, not by the program" in page
+    assert "The lips look &lt;b&gt;redder&lt;/b&gt;." in page
+    assert panel._saved._files[0] == folder / "report.html"
+
+
+def test_the_form_folds_for_a_result_and_unfolds_on_request(panel):
+    assert shown(panel._start)
+    assert shown(panel._example)  # nothing was analysed yet
+    run(panel)
+    assert not shown(panel._start)
+    assert not shown(panel._run)
+    assert "clip.mp4" in panel._heading.value
+    panel._change.click()
+    assert shown(panel._start)
+    assert not shown(panel._example)
+    assert "clip.mp4" not in panel._heading.value
+
+
+def test_the_form_names_the_clip_that_the_gallery_shows(panel, clip, tmp_path):
+    run(panel)
+    other = made_up.clip(tmp_path / "other.mp4", frames=30)
+    panel._choose.path.value = str(other)
+    run(panel)
+    first = panel._gallery._clips.items[-1]["name"]
+    panel.reopen(first)
+    until(panel, "done")
+    assert panel._choose.video == (str(clip), True)
+    assert panel._result.player.region == ""
+
+
+def test_a_contested_explanation_is_said_beside_the_verdict_and_drawn_weaker(panel):
+    run(panel)
+    result = panel._result
+    assert "not checked" in result.verdict.value
+    result._on_check("A", "contested")
+    assert "contested" in result.verdict.value
+    assert "dz-contested" in result.player._dom_classes
+    result._on_check("A", "agrees")
+    assert "second witness agrees" in result.verdict.value
+    assert "dz-contested" not in result.player._dom_classes

@@ -30,6 +30,9 @@ CHANCE_DRAWS, CHANCE_MAX = 199, 0.05
 
 Check = Literal["agrees", "contested"]
 
+MORE_TO_SEE = frozenset({"several_streams", "unread_recordings"})
+"""Codes of notices that say that the file holds more than was judged."""
+
 
 def the_region(player: str) -> str:
     """Return a player as it stands in a sentence; left and right are the person's own."""

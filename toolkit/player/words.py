@@ -132,7 +132,7 @@ def _charts() -> dict[str, str]:
         "numbers": _("The same in numbers"),
         "twin": _("{chart}; the same numbers are in the table below"),
         "threshold": _("line {value}"),
-        "start": _("start: typical genuine face"),
+        "start": _("start: typical face"),
         "start_other": _("start"),
         "total_whole": _("= this video"),
         "total_moment": _("= this frame"),

@@ -64,12 +64,12 @@ def page(told: Told, scenes: Mapping[str, Scene]) -> str:
         f'<li><a href="#{escape(s.ident)}">{n}. {escape(s.title)}</a></li>'
         for n, s in enumerate(told.sections, 1)
     )
-    first, *others = [_section(s, scenes, f"{n}. ", 2) for n, s in enumerate(told.sections, 1)]
+    written = [_section(s, scenes, f"{n}. ", 2) for n, s in enumerate(told.sections, 1)]
     body = [
         f"<h1>{escape(told.title)}</h1>",
-        first,  # the answer before the list of what else there is
+        *written[: told.opening],  # the answer before the list of what else there is
         f'<nav aria-label="{escape(_("Contents"))}"><ul>{contents}</ul></nav>',
-        *others,
+        *written[told.opening :],
     ]
     if not scenes:
         return parts.document(told.title, "\n".join(body), style=parts.STYLE + _STYLE)

@@ -141,7 +141,8 @@ def _frames(result: TrackResult) -> str:
             alt = escape(_("The same with the detector's evidence laid over it"))
             images += f' <img src="{picture.heat}" alt="{alt}" width="224" height="224">'
         caption = escape(picture.caption)
-        shown.append(f"<figure>{images}<figcaption>{caption}</figcaption></figure>")
+        kind = ' class="comparison"' if picture.is_comparison else ""
+        shown.append(f"<figure{kind}>{images}<figcaption>{caption}</figcaption></figure>")
     if not shown:
         return ""
     guide = escape(figures.picture_guide())

@@ -43,6 +43,7 @@ h3 { font-size: 1rem; margin-bottom: .25rem; }
 .scroll .shade { fill: var(--for); opacity: .18; }
 .strip { display: flex; flex-wrap: wrap; gap: 1rem; } .strip figure { margin: 0; width: 17rem; }
 .strip img { width: calc(50% - .2rem); height: auto; vertical-align: top; }
+.strip .comparison img { filter: grayscale(1); opacity: .8; }
 figcaption { font-size: .9rem; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .15rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }

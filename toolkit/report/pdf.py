@@ -89,7 +89,7 @@ def _compile(told: Told, date: str, author: str, **how: Any) -> Any:
         "date": [day.year, day.month, day.day],
         "contents": _("Contents"),
         "page": _("page {n} of {all}").format(n="{n}", all="{all}"),
-        "contents_at": len(list(_flat(told.sections[:1], 1))),
+        "contents_at": len(list(_flat(told.sections[: told.opening], 1))),
         "sections": list(_flat(_with_annex(told.sections), 1)),
     }
     with tempfile.TemporaryDirectory() as folder:

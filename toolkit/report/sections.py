@@ -116,6 +116,9 @@ class Section:
     points: tuple[int, ...] = ()
 
 
+FIRST_OPINION = "first-opinion"
+
+
 @dataclass(frozen=True)
 class Told:
     """The tree, and those of its words that are also fields of `report.json`."""
@@ -123,6 +126,11 @@ class Told:
     title: str
     sections: tuple[Section, ...]
     fields: dict[str, Any]
+
+    @property
+    def opening(self) -> int:
+        """How many sections stand before the contents: the answer, and what the examiner thinks."""
+        return sum(s.ident in ("summary", FIRST_OPINION) for s in self.sections)
 
 
 @dataclass(frozen=True)
@@ -173,6 +181,7 @@ def build(facts: Mapping[str, Any], shown: Mapping[str, Shown], compared: Sequen
             (*_first_page(facts, shown), Items(tuple(summary))),
             points=(15,),
         ),
+        *_first_opinion(facts),
         _question(facts, h1, h2),
         Section(
             "exhibits",
@@ -311,9 +320,15 @@ def _first_page(facts: Mapping[str, Any], shown: Mapping[str, Shown]) -> Iterato
             yield Text(_explanation_holds(e))
         if known := figures.known_sentence(report):
             yield Text(known)
-    for opinion in facts["opinions"]:
-        text = _("Opinion of the examiner: {text}")
-        yield Text(text.format(text=_lines_of(opinion["text"])), "warning")
+
+
+def _first_opinion(facts: Mapping[str, Any]) -> tuple[Section, ...]:
+    """Put what the examiner thinks on the first page too: in a box, apart from the findings."""
+    if not facts["opinions"]:
+        return ()
+    boxes = tuple(Text(_lines_of(n["text"]), "warning") for n in facts["opinions"])
+    title = _("Opinion of the examiner, not of the program")
+    return (Section(FIRST_OPINION, title, boxes),)
 
 
 def _explanation_holds(e: Mapping[str, Any]) -> str:

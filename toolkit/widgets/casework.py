@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from toolkit.report.verify import Findings
 
 _WIDE = {"width": "100%", "max_width": "760px"}
-_STYLE = {"description_width": "19em"}
+_STYLE = {"description_width": "22em"}
 _KINDS = ("text", "question", "propositions", "alternative", "opinion", "review", "conflict")
 
 _CHAINS_QUICK = 1  # the combined one, which is quoted first

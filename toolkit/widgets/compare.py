@@ -114,6 +114,10 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         Where it is kept what the user called genuine.
     on_known
         Called with what the user has just called genuine; with None when it does not hold any more.
+    now_s
+        Returns the second that the player beside it shows, or None.
+    on_stage
+        Called when two things came to stand side by side, or left.
     """
 
     def __init__(
@@ -123,8 +127,11 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         memory: Memory,
         *,
         on_known: Callable[[Known | None], None] = lambda _known: None,
+        now_s: Callable[[], float | None] = lambda: None,
+        on_stage: Callable[[], None] = lambda: None,
     ) -> None:
         self._cache, self._run, self._on_known = cache, run, on_known
+        self._now_s = now_s
         self._memory = memory
         self._examination: Examination | None = None
         self._copy: DisplayCopy | None = None
@@ -154,6 +161,16 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             )
             for name in ("dz-known-from", "dz-known-to")
         )
+        self.from_here, self.to_here = (
+            classed(ipywidgets.Button(layout={"width": "auto"}), name)
+            for name in ("dz-from-here", "dz-to-here")
+        )
+        self.from_here.on_click(lambda _button: self._take_moment(self.start_s))
+        self.to_here.on_click(lambda _button: self._take_moment(self.end_s))
+        self._from_row = ipywidgets.HBox(
+            [self.start_s, self.from_here], layout={"flex_flow": "row wrap"}
+        )
+        self._to_row = ipywidgets.HBox([self.end_s, self.to_here], layout={"flex_flow": "row wrap"})
         self.genuine = classed(
             ipywidgets.Checkbox(indent=False, layout={"width": "auto"}), "dz-genuine"
         )
@@ -167,6 +184,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self.take_back = classed(ipywidgets.Button(layout={"width": "auto"}), "dz-take-back")
         self.take_back.on_click(lambda _button: self._state(None))
         self._stage = ipywidgets.VBox()
+        self._stage.observe(lambda _change: on_stage(), "children")
         super().__init__(
             [
                 self._hint,
@@ -174,8 +192,8 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 self.first,
                 self.second,
                 self.later,
-                self.start_s,
-                self.end_s,
+                self._from_row,
+                self._to_row,
                 self.genuine,
                 self.go,
                 self._problem,
@@ -289,15 +307,28 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             (self.second, {"moment"}),
             (self.later, {"clip"}),
             (self.genuine, {"clip"}),
-            (self.start_s, {"seconds"}),
-            (self.end_s, {"seconds"}),
+            (self._from_row, {"seconds"}),
+            (self._to_row, {"seconds"}),
         ):
             field.layout.display = None if kind in kinds else "none"
+        self.from_here.description = _("From the moment on screen")
+        self.to_here.description = _("To the moment on screen")
         self.go.description = _("Compare") if kind == "seconds" else _("Show side by side")
         shown = self._cards[self.other.value.name]["sha256"] if kind == "clip" else None
         self._tick(is_genuine=self._genuine is not None and self._genuine.clip == shown)
 
+    def _take_moment(self, field: Any) -> None:
+        """Put the second that the player shows into a field."""
+        now = self._now_s()
+        if now is not None:
+            field.value = round(now, 2)
+
     # -- side by side
+
+    @property
+    def has_pair(self) -> bool:
+        """Whether two things stand side by side."""
+        return bool(self._stage.children)
 
     def start(self) -> None:
         """Put both on screen; what must be prepared first is prepared in the background."""

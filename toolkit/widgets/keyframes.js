@@ -13,6 +13,7 @@ function card(item, alsoAlt) {
   button.type = 'button';
   button.className = 'dz-key-frame';
   button.dataset.position = item.position;
+  button.classList.toggle('dz-comparison', item.is_comparison);
   button.append(image(item.face, item.alt));
   if (item.heat) button.append(image(item.heat, alsoAlt));
   const caption = document.createElement('span');

@@ -48,6 +48,7 @@ class KeyFrames(anywidget.AnyWidget):
                 "heat": picture.heat,
                 "caption": picture.caption,
                 "alt": picture.alt,
+                "is_comparison": picture.is_comparison,
             }
             for frame, picture in zip(frames, pictures, strict=True)
         ]

@@ -7,6 +7,7 @@ is on disk before the feedback is on screen.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from html import escape
@@ -28,6 +29,10 @@ from toolkit.types import PLAYERS
 W = TypeVar("W")
 Known = Answer | Callable[[], Answer | None] | None
 """A right answer, or what returns it once it is known (None until then)."""
+
+
+PUPILS_VARIABLE = "DOORZICHT_PUPILS"
+"""Environment variable: set, the lesson shows no expected answers. `start.py app --pupils` does."""
 
 
 class Speaks(Protocol):
@@ -402,10 +407,13 @@ class _Summary(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             rows.append(_answered(number, exercise, kept if isinstance(kept, dict) else None))
         title, notes = _("What you answered"), _("For the teacher: expected answers, and advice")
         items = "".join(to_html(str(t)) for t in content.teacher)
-        self._shown.value = _in_language(
-            f"<h3>{escape(title)}</h3><ol>{''.join(rows)}</ol>"
+        answers = (
             f'<details class="dz-teacher"><summary>{escape(notes)}</summary>{items}'
             f"{_expected(content)}</details>"
+        )
+        is_pupils = bool(os.environ.get(PUPILS_VARIABLE))
+        self._shown.value = _in_language(
+            f"<h3>{escape(title)}</h3><ol>{''.join(rows)}</ol>{'' if is_pupils else answers}"
         )
 
 

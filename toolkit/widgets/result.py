@@ -98,7 +98,14 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self.not_judged = classed(ipywidgets.HTML(), "dz-notices")
         self.limits = classed(ipywidgets.HTML(), "dz-limits")
         self.ask = classed(ipywidgets.VBox(), "dz-ask")
-        self.compare = Compare(cache, run, memory, on_known=self._on_known)
+        self.compare = Compare(
+            cache,
+            run,
+            memory,
+            on_known=self._on_known,
+            now_s=self._now_s,
+            on_stage=self._on_stage,
+        )
         self.charts = classed(ipywidgets.VBox(), "dz-charts")
         self.numbers = classed(ipywidgets.HTML(), "dz-numbers")
         self._panes = {
@@ -298,13 +305,23 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
 
     def _show_view(self) -> None:
         shown = [self.verdict, self.truth, self.views, self._panes[self.view]]
-        if self.copy is not None and self.view != "compare":  # there, two players stand
+        has_pair = self.view == "compare" and self.compare.has_pair  # then two players stand there
+        if self.copy is not None and not has_pair:
             shown.append(self.player)
         elif self._why_no_player is not None:
             shown.append(self.no_player)
             if len(self.persons.options) > 1:
                 shown.append(self.persons)
         self._show_only(*shown)
+
+    def _now_s(self) -> float | None:
+        """Return the second that the player shows."""
+        copy = self.copy
+        return None if copy is None else float(copy.pts[self.player.frame]) + copy.start_s
+
+    def _on_stage(self) -> None:
+        if self.examination is not None and self.view == "compare":
+            self._show_view()
 
     def _select(self, view: str) -> None:
         self.views.unobserve(self._on_view, "value")
