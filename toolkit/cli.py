@@ -319,6 +319,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("clip", type=Path, nargs="?", help="default: the sample cap12_edit")
     sub.add_argument("--runs", type=int, default=3)
     sub.add_argument(
+        "--paths", action="store_true", help="how far SeamNet in INT8 and in float32 lie apart"
+    )
+    sub.add_argument(
         "--explain", action="store_true", help="what an explanation costs, beside Captum's sampling"
     )
     sub.add_argument("--device", choices=DEVICES, default="auto")
@@ -657,6 +660,17 @@ def _speed(options: argparse.Namespace) -> int:
             _write_json(options.out, result)
         return 0
     clip = options.clip or samples.path("cap12_edit")
+    if options.paths:
+        with TerminalLine() as progress:
+            gap = speed.paths(clip, tick=progress)
+        print(
+            f"{gap['crops']} crops: logits {gap['median']:.2f} apart in the median, "
+            f"{gap['q95']:.2f} in 95 %, {gap['largest']:.2f} at most; the same verdict on "
+            f"{gap['same_verdict']:.1%}"
+        )
+        if options.out:
+            _write_json(options.out, gap)
+        return 0
     result = speed.measure(clip, runs=options.runs, device=options.device)
     for row in result["runs"]:
         stages = ", ".join(f"{k} {v:.2f}" for k, v in row["stages"].items())

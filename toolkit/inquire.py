@@ -722,10 +722,10 @@ class Counted:
 _PASSES = {"references": 260, "witnesses": 80, "exact": 1024, "trust": 1300, "methods": 560}
 """About how many crops a question asks the detector about. Witnesses: per key frame."""
 
-_GRADIENTS = {"trust": 70, "methods": 90}
-"""About how many pictures go through the network itself, most of them there and back."""
+_GRADIENTS = {True: {"trust": 70, "methods": 90}, False: {"trust": 30, "methods": 55}}
+"""About how many pictures go through the network itself, by whether it is the one that judges."""
 
-GRADIENT_COST = {True: 3.0, False: 12.0}
+GRADIENT_COST = {True: 3.0, False: 20.0}
 """A gradient in passes: of the network that judges, or of a float32 one beside an INT8 judge."""
 
 
@@ -747,7 +747,8 @@ def expected_seconds(subject: Subject, question: str, *, key_frames: int = KEY_F
         "bands": 64,
         "check": 4 * frames,
     }.get(question, _PASSES.get(question, 0))
-    gradients = _GRADIENTS.get(question, 0) * GRADIENT_COST[subject.judges_with_network]
+    own = subject.judges_with_network
+    gradients = _GRADIENTS[own].get(question, 0) * GRADIENT_COST[own]
     return subject.seconds_per_pass * (passes + gradients)
 
 

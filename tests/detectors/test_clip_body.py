@@ -92,7 +92,7 @@ def test_a_damaged_body_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.gpu
 def test_the_gpu_agrees_with_float32_on_the_cpu(detector):
-    from toolkit.training.clip_pack import float_logits
+    from toolkit.detectors.seamnet2 import float_logits
 
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 
@@ -15,7 +16,7 @@ from toolkit import models, runtime
 from toolkit.detectors import clip_body, clip_tower, registry, seamnet2
 from toolkit.detectors.base import network_of, opens_network
 from toolkit.detectors.canary import SIZE
-from toolkit.detectors.seamnet2 import GRID, Heads, SeamNet2Detector, Shape
+from toolkit.detectors.seamnet2 import GRID, Heads, SeamNet2Detector, Shape, float_logits, paths
 from toolkit.errors import DetectorError, ModelError, UsageError
 from toolkit.explain import ledger, pixels
 from toolkit.explain.folded import folded
@@ -107,6 +108,24 @@ def test_both_paths_are_the_same_network(body, tmp_path, small):
     assert ledger.frame_logits(evidence) == pytest.approx(evidence.logits, abs=1e-4)
     assert evidence.spans.tolist() == [[0, 0], [1, 1], [2, 2]]
     assert np.ptp(evidence.logits) > 1e-3
+
+
+def test_how_far_the_paths_lie_apart_is_measured(head, monkeypatch):
+    detector, made = SeamNet2Detector(device="cpu", weights=head), crops(6).rgb
+    same = paths(detector, made)
+    assert same["crops"] == 6
+    assert same["largest"] < 1e-4
+    assert same["same_verdict"] == 1
+    exact = detector.logits(made)
+    detector.card = dataclasses.replace(detector.card, threshold=float(exact[0]) + 0.25)
+    monkeypatch.setattr(seamnet2, "float_logits", lambda _judge, rgb: detector.logits(rgb) + 0.5)
+    apart = paths(detector, made)
+    assert apart["median"] == pytest.approx(0.5, abs=1e-5)
+    assert apart["largest"] == pytest.approx(0.5, abs=1e-5)
+    assert apart["mean"] == pytest.approx(-0.5, abs=1e-5)
+    turned = (exact < exact[0] + 0.25) & (exact + 0.5 >= exact[0] + 0.25)
+    assert apart["same_verdict"] == pytest.approx(1 - turned.mean())
+    assert turned.any()
 
 
 def test_the_small_network_has_its_part(body, tmp_path):

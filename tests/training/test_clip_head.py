@@ -96,7 +96,7 @@ def test_what_is_trained_is_what_judges(body, faces_folder, tmp_path, small):
     assert facts["beside_small"] == (small > 0)
     whole, kept = trainer.together(), trainer.store.blends(8, validation=True)
     logits = trainer.judge(whole, kept, np.arange(8))
-    assert facts["threshold"] == pytest.approx(np.quantile(logits[:, 0], 0.98))
+    assert facts["threshold"] == pytest.approx(np.quantile(logits[:, 0], 0.95))
     detector = SeamNet2Detector(device="cpu", weights=out)
     mine = detector.logits(np.stack(tokens._pictures(_pair(faces_folder))))
     theirs = trainer.judge(whole, trainer.blends, np.array([0]))[0]

@@ -324,6 +324,55 @@ class SeamNet2Detector:
         return Evidence.per_frame(logits, patches, self.head)
 
 
+@torch.inference_mode()
+def float_logits(judge: SeamNet2Detector, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the logits (N,) of the float32 network, whatever judges."""
+    device = next(judge.net.parameters()).device
+    found = []
+    for start in range(0, len(rgb), 4):
+        x = torch.from_numpy(np.ascontiguousarray(rgb[start : start + 4])).permute(0, 3, 1, 2)
+        found.append(judge.net(x.to(device).float())[0].cpu().numpy())
+    return np.concatenate(found)
+
+
+def paths(
+    judge: SeamNet2Detector, crops: NDArray[np.uint8], *, tick: Tick = no_tick
+) -> dict[str, Any]:
+    """Return how far the INT8 and the float32 path lie apart on crops: plain figures.
+
+    Parameters
+    ----------
+    judge
+        One on a CPU.
+    crops : (N, S, S, 3) uint8
+    tick
+        Stage ``"paths"``, in crops.
+
+    Returns
+    -------
+    dict
+        Of the size of the difference in logits its `median`, `q95` and `largest`; the `mean`
+        difference; `same_verdict`, the share of crops on one side of the threshold by both; and
+        `deviation_of_logits`, to hold them against.
+    """
+    threshold, exact = judge.card.threshold, []
+    quick = judge.logits(crops).astype(np.float64)
+    for start in range(0, len(crops), 4):
+        tick("paths", start, len(crops))
+        exact.append(float_logits(judge, crops[start : start + 4]))
+    other = np.concatenate(exact).astype(np.float64)
+    gap = np.abs(quick - other)
+    return {
+        "crops": len(crops),
+        "median": float(np.median(gap)),
+        "q95": float(np.quantile(gap, 0.95)),
+        "largest": float(gap.max()),
+        "mean": float((quick - other).mean()),
+        "same_verdict": float(((quick >= threshold) == (other >= threshold)).mean()),
+        "deviation_of_logits": float(quick.std()),
+    }
+
+
 BLIND_TO = (
     "fully synthetic video",
     "much of lip-sync",

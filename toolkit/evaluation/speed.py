@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import psutil
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.types import Sampling, Tick, no_tick
 
 PROBE_EVERY_S = 0.02
 CROP_RUNS = 20
@@ -144,6 +145,30 @@ def per_crop(*, device: str = "auto", runs: int = CROP_RUNS) -> dict[str, Any]:
         if not isinstance(judge, JudgesWithNetwork):
             told[name]["network"] = _network_milliseconds(network_of(judge), noise[:1], runs)
     return told
+
+
+def paths(clip: Path, *, crops: int = 200, tick: Tick = no_tick) -> dict[str, Any]:
+    """Hold the two arithmetics of SeamNet against each other on the faces of a clip.
+
+    Returns
+    -------
+    dict
+        As `detectors.seamnet2.paths`.
+
+    Raises
+    ------
+    UsageError
+        If there is no face in the clip.
+    """
+    from toolkit.analysis import examine
+    from toolkit.detectors import seamnet2
+
+    judge = seamnet2.SeamNet2Detector(device="cpu")
+    seen = examine(clip, detector=judge, sampling=Sampling(frames=crops), explain=False, tick=tick)
+    faces = [person.rgb for person in seen.crops.values()]
+    if not faces:
+        raise UsageError("there is no face in this clip", clip.name, "Give another one.")
+    return seamnet2.paths(judge, np.concatenate(faces)[:crops], tick=tick)
 
 
 def _milliseconds(work: Callable[[], object], crops: int, runs: int) -> tuple[float, float]:

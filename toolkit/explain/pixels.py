@@ -60,6 +60,7 @@ LARGE, LARGE_BATCH = 20_000_000, 2
 """A network of more parameters gets this many pictures at once: gradients keep every layer."""
 
 STEPS = 50  # integrated gradients
+STEPS_LARGE = 16  # in a large network, which is smooth: 12 missed 1.6 % of the difference
 DRAWS = 16  # SmoothGrad, GradientShap
 NOISE = 0.1  # standard deviation of SmoothGrad's noise, of the range of a pixel
 WINDOW, STRIDE = 1 / 7, 1 / 14  # occlusion, in crop sides: 32 and 16 of 224 px
@@ -211,7 +212,7 @@ def attribute(
     seed
         Of the method's own generator; the global ones are left as they were.
     settings
-        Overrides: `steps`, `draws`, `noise`, `window`, `stride`, `permutations`, `samples`.
+        Overrides (fewer `steps` by default in a large network): `steps`, `draws`, `noise`, `window`, `stride`, `permutations`, `samples`.
 
     Returns
     -------
@@ -241,7 +242,7 @@ def attribute(
     if batch is None:
         batch = LARGE_BATCH if large else 8
     own = {
-        "steps": STEPS,
+        "steps": STEPS_LARGE if large else STEPS,
         "draws": DRAWS,
         "noise": NOISE,
         "window": WINDOW,

@@ -31,7 +31,7 @@ from toolkit.verdict.calibration import fit_logistic
 CHECKPOINT_STEPS = 100
 VALIDATION_PAIRS = 160
 THRESHOLD_PAIRS = 400  # whose genuine halves the default threshold is read from
-GENUINE_ABOVE = 0.02  # share of genuine validation faces above the default threshold
+GENUINE_ABOVE = 0.05  # share of genuine validation faces above the default threshold
 LABEL_SMOOTHING = 0.02
 
 
@@ -88,7 +88,7 @@ class Recipe:
     hidden: int = 128
     tau: float = 2.0
     small_weight: float = 0.3
-    blends: int = 4800
+    blends: int = 5000
     steps: int = 1500
     pairs: int = 12
     clips: int = 4

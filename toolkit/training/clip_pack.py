@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
@@ -30,6 +29,8 @@ from toolkit.detectors.seamnet2 import (
     SeamNet2Detector,
     Shape,
     expected_tensors,
+    float_logits,
+    paths,
     read_card,
 )
 from toolkit.errors import ToolkitError, UsageError
@@ -140,29 +141,6 @@ def canaries(judge: SeamNet2Detector) -> dict[str, dict[str, float]]:
     return {
         "int8": {"logit": whole, "tolerance": max(2 * spread, TOLERANCE_MIN)},
         "float32": {"logit": exact, "tolerance": TOLERANCE_MIN},
-    }
-
-
-@torch.inference_mode()
-def float_logits(judge: SeamNet2Detector, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the logits (N,) of the float32 network on the CPU, whatever judges."""
-    x = torch.from_numpy(np.ascontiguousarray(rgb.transpose(0, 3, 1, 2))).float()
-    return np.concatenate([judge.net(part)[0].numpy() for part in torch.split(x, 4)])
-
-
-def paths(judge: SeamNet2Detector, crops: NDArray[np.uint8]) -> dict[str, Any]:
-    """Return how far the INT8 and the float32 path lie apart on crops: plain figures."""
-    threshold = judge.card.threshold
-    quick, exact = judge.logits(crops).astype(np.float64), float_logits(judge, crops)
-    gap = np.abs(quick - exact)
-    return {
-        "crops": len(crops),
-        "median": float(np.median(gap)),
-        "q95": float(np.quantile(gap, 0.95)),
-        "largest": float(gap.max()),
-        "mean": float((quick - exact).mean()),
-        "same_verdict": float(((quick >= threshold) == (exact >= threshold)).mean()),
-        "deviation_of_logits": float(quick.std()),
     }
 
 
