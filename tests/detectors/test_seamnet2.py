@@ -21,7 +21,7 @@ from toolkit.errors import DetectorError, ModelError, UsageError
 from toolkit.explain import ledger, pixels
 from toolkit.explain.folded import folded
 from toolkit.messages import phrase
-from toolkit.training.clip_pack import float_logits, pack
+from toolkit.training.clip_pack import pack
 
 BLOCKS = (4, 6)
 

@@ -201,7 +201,7 @@ def stretch(
         for name in ("indices", "pts", "boxes", "mesh", "presence", "pose", "shots")
     }
     # how many moments were read of a stretch is not known, of the whole person it is
-    track = dataclasses.replace(result.track, **part, wanted=0)
+    track = dataclasses.replace(result.track, **part, sampled=np.zeros(0, np.int64))
     crops = crops.at(rows)
     logit = aggregate(logits[rows], rule_for(len(rows)))
     verdict = abstention.judge(logit, result.verdict.threshold, track=track, crops=crops)
