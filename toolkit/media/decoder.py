@@ -119,7 +119,7 @@ def main() -> int:
     request = json.load(sys.stdin)
     pipe = Pipe()
     _limit(request["memory_bytes"], request["cpu_s"])
-    guards = (["limits"] if resource else []) + (["seccomp"] if _forbid_calls() else [])
+    guards = (["limits"] if resource is not None else []) + (["seccomp"] if _forbid_calls() else [])
     try:
         if command == "guards":
             pipe.send({"guards": guards})
@@ -206,7 +206,7 @@ def _forbid_calls() -> bool:
     if machine not in MACHINES:
         return False
     column, audit, clone = MACHINES[machine]
-    calls = [numbers[column] for numbers in FORBIDDEN.values() if numbers[column] is not None]
+    calls = [n for n in (numbers[column] for numbers in FORBIDDEN.values()) if n is not None]
     load, equal, at_least, any_bit, answer = 0x20, 0x15, 0x35, 0x45, 0x06
     # One instruction: what, where to go if so and if not (instructions to leave out), and a number.
     # Of the call's description the number lies at 0, the machine at 4, the first argument at 16.
