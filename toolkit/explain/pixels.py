@@ -206,7 +206,8 @@ def attribute(
     seed
         Of the method's own generator; the global ones are left as they were.
     settings
-        Overrides (fewer `steps` by default in a large network): `steps`, `draws`, `noise`, `window`, `stride`, `permutations`, `samples`.
+        Overrides: `steps` (fewer by default in a large network), `draws`, `noise`, `window`,
+        `stride`, `permutations`, `samples`.
 
     Returns
     -------
