@@ -99,5 +99,6 @@ def test_too_few_recordings_set_no_limit():
 
 
 def test_a_list_that_is_not_there_is_told(tmp_path, capsys):
-    assert halves.main([str(tmp_path / "no.csv"), "--out", str(tmp_path / "out.json")]) == 1
+    where = [str(tmp_path / "no.csv"), "--out", str(tmp_path / "out.json")]
+    assert halves.main([*where, "--detector", "seamnet-small"]) == 1
     assert "no.csv" in capsys.readouterr().err

@@ -214,7 +214,7 @@ class SeamNet2Detector:
         self._device = wanted if wanted.type == "cuda" else torch.device("cpu")
         if problem := clip_body.missing():
             remedy = f"{models.SETUP}, or use --detector seamnet-small."
-            raise ModelError("the body of SeamNet is not here", problem, remedy)
+            raise ModelError("the body of SeamNet is not here", problem.removesuffix("."), remedy)
         facts = read_card(weights.with_suffix(".json"))
         self._shape = shape_of(facts)
         tensors = models.load_safetensors(
