@@ -20,7 +20,7 @@ from typing import Any
 FOLDER = Path(__file__).parent / "golden"
 NAMES = ("planted", "genuine", "two_persons", "abstention")
 FRAMES = 16
-DETECTOR = "seamnet"
+DETECTOR = "seamnet-small"
 """The small network: it is quick, and its weights are part of the repository."""
 LIBRARIES = ("ai-edge-litert", "av", "numpy", "opencv-python-headless", "timm", "torch")
 
@@ -99,7 +99,7 @@ def describe(name: str) -> dict[str, Any]:
         if track.explanation is not None:
             sentences += map(figures.interval_sentence, track.explanation.intervals)
     sentences += [*figures.not_judged(report), *figures.limits(report)]
-    sentences += [notice.text for notice in report.notices]
+    sentences += [str(notice) for notice in report.notices]
     return {"report": analysis.to_dict(report), "sentences": sentences}
 
 

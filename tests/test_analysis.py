@@ -457,7 +457,7 @@ def test_who_judged_in_place_of_another_is_said(green_mouth):
         )
 
     report = analysis.analyse(green_mouth, detector=StandIn(), sampling=FEW)
-    said = {n.code: n.text for n in report.notices}
+    said = {n.code: str(n) for n in report.notices}
     assert said["stand_in"] == analysis.STAND_IN
     assert said["stand_in_reason"] == "No red."
     assert report.settings["detector"]["instead_of"] == "red"

@@ -327,10 +327,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--device", choices=DEVICES, default="auto")
     sub.add_argument("--out", type=Path, help="JSON file")
 
-    sub = command("study", _study, "measure the toolkit against what is known to be right")
-    studies = sub.add_subparsers(dest="study", metavar="STUDY", required=True)
+    cli_case.add_commands(command, TerminalLine, _frames)
+    cli_weights.add_commands(command)
+    studies = cli_study.add_commands(command)
     text = "files as people have them: what is right for each, and what comes out"
     sub = studies.add_parser("files", help=text, description=text)
+    sub.set_defaults(run=_study)
     sub.add_argument("--rows", default="", help="of the table, separated by commas; default: all")
     sub.add_argument(
         "--clips",
@@ -340,10 +342,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--device", choices=DEVICES, default="auto")
     sub.add_argument("--out", type=Path, help="JSON file")
-
-    cli_case.add_commands(command, TerminalLine, _frames)
-    cli_weights.add_commands(command)
-    cli_study.add_commands(command)
     command("doctor", _doctor, "tell what is installed and whether it is in order")
     return parser
 

@@ -55,8 +55,14 @@ def find(argv: Sequence[str]) -> Callable[[], int] | None:
     return None
 
 
-def add_commands(command: Command) -> None:
-    """Add the commands to the parser, for its help and for a word that is none of them."""
+def add_commands(command: Command) -> Any:
+    """Add the commands to the parser, for its help and for a word that is none of them.
+
+    Returns
+    -------
+    subparsers
+        To which further studies may be added.
+    """
     whole = command("study", None, "questions about the method itself; each tells its own --help")
     whole.set_defaults(run=lambda _options: whole.error("name the study"))
     verbs = whole.add_subparsers(dest="verb", metavar="STUDY")
@@ -64,6 +70,7 @@ def add_commands(command: Command) -> None:
         if words[0] == "study":
             verbs.add_parser(words[1], help=text)
     command("swap", None, COMMANDS["swap",][1])
+    return verbs
 
 
 def help_of_train() -> str:

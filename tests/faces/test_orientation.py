@@ -98,7 +98,7 @@ def test_a_part_that_stands_otherwise_is_left_out_and_told(clip, reader):
     scan = reader.scan(video, SAMPLING)
     assert scan.video.rotation == 0
     (notice,) = [n for n in scan.notices if n.code == "turned_part"]
-    assert "turned by 180 degrees" in notice.text
+    assert "turned by 180 degrees" in str(notice)
     assert notice.at_s == pytest.approx(0.6 * SECONDS, abs=0.6)
     (person,) = scan.persons
     assert person.tracklets[-1].times[-1] < 0.6 * SECONDS

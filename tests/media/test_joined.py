@@ -52,7 +52,7 @@ def test_all_frames_are_kept_in_order(tmp_path, order, suffix, how):
     assert np.diff(video.pts) == pytest.approx(0.04, abs=0.002)
     (notice,) = video.notices
     assert notice.code == "clock_restarts"
-    assert f"{len(order)} recordings" in notice.text
+    assert f"{len(order)} recordings" in str(notice)
     assert notice.at_s == pytest.approx(video.pts[COUNTS[order[0]]])
 
 

@@ -281,7 +281,7 @@ def test_the_stream_that_moves_is_read(tmp_path, other, film_first):
     assert len(video.pts) == 60
     assert [number_of(f.rgb) for f in read(video, np.array([0, 31, 59]))] == [0, 31, 59]
     (notice,) = [n for n in video.notices if n.code == "several_streams"]
-    assert f"number {0 if film_first else 1} (160×96, 60 frames)" in notice.text
+    assert f"number {0 if film_first else 1} (160×96, 60 frames)" in str(notice)
 
 
 def test_transparency_that_is_stored_apart_is_told(tmp_path):
@@ -297,4 +297,4 @@ def test_transparency_that_is_stored_apart_is_told(tmp_path):
 def test_a_nearly_square_pixel_is_not_called_square(tmp_path):
     options = {"x264-params": "sar=385/384"}
     (notice,) = probe(write_bars(tmp_path / "s.mkv", options=options, count=4)).notices
-    assert notice.text.startswith("The pixel aspect is 1.0026:1;")
+    assert str(notice).startswith("The pixel aspect is 1.0026:1;")
