@@ -283,8 +283,10 @@ class Settings:
         own = {f.name for f in dataclasses.fields(self)}
         of_sampling = {f.name for f in dataclasses.fields(Sampling)}
         if unknown := sorted(changes.keys() - own - of_sampling):
-            known = ", ".join([*sorted(own), *sorted(of_sampling)])
-            raise UnknownNameError("there is no such setting", unknown[0], f"Known: {known}.")
+            known = [*sorted(own), *sorted(of_sampling)]
+            raise UnknownNameError(
+                "there is no such setting", unknown[0], "Known: {known}.", known=known
+            )
         whole = dataclasses.replace(self, **{k: v for k, v in changes.items() if k in own})
         inner = {k: v for k, v in changes.items() if k in of_sampling}
         sampling = dataclasses.replace(whole.sampling, **inner)
@@ -421,7 +423,8 @@ class PatchHead(_Brief):
 
     def logits(self, patches: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the logit of each patch map (..., h, w), computed in float64: (...)."""
-        cells = patches.astype(np.float64).reshape(*patches.shape[:-2], -1)
+        *several, rows, columns = patches.shape  # in full: of no maps, no size can be worked out
+        cells = patches.astype(np.float64).reshape(*several, rows * columns)
         return self.scale * log_mean_exp(cells, self.tau) + self.bias
 
 

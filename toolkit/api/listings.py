@@ -151,7 +151,9 @@ class Regions(Listing[Region]):
             return super().__getitem__(index)
         found = next((region for region in self if region.name == index), None)
         if found is None:
-            raise UnknownNameError("there is no such region", index, f"Known: {_list(PLAYERS)}.")
+            raise UnknownNameError(
+                "there is no such region", index, "Known: {known}.", known=PLAYERS
+            )
         return found
 
     def figure(self) -> Figure:

@@ -20,6 +20,7 @@ from toolkit.cache import Cache
 from toolkit.errors import ShapeError, ToolkitWarning, UnknownNameError, UsageError
 from toolkit.files import atomic_path, atomic_write
 from toolkit.media import show_name
+from toolkit.messages import phrase
 from toolkit.types import (
     FaceCrops,
     Notice,
@@ -107,7 +108,7 @@ class Person:
             If the part needs an explanation and the analysis has none.
         """
         if part not in PARTS:
-            raise UnknownNameError("there is no such figure", part, f"Known: {', '.join(PARTS)}.")
+            raise UnknownNameError("there is no such figure", part, "Known: {known}.", known=PARTS)
         if part != "curve":
             self._explained()
         draw = {
@@ -121,7 +122,11 @@ class Person:
     def _explained(self) -> None:
         if self.result.explanation is None:
             remedy = "Analyse it with explain=True."
-            raise UsageError("this analysis has no explanation", f"person {self.letter}", remedy)
+            raise UsageError(
+                "this analysis has no explanation",
+                phrase("person {letter}", letter=self.letter),
+                remedy,
+            )
 
     def __repr__(self) -> str:
         n = len(self.result.track.pts)
@@ -217,9 +222,9 @@ class Analysis:
         for person in self.persons:
             if person.letter == letter:
                 return person
-        letters = ", ".join(p.letter for p in self.persons)
-        remedy = f"Known: {letters}." if letters else "Nobody was found in this video."
-        raise UnknownNameError("there is no such person", str(letter)[:40], remedy)
+        letters = [p.letter for p in self.persons]
+        remedy = "Known: {known}." if letters else "Nobody was found in this video."
+        raise UnknownNameError("there is no such person", str(letter)[:40], remedy, known=letters)
 
     def __iter__(self) -> Iterator[Person]:
         return iter(self.persons)

@@ -12,6 +12,7 @@ import numpy as np
 from toolkit.api.answers import Replacement, Trust, Witnesses
 from toolkit.errors import OutOfRangeError, UnknownNameError, UsageError
 from toolkit.figures import inquiry as words
+from toolkit.messages import joined, phrase
 from toolkit.types import PLAYERS, Tick
 
 if TYPE_CHECKING:
@@ -96,10 +97,13 @@ class ExplanationSession:
             If this person is not on screen then; the error says when.
         """
         if unknown := [name for name in regions if name not in PLAYERS]:
-            known = f"Known: {', '.join(PLAYERS)}."
-            raise UnknownNameError("there is no such region", str(unknown[0])[:40], known)
+            name = str(unknown[0])[:40]
+            raise UnknownNameError(
+                "there is no such region", name, "Known: {known}.", known=PLAYERS
+            )
         if not regions:
-            raise UsageError("nothing to replace", "", f"Name regions: {', '.join(PLAYERS)}.")
+            known = ", ".join(PLAYERS)
+            raise UsageError("nothing to replace", "", "Name regions: {known}.", known=known)
         row = self._row(at_seconds)
         subject = self.subject
         with self._progress() as tick:
@@ -156,11 +160,15 @@ class ExplanationSession:
             return inquire.strongest(self.subject.result)
         at = _seconds(at_seconds)
         if not any(a - NEAR_S <= at <= b + NEAR_S for a, b in self.on_screen):
-            stretches = ", ".join(f"{a:.2f} to {b:.2f}" for a, b in self.on_screen)
             raise OutOfRangeError(
-                f"person {self.person} is not on screen then",
+                "person {person} is not on screen then",
                 f"{at:.2f} s",
-                f"Allowed: {stretches} s.",
+                "Allowed: {stretches} s.",
+                person=self.person,
+                stretches=joined(
+                    (phrase("{start:.2f} to {end:.2f}", start=a, end=b) for a, b in self.on_screen),
+                    ", ",
+                ),
             )
         return int(np.abs(self.subject.result.track.pts - at).argmin())
 

@@ -202,7 +202,7 @@ def integer_body(
             return body
     raise ModelError(
         "the body does not compute here as its card says",
-        f"the first block differs by {gap:.3g}",
+        phrase("the first block differs by {gap:.3g}", gap=gap),
         "Use --detector seamnet-small on this computer.",
     )
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.errors import ModelError
+from toolkit.messages import phrase
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -69,7 +70,7 @@ class Graph:
             self._parts = list(_fields(graph))
             self.nodes = [_node(v) for n, _, v in self._parts if n == _GRAPH_NODE]
         except (StopIteration, IndexError, ValueError, AssertionError) as error:
-            raise ModelError("not an ONNX file", f"{len(data)} bytes") from error
+            raise ModelError("not an ONNX file", phrase("{n} bytes", n=len(data))) from error
 
     @cached_property
     def _tensors(self) -> dict[str, memoryview]:
@@ -257,9 +258,11 @@ def _array(name: str, data: memoryview) -> NDArray[np.float32] | NDArray[np.int8
     elif kind == INT8:
         found = np.array(whole or [], np.int8)
     else:
-        raise ModelError("a tensor of an unexpected type", f"{name}: type {kind}")
+        value = phrase("{name}: type {kind}", name=name, kind=kind)
+        raise ModelError("a tensor of an unexpected type", value)
     if found.size != int(np.prod(dims)):
-        raise ModelError("a tensor is not complete", f"{name}: {found.size} values for {dims}")
+        value = phrase("{name}: {n} values for {dims}", name=name, n=found.size, dims=str(dims))
+        raise ModelError("a tensor is not complete", value)
     return found.reshape(dims)
 
 

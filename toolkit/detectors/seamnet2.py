@@ -29,6 +29,7 @@ from toolkit.detectors.base import Card, HeldBack, InputSpec
 from toolkit.detectors.canary import SIZE, canary_picture
 from toolkit.detectors.seamnet import GRID, MARGIN
 from toolkit.errors import ModelError
+from toolkit.messages import phrase
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
 
 NAME = "seamnet"
@@ -213,7 +214,7 @@ class SeamNet2Detector:
         wanted = runtime.pick_device(device)
         self._device = wanted if wanted.type == "cuda" else torch.device("cpu")
         if problem := clip_body.missing():
-            remedy = f"{models.SETUP}, or use --detector seamnet-small."
+            remedy = "Run: python start.py setup, or use --detector seamnet-small."
             raise ModelError("the body of SeamNet is not here", problem.removesuffix("."), remedy)
         facts = read_card(weights.with_suffix(".json"))
         self._shape = shape_of(facts)
@@ -260,7 +261,11 @@ class SeamNet2Detector:
         if not abs(answer - wanted["logit"]) <= wanted["tolerance"]:
             raise ModelError(
                 "the detector does not answer as its card says",
-                f"canary logit {answer:.5f}, expected {wanted['logit']:.5f}",
+                phrase(
+                    "canary logit {answer:.5f}, expected {wanted:.5f}",
+                    answer=answer,
+                    wanted=wanted["logit"],
+                ),
                 "Do not use this installation: run 'python start.py setup' again.",
             )
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toolkit.errors import UsageError
+from toolkit.messages import Message, phrase
 
 BYTES_MAX = 64 << 20
 """Largest list: more than a million rows."""
@@ -15,7 +16,7 @@ SEPARATORS = (",", ";", "\t")
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
-def read_table(path: Path, columns: Sequence[str], *, what: str) -> list[dict[str, str]]:
+def read_table(path: Path, columns: Sequence[str], *, what: Message) -> list[dict[str, str]]:
     """Read a table with a header row: comma, semicolon or tab; UTF-8, UTF-16 or Windows-1252.
 
     Office programs write a list as the language of the system has it; nobody is asked which.
@@ -27,7 +28,7 @@ def read_table(path: Path, columns: Sequence[str], *, what: str) -> list[dict[st
     columns
         Those that must be there, and be filled in every row.
     what
-        The list in words, for messages: ``"list of clips"``.
+        The list in words, for messages: ``phrase("list of clips")``.
 
     Returns
     -------
@@ -41,10 +42,12 @@ def read_table(path: Path, columns: Sequence[str], *, what: str) -> list[dict[st
     """
     try:
         if path.is_file() and path.stat().st_size > BYTES_MAX:
-            raise UsageError(f"the {what} is too large", str(path), "Is it a list?")
+            raise UsageError("the {what} is too large", str(path), "Is it a list?", what=what)
         data = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"the {what} cannot be read", str(path), "Check the path.") from error
+        raise UsageError(
+            "the {what} cannot be read", str(path), "Check the path.", what=what
+        ) from error
     text = _decoded(data, path, what)
     first, _, rest = text.partition("\n")
     if first.strip().lower().startswith("sep="):  # Excel's own way to name the separator
@@ -55,26 +58,30 @@ def read_table(path: Path, columns: Sequence[str], *, what: str) -> list[dict[st
         table = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
     except csv.Error as error:
         value = f"{path}: {error}"
-        raise UsageError(f"the {what} is no table", value, "Save it as CSV.") from error
+        raise UsageError("the {what} is no table", value, "Save it as CSV.", what=what) from error
     header = [name.strip() for name in table[0]] if table else []
     body = [(n, cells) for n, cells in enumerate(table[1:], 2) if any(c.strip() for c in cells)]
     if not body:
-        raise UsageError(f"the {what} is empty", str(path), "Give at least one row.")
+        raise UsageError("the {what} is empty", str(path), "Give at least one row.", what=what)
     if missing := [name for name in columns if name not in header]:
-        value = f"{', '.join(missing)} (there are: {', '.join(header)[:200]})"
+        value = phrase(
+            "{missing} (there are: {header})",
+            missing=", ".join(missing),
+            header=", ".join(header)[:200],
+        )
         remedy = "Add it; columns are separated by a comma, semicolon or tab."
-        raise UsageError(f"the {what} lacks a column", value, remedy)
+        raise UsageError("the {what} lacks a column", value, remedy, what=what)
     rows = []
     for number, cells in body:
         row = dict.fromkeys(header, "") | dict(zip(header, cells, strict=False))
         if unfilled := [name for name in columns if not row[name].strip()]:
-            value = f"{', '.join(unfilled)} in line {number}"
-            raise UsageError(f"a value is missing in the {what}", value, "Fill it in.")
+            value = phrase("{columns} in line {line}", columns=", ".join(unfilled), line=number)
+            raise UsageError("a value is missing in the {what}", value, "Fill it in.", what=what)
         rows.append(row)
     return rows
 
 
-def _decoded(data: bytes, path: Path, what: str) -> str:
+def _decoded(data: bytes, path: Path, what: Message) -> str:
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             try:
@@ -90,6 +97,7 @@ def _decoded(data: bytes, path: Path, what: str) -> str:
         return data.decode("cp1252", errors="replace")
 
 
-def _not_text(path: Path, what: str) -> UsageError:
+def _not_text(path: Path, what: Message) -> UsageError:
     remedy = "Save it as CSV, in UTF-8."
-    return UsageError(f"the encoding of the {what} is unknown, or it is no text", str(path), remedy)
+    cause = "the encoding of the {what} is unknown, or it is no text"
+    return UsageError(cause, str(path), remedy, what=what)

@@ -92,7 +92,7 @@ def read_pairs(path: Path) -> list[Pair]:
     UsageError
         If the file or a column is not as stated.
     """
-    rows = read_table(path, ("original", "fake"), what="list of pairs")
+    rows = read_table(path, ("original", "fake"), what=phrase("list of pairs"))
     for row in rows:
         for column in ("n_common_frames", "crop_x"):
             if not (row.get(column) or "0").isdigit():

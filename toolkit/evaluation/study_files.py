@@ -22,6 +22,7 @@ from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.evaluation.lists import read_table
+from toolkit.messages import phrase
 from toolkit.types import Report, Sampling
 
 NEAR = 0.5  # logits between what is right and what came out
@@ -126,7 +127,8 @@ def run(
         If there is no row of a name.
     """
     if unknown := [name for name in wanted if name not in ROWS]:
-        raise UsageError("there is no such row", ", ".join(unknown), f"Rows: {', '.join(ROWS)}.")
+        rows = ", ".join(ROWS)
+        raise UsageError("there is no such row", ", ".join(unknown), "Rows: {rows}.", rows=rows)
     detector = registry.load("seamnet", device=device)
     for name in wanted or ROWS:
         kind, work = ROWS[name]
@@ -306,7 +308,7 @@ def _streams(shop: Workshop) -> Outcome:
 def _table(shop: Workshop) -> Outcome:
     path = shop.folder / "list.csv"
     path.write_bytes("path;label\r\nzoë.mp4;real\r\n".encode("cp1252"))
-    rows = read_table(path, ("path", "label"), what="list of clips")
+    rows = read_table(path, ("path", "label"), what=phrase("list of clips"))
     return Outcome("zoë.mp4, real", ", ".join(rows[0].values()), rows[0]["path"] == "zoë.mp4")
 
 

@@ -100,7 +100,7 @@ def read_list(path: Path) -> list[Clip]:
     UsageError
         If the file, a column or a label is not as stated.
     """
-    rows = read_table(path, ("path", "label"), what="list of clips")
+    rows = read_table(path, ("path", "label"), what=phrase("list of clips"))
     clips = []
     for row in rows:
         if row["label"] not in ("real", "fake"):

@@ -474,10 +474,10 @@ def _scan_notices(
     if len(moments) >= 2 and span * sampling.scan_per_second + 1 > sampling.scan_limit:
         step = span / (len(moments) - 1)
         text = (
-            f"This long video was looked at every {step:.1f} s only; a person on screen for less "
+            "This long video was looked at every {step:.1f} s only; a person on screen for less "
             "than twice that can be missed."
         )
-        yield Notice("thin_scan", text)
+        yield Notice("thin_scan", text, values={"step": step})
     if len(moments) >= 2 and moved < STILL_MAX:
         yield Notice("still", "Nothing moves: the video shows one picture all the time.")
 
@@ -507,10 +507,11 @@ def _left_out(tracklets: list[_Tracklet], own: dict[_Tracklet | None, int]) -> I
         if turns := own.get(tracklet, 0):
             seconds = tracklet.times[-1] - tracklet.times[0]
             text = (
-                f"A face stands turned by {90 * (4 - turns)} degrees for {seconds:.1f} s, unlike "
-                "the rest of the video; it is not judged."
+                "A face stands turned by {angle} degrees for {seconds:.1f} s, unlike the rest of "
+                "the video; it is not judged."
             )
-            yield Notice("turned_part", text, tracklet.times[0])
+            values = {"angle": 90 * (4 - turns), "seconds": seconds}
+            yield Notice("turned_part", text, tracklet.times[0], values)
 
 
 def _expected(person: Person, at_s: float) -> tuple[int, NDArray[np.float64]]:

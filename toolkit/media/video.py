@@ -681,16 +681,18 @@ def _notices(
     if "unread_recordings" in facts:
         yield Notice(
             "unread_recordings",
-            f"The file holds {_whole(facts['unread_recordings']) + 1} recordings one after the"
-            " other, each with its own index; only the first is read.",
+            "The file holds {n} recordings one after the other, each with its own index; only the"
+            " first is read.",
+            values={"n": _whole(facts["unread_recordings"]) + 1},
         )
     if facts.get("joins"):
         base = _whole(facts["time_base"][0]) / _whole(facts["time_base"][1])
         yield Notice(
             "clock_restarts",
-            f"The file holds {_whole(facts['recordings'])} recordings joined end to end: its clock"
-            " starts anew. All frames are kept, and times are counted on from the first recording.",
+            "The file holds {n} recordings joined end to end: its clock starts anew. All frames are"
+            " kept, and times are counted on from the first recording.",
             _whole(facts["joins"][0]) * base,
+            {"n": _whole(facts["recordings"])},
         )
     if facts.get("doubles"):
         yield Notice(
@@ -741,8 +743,9 @@ def _notices(
     if odd := _whole(facts["odd_matrix"]):
         yield Notice(
             "colour_tag",
-            f"The file names a rare or wrong colour matrix (number {odd});"
-            " colours are read as usual for this size.",
+            "The file names a rare or wrong colour matrix (number {n}); colours are read as usual"
+            " for this size.",
+            values={"n": odd},
         )
     if facts["alpha"]:
         yield Notice("alpha", "Frames have an alpha channel and are shown on black.")
@@ -835,8 +838,9 @@ def _read(
         notices.append(
             Notice(
                 "combed",
-                f"{combed} of {total} frames show two moments, line by line, as of interlaced"
-                " video that is not marked so.",
+                "{n} of {total} frames show two moments, line by line, as of interlaced video that"
+                " is not marked so.",
+                values={"n": combed, "total": total},
             )
         )
     _note_missing(video, wanted, got, faults, notices)

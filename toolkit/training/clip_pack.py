@@ -35,6 +35,7 @@ from toolkit.detectors.seamnet2 import (
 )
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.files import atomic_write
+from toolkit.messages import phrase
 
 CANARY_SPREAD = 32  # answers to the canary picture with noise in the last bits of its pixels
 TOLERANCE_MIN = 0.05
@@ -91,7 +92,8 @@ def pack(
     have = {n: (v.shape, "float32") for n, v in stored.items()}
     if have != expected_tensors(shape):
         odd = sorted(n for n in have if have[n] != expected_tensors(shape).get(n))
-        raise UsageError("the tensors do not fit the facts", f"{', '.join(odd)}; width {width}")
+        value = phrase("{tensors}; width {width}", tensors=", ".join(odd), width=width)
+        raise UsageError("the tensors do not fit the facts", value)
     data = save(stored)
     body = clip_body.IntegerBody(blocks)
     card = {

@@ -271,7 +271,8 @@ def read_clips(
                 continue
             path = file.parent / row["path"]
             if not path.is_file():
-                raise UsageError("a clip of the list is missing", str(path), f"Check {file}.")
+                remedy = "Check {file}."
+                raise UsageError("a clip of the list is missing", str(path), remedy, file=str(file))
             is_fake = row.get("label") == "fake"
             kind = f"{page}/{row.get('method', '')}" if is_fake else page
             found.append(ListedClip(path, is_fake, page, kind, weight))
