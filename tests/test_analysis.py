@@ -385,8 +385,8 @@ def test_no_face_embedding_is_stored(story, tmp_path, monkeypatch):
     seen = []
     real = FaceReader._add
 
-    def note(self, tracklet, at_s, rgb, found):
-        real(self, tracklet, at_s, rgb, found)
+    def note(self, tracklet, frame, face):
+        real(self, tracklet, frame, face)
         seen.extend(tracklet.vectors)
 
     monkeypatch.setattr(FaceReader, "_add", note)

@@ -124,13 +124,13 @@ def test_no_sentence_is_recognised_by_pattern():
 
 
 def test_english_for_programs_and_the_language_in_use_for_people():
-    said = Message("turned", "Faces were only found after turning the picture by {angle} degrees.")
+    said = Message("turned", "Faces stand upright only after turning the picture by {angle} degrees.")
     said = Message(said.code, said.template, {"angle": 90})
-    assert str(said) == "Faces were only found after turning the picture by 90 degrees."
+    assert str(said) == "Faces stand upright only after turning the picture by 90 degrees."
     assert said.text() == str(said) == f"{said}"
     _i18n.set_language("nl")
-    assert said.text().startswith("Er zijn pas gezichten") or "90 graden" in said.text()
-    assert str(said) == "Faces were only found after turning the picture by 90 degrees."
+    assert "90 graden" in said.text()
+    assert str(said) == "Faces stand upright only after turning the picture by 90 degrees."
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_the_card_tells_without_colour(shown, language):
     card = shown._repr_html_()
     assert f'lang="{language}"' in card
     assert "▲" in card
-    word = {"en": "calls this video forged", "nl": "is deze video vervalst"}[language]
+    word = {"en": "calls this video forged", "nl": "noemt deze video vervalst"}[language]
     assert word in card
     assert "data:image/jpeg" in card
     assert "<svg" in card

@@ -57,7 +57,7 @@ def test_the_bundled_detector_adds_up_and_repeats(detector):
     made = crops(2)
     first, second = detector.evidence(made), detector.evidence(made)
     assert (first.logits == second.logits).all()
-    assert first.logits[1] == detector.logits(made.rgb[1:])[0]
+    assert first.network_logits[1] == detector.logits(made.rgb[1:])[0]
     assert ledger.frame_logits(first) == pytest.approx(first.logits, abs=1e-4)
     assert detector.card.name == "seamnet"
     assert detector.card.instead_of is None

@@ -200,7 +200,7 @@ def test_captums_methods_draw_on_the_map_that_the_heads_read(head):
     )
     assert np.abs(found.heat).sum() > 0
     for method in ("deep_lift", "guided_backprop"):
-        assert "GELU" in pixels.refusal(detector.net, method)
+        assert "GELU" in str(pixels.refusal(detector.net, method))
     asked = pixels.attribute(
         pixels.Asked(detector),
         made.rgb[0],
@@ -289,13 +289,13 @@ def test_without_its_body_the_small_network_steps_in(monkeypatch):
 def test_what_is_missing_is_said(monkeypatch, tmp_path):
     monkeypatch.delenv(clip_body.SMALL_VARIABLE, raising=False)
     monkeypatch.setattr(models, "CACHE", tmp_path)
-    assert "was not fetched" in clip_body.missing()
+    assert "was not fetched" in str(clip_body.missing())
     (tmp_path / models.find(clip_body.ID).file).write_bytes(b"anything")
     assert clip_body.missing() is None
     monkeypatch.setattr(clip_body, "find_spec", lambda _name: None)
-    assert "onnxruntime" in clip_body.missing()
+    assert "onnxruntime" in str(clip_body.missing())
     monkeypatch.setenv(clip_body.SMALL_VARIABLE, "1")
-    assert clip_body.SMALL_VARIABLE in clip_body.missing()
+    assert clip_body.SMALL_VARIABLE in str(clip_body.missing())
 
 
 def test_reports_of_the_small_network_under_its_old_name_are_still_known():

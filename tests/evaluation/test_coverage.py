@@ -186,8 +186,9 @@ def test_the_page_draws_every_rule():
     assert shown.count("<polyline") == len(abstention.ABOVE)
     for code in abstention.ABOVE:
         assert code.replace("_", " ") in shown
-    # the third chart of the second row: all clips are left, one of five is wrong
-    x, y = 44 + 2 * 300 + 230, 30 + 190 + 120 * 0.8
+    # its own chart, three in a row: all clips are left, one of five is wrong
+    row, column = divmod(list(abstention.ABOVE).index("low_quality"), 3)
+    x, y = 44 + column * 300 + 230, 30 + row * 190 + 120 * 0.8
     assert f'cx="{x:.1f}" cy="{y:.1f}" r="5"><title>the limit in use' in shown
     assert f'points="{x:.1f},{y:.1f} ' in shown
     chosen = found["low_quality"]["chosen"]

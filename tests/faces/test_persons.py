@@ -120,7 +120,7 @@ def test_a_thin_scan_and_a_still_are_told(tmp_path):
     moments = scan_moments(video, Sampling(scan_limit=5))
     found = list(_scan_notices(video, moments, Sampling(scan_limit=5), 0.0))
     assert [n.code for n in found] == ["thin_scan", "still"]
-    assert "every 0.5 s" in found[0].text
+    assert "every 0.5 s" in str(found[0])
     assert list(_scan_notices(video, moments, Sampling(), 9.0)) == []
 
 

@@ -67,7 +67,7 @@ def test_films_with_an_index_each_are_told(tmp_path):
     """FFmpeg reads the first one only; nobody must think that it was all."""
     video = probe(joined(tmp_path, "ab", ".mp4", {}))
     assert [n.code for n in video.notices] == ["unread_recordings"]
-    assert "2 recordings" in video.notices[0].text
+    assert "2 recordings" in str(video.notices[0])
 
 
 def test_the_order_of_joined_recordings_does_not_decide(shared, sample, tmp_path):

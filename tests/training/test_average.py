@@ -12,7 +12,7 @@ from toolkit import models
 from toolkit.errors import ModelError, UsageError
 from toolkit.training import average, train
 
-SHIPPED = models.ROOT / "models" / "seamnet.safetensors"
+SHIPPED = models.ROOT / "models" / "seamnet-small.safetensors"
 
 
 class FewFaces(train.Trainer):

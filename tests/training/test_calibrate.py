@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from toolkit.detectors import registry
 from toolkit.errors import UsageError
 from toolkit.training import calibrate, stills
 from toolkit.verdict import calibration
@@ -100,7 +101,8 @@ def test_one_person_supports_nothing(filmed, monkeypatch):
 def test_the_command_writes_what_it_fitted(filmed, sides, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(calibrate, "index_folder", lambda *_a, **_k: filmed)
     out = tmp_path / "new" / "map.json"
-    asked = ["--faces", "here", "--out", str(out), "--clips", "60"]
+    small = str(registry.weights("seamnet-small"))
+    asked = ["--faces", "here", "--out", str(out), "--clips", "60", "--weights", small]
     assert calibrate.main([*asked, "--traceless", "2"]) == 1
     assert "without traces" in capsys.readouterr().err
     assert calibrate.main([*asked, "--traceless", "0.25"]) == 0

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from toolkit.detectors import registry
 from toolkit.training import frame_rules
 from toolkit.training.frame_rules import IN_USE, SHARES, measure, spliced
 from toolkit.training.stills import Levels
@@ -98,10 +99,12 @@ def test_the_command_tells_and_writes(faces_folder, tmp_path, monkeypatch, capsy
     monkeypatch.setattr(frame_rules, "ups_and_downs", lambda *_a, **_k: FLAT)
     monkeypatch.setattr(frame_rules, "levels", lambda *_a, **_k: levels)
     out = tmp_path / "new" / "rules.json"
-    assert frame_rules.main(["--faces", "here", "--out", str(out)]) == 0
+    small = str(registry.weights("seamnet-small"))
+    asked = ["--faces", "here", "--out", str(out), "--weights", small]
+    assert frame_rules.main(asked) == 0
     told = capsys.readouterr().out
     written = json.loads(out.read_text())
     assert written["schema"] == frame_rules.SCHEMA
     assert len(written["weights_sha256"]) == 64
     assert all(name in told for name in frame_rules.rules())
-    assert frame_rules.main(["--faces", "here", "--out", str(out), "--clips", "0"]) == 1
+    assert frame_rules.main([*asked, "--clips", "0"]) == 1

@@ -858,9 +858,9 @@ def _note_change(header: dict[str, Any], video: Video, index: int, notices: list
             " each picture keeps its shape, within {size}."
         )
         values = {
-            "before": f"{_whole(w0)}Ã{_whole(h0)}",
-            "after": f"{_whole(w1)}Ã{_whole(h1)}",
-            "size": f"{video.width}Ã{video.height}",
+            "before": f"{_whole(w0)}×{_whole(h0)}",
+            "after": f"{_whole(w1)}×{_whole(h1)}",
+            "size": f"{video.width}×{video.height}",
         }
         notices.append(Notice("size_changes", text, at_s, values))
     if f0 != f1 and "pixel_format_changes" not in told:
