@@ -124,7 +124,9 @@ def test_no_sentence_is_recognised_by_pattern():
 
 
 def test_english_for_programs_and_the_language_in_use_for_people():
-    said = Message("turned", "Faces stand upright only after turning the picture by {angle} degrees.")
+    said = Message(
+        "turned", "Faces stand upright only after turning the picture by {angle} degrees."
+    )
     said = Message(said.code, said.template, {"angle": 90})
     assert str(said) == "Faces stand upright only after turning the picture by 90 degrees."
     assert said.text() == str(said) == f"{said}"

@@ -143,14 +143,16 @@ def digest(path: Path, *, tick: Tick = no_tick) -> str | None:
 def identity(detector: str | Detector) -> dict[str, Any] | None:
     """Return what tells a detector from all others, without loading it; None if it is not here."""
     if not isinstance(detector, str):
-        return {"card": asdict(detector.card), "spec": asdict(detector.spec)}
+        card = dataclasses.replace(detector.card, because=None)  # it names who judges, not why
+        return {"card": asdict(card), "spec": asdict(detector.spec)}
     try:
         weights = registry.weights(detector).read_bytes()
     except (DetectorError, OSError):
         return None
     facts: dict[str, Any] = {"name": detector, "file_sha256": hashlib.sha256(weights).hexdigest()}
     if other := registry.substitute(detector):  # then it is not the one that will judge
-        facts["substitute"] = other
+        name, why = other
+        facts["substitute"] = [name, str(why)]
     return facts
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.widgets import made_up
 from toolkit import figures, models
-from toolkit.types import Interval
+from toolkit.types import Evidence, Interval
 
 
 def with_detector(report, **facts):
@@ -108,7 +108,7 @@ def test_a_stretch_that_chance_could_make_is_said_to_be():
     assert not figures.is_by_chance(result)
     rng = np.random.default_rng(3)
     logits = rng.normal(0, 1, len(result.evidence.logits)).astype(np.float32)
-    evidence = replace(result.evidence, logits=logits)
+    evidence = Evidence.per_frame(logits)
     noisy = replace(
         result, evidence=evidence, verdict=replace(result.verdict, logit=2.0, threshold=0.0)
     )
