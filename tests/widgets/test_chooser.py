@@ -7,8 +7,8 @@ import datetime as dt
 import pytest
 
 from tests.widgets.pressing import run, shown
-from toolkit import _i18n
-from toolkit.detectors import registry
+from toolkit import _i18n, models
+from toolkit.detectors import clip_body, registry
 from toolkit.widgets import chooser
 from toolkit.widgets.chooser import UPLOAD_MAX, Chooser
 
@@ -89,12 +89,12 @@ def test_a_detector_without_weights_says_where_to_get_them(choose, no_weights):
     assert not shown(choose._missing)
 
 
-def test_who_judges_in_place_of_seamnet_is_said(choose, monkeypatch):
-    why = "The file body.onnx (90 MB) was not fetched."
-    monkeypatch.setattr(registry, "substitute", lambda name: (name, why))
+def test_who_judges_in_place_of_seamnet_is_said(choose, monkeypatch, tmp_path):
+    monkeypatch.delenv(clip_body.SMALL_VARIABLE, raising=False)
+    monkeypatch.setattr(models, "CACHE", tmp_path)
     choose.say()
     assert shown(choose._missing)
-    assert why in choose._how.value
+    assert "MB) was not fetched. The small SeamNet" in choose._how.value
     assert "small SeamNet judges in its place" in choose._how.value
     assert not shown(choose._weights)
     _i18n.set_language("nl")

@@ -22,7 +22,7 @@ from toolkit import _i18n, figures, media, models, samples
 from toolkit._i18n import _, ngettext
 from toolkit.cache import runs_folder
 from toolkit.detectors import registry
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import DetectorError, ToolkitError, UsageError
 from toolkit.faces.crops import face_width
 from toolkit.figures import forge as words
 from toolkit.forge import expression, marks
@@ -703,10 +703,10 @@ class SwapVerdicts(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships n
 def _weights_here(detector: Mapping[str, Any]) -> str | None:
     """Return the hash of the weights that a bundled detector has now, or None without them."""
     name = registry.name_now(str(detector["name"]), str(detector["weights_sha256"]))
-    path = registry.weights(name).with_suffix(".json")
     try:
+        path = registry.weights(name).with_suffix(".json")
         return str(json.loads(path.read_text(encoding="utf-8"))["sha256"])
-    except (OSError, ValueError, KeyError):
+    except (DetectorError, OSError, ValueError, KeyError):  # nobody has a detector of that name
         return None
 
 
