@@ -39,6 +39,7 @@ def test_counts_and_writes(tmp_path):
     assert card.record(where, RESULT) == card.HeldBack(2, 1, 1)
     facts = json.loads(where.read_text())
     assert facts["held_back"] == {"genuine": 2, "called_forged": 1, "abstained": 1}
+    assert facts["genuine_logits"] == [0.99, 1.0]
     assert facts["threshold"] == 1.0
 
 

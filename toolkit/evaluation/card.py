@@ -24,21 +24,30 @@ def held_back(result: dict[str, Any], detector: str, training_clips: list[str]) 
     training_clips
         File names without folder or suffix; clips that a training picture was taken from.
     """
-    rows = [
-        r
-        for r in result["clips"]
-        if r["detector"] == detector
-        and r["label"] == "real"
-        and Path(r["path"]).stem not in training_clips
-    ]
+    rows = _kept(result, detector, training_clips)
     judged = [r for r in rows if not r["abstained"]]
     threshold = result["summary"][detector]["threshold"]
     called = sum(r["logit"] >= threshold for r in judged)
     return HeldBack(len(judged), called, len(rows) - len(judged))
 
 
+def _kept(
+    result: dict[str, Any], detector: str, training_clips: list[str]
+) -> list[dict[str, Any]]:
+    """Return the rows of genuine clips that no training picture was taken from."""
+    return [
+        r
+        for r in result["clips"]
+        if r["detector"] == detector
+        and r["label"] == "real"
+        and Path(r["path"]).stem not in training_clips
+    ]
+
+
 def record(card: Path, result: dict[str, Any]) -> HeldBack:
-    """Write the count into the JSON card beside the weights, of the detector that has them.
+    """Write count and logits into the JSON card beside the weights, of the detector that has them.
+
+    The logits, `genuine_logits`, are what a clip's verdict is drawn beside.
 
     Raises
     ------
@@ -53,5 +62,11 @@ def record(card: Path, result: dict[str, Any]) -> HeldBack:
     if detector is None:
         raise UsageError("the benchmark was run with other weights", card.name, "Run it again.")
     found = held_back(result, detector, facts["training_clips"])
-    atomic_write(card, json.dumps(facts | {"held_back": asdict(found)}, indent=1) + "\n")
+    logits = sorted(
+        round(float(r["logit"]), 3)
+        for r in _kept(result, detector, facts["training_clips"])
+        if not r["abstained"]
+    )
+    facts |= {"held_back": asdict(found), "genuine_logits": logits}
+    atomic_write(card, json.dumps(facts, indent=1) + "\n")
     return found
