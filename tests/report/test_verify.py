@@ -17,7 +17,7 @@ from tests.widgets import made_up
 from toolkit import media
 from toolkit.cli import main
 from toolkit.detectors import registry
-from toolkit.errors import Cancelled, UsageError
+from toolkit.errors import Cancelled, ModelError, UsageError
 from toolkit.report import bundle, log, steps, verify
 from toolkit.report import case as cases
 from toolkit.report.case import Case, CaseError
@@ -357,16 +357,40 @@ def test_the_small_network_is_found_under_the_name_it_had(clip):
         return made_up.examination(media.probe(path), detector=detector)
 
     settings = {"detector": "seamnet", "sampling": Sampling(frames=20).to_dict(), "seed": 0}
-    again, _run = verify.repeat(
-        clip,
-        settings,
-        weights_sha256=facts["sha256"],
-        device="cpu",
-        examine=examine,
-        tick=lambda *_: None,
-    )
+    was = {"name": "seamnet", "weights_sha256": facts["sha256"]}
+    stored = {"settings": {"detector": was, "device": "cpu"}, "notices": []}
+    again, _run = verify.repeat(clip, settings, stored, examine=examine, tick=lambda *_: None)
     assert asked == ["seamnet-small"]
     assert again["settings"]["detector"]["name"] == "seamnet"
+
+
+def test_who_stood_in_stands_in_again_for_the_same_reason(clip):
+    """Whatever is here now: the notices of then are compared to the letter."""
+    facts = json.loads(registry.weights("seamnet-small").with_suffix(".json").read_text())
+    asked = []
+
+    def examine(path, *, detector, **_more):
+        asked.append(detector.card)
+        return made_up.examination(media.probe(path), detector=detector.card.name)
+
+    settings = {"detector": "seamnet", "sampling": Sampling(frames=20).to_dict(), "seed": 0}
+    was = {"name": "seamnet-small", "weights_sha256": facts["sha256"], "instead_of": "seamnet"}
+    reason = {"code": "stand_in_reason", "text": "A {file} was not there.", "at_s": None}
+    stored = {"settings": {"detector": was, "device": "cpu"}, "notices": [reason]}
+    again, _run = verify.repeat(clip, settings, stored, examine=examine, tick=lambda *_: None)
+    (card,) = asked
+    assert (card.name, card.instead_of) == ("seamnet-small", "seamnet")
+    assert str(card.because) == "A {file} was not there."
+    assert again["settings"]["detector"]["name"] == "seamnet-small"
+
+
+def test_nobody_stands_in_when_an_analysis_is_repeated(clip):
+    """Without its body the detector cannot repeat what it said, and another one must not."""
+    settings = {"detector": "seamnet", "sampling": Sampling(frames=20).to_dict(), "seed": 0}
+    was = {"name": "seamnet", "weights_sha256": "ab" * 32}
+    stored = {"settings": {"detector": was, "device": "cpu"}, "notices": []}
+    with pytest.raises(ModelError, match="body of SeamNet is not here"):
+        verify.repeat(clip, settings, stored, examine=None, tick=lambda *_: None)
 
 
 @pytest.mark.parametrize("stage", ["verify", "detect"])
@@ -475,7 +499,7 @@ def test_exit_codes(case, capsys):
     flip(case.path("case.json"))
     assert main(["verify", str(case.folder), "--hashes-only", "--language", "nl"]) == 4
     assert capsys.readouterr().out.startswith("case.json: ")
-    assert main(["verify", str(case.folder / "none")]) == 1
+    assert main(["--language", "en", "verify", str(case.folder / "none")]) == 1
     assert capsys.readouterr().err.startswith("error: ")
 
 

@@ -56,6 +56,9 @@ def test_what_cannot_be_averaged_is_refused(other, tmp_path):
     for parts in ([], [(other, 0.0)]):
         with pytest.raises(UsageError):
             average.average(parts, [], tmp_path / "x.safetensors", tmp_path)
+    large = models.ROOT / "models" / "seamnet.safetensors"
+    with pytest.raises(ModelError, match=r"large network: seamnet\.safetensors"):
+        average.average([(large, 1.0)], [], tmp_path / "x.safetensors", tmp_path)
     other.with_suffix(".json").write_text("{}")
     with pytest.raises(ModelError):
         average.average([(other, 1.0)], [], tmp_path / "x.safetensors", tmp_path)

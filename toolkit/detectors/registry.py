@@ -135,13 +135,27 @@ def load(name: str, *, device: str = "auto", stand_in: bool = True) -> Detector:
     if name == SMALL or other is not None:
         from toolkit.detectors.seamnet import SeamNetDetector
 
-        small = SeamNetDetector(device=device)
         if other is not None:
-            small.card = dataclasses.replace(small.card, instead_of=name, because=other[1])
-        return small
+            return stand_in_for(name, other[1], device=device)
+        return SeamNetDetector(device=device)
     from toolkit.detectors.seamnet2 import SeamNet2Detector
 
     return SeamNet2Detector(device=device)
+
+
+def stand_in_for(name: str, because: Message, *, device: str = "auto") -> Detector:
+    """Return the small network, whose card says in place of whom it judges, and why.
+
+    Raises
+    ------
+    ModelError
+        As `load`.
+    """
+    from toolkit.detectors.seamnet import SeamNetDetector
+
+    small = SeamNetDetector(device=device)
+    small.card = dataclasses.replace(small.card, instead_of=name, because=because)
+    return small
 
 
 def load_weights(path: Path | None = None, *, device: str = "auto") -> PatchDetector:

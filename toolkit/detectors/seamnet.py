@@ -171,6 +171,12 @@ class SeamNetDetector:
             raise ModelError(
                 "the card of the weights cannot be read", path.name, models.SETUP
             ) from error
+        if "blocks" in facts:  # such as for training to go on from
+            raise ModelError(
+                "these are weights of the large network",
+                path.with_suffix(".safetensors").name,
+                "Give weights of the small one, such as seamnet-small.safetensors.",
+            )
         missing = [k for k in ("sha256", "threshold", "canary_logit") if k not in facts]
         if missing:
             raise ModelError(

@@ -29,7 +29,7 @@ from toolkit.detectors.base import Card, HeldBack, InputSpec
 from toolkit.detectors.canary import SIZE, canary_picture
 from toolkit.detectors.seamnet import GRID, MARGIN
 from toolkit.errors import ModelError
-from toolkit.messages import phrase
+from toolkit.messages import joined, phrase
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
 
 NAME = "seamnet"
@@ -214,8 +214,8 @@ class SeamNet2Detector:
         wanted = runtime.pick_device(device)
         self._device = wanted if wanted.type == "cuda" else torch.device("cpu")
         if problem := clip_body.missing():
-            remedy = "Run: python start.py setup, or use --detector seamnet-small."
-            raise ModelError("the body of SeamNet is not here", problem.removesuffix("."), remedy)
+            what = phrase("Run: python start.py setup, or use --detector seamnet-small.")
+            raise ModelError("the body of SeamNet is not here", "", joined([problem, what], " "))
         facts = read_card(weights.with_suffix(".json"))
         self._shape = shape_of(facts)
         tensors = models.load_safetensors(

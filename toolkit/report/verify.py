@@ -17,8 +17,10 @@ from typing import Any
 
 from toolkit._i18n import _
 from toolkit.detectors import registry
+from toolkit.detectors.base import Detector
 from toolkit.errors import Cancelled, ToolkitError
 from toolkit.media import show_name
+from toolkit.messages import Message
 from toolkit.report import case as cases
 from toolkit.report import log, steps
 from toolkit.report.case import Case, CaseError, Exhibit
@@ -373,8 +375,7 @@ def _analysis(
         again, run = repeat(
             case.path(exhibit.working_copy),
             settings,
-            weights_sha256=stored["settings"]["detector"]["weights_sha256"],
-            device=stored["settings"]["device"],
+            stored,
             examine=examine,
             tick=tick,
         )
@@ -400,25 +401,44 @@ def _analysis(
 
 def repeat(
     copy: Path,
-    settings: dict[str, Any],
+    settings: Mapping[str, Any],
+    stored: Mapping[str, Any],
     *,
-    weights_sha256: str,
-    device: str,
     examine: steps.Examine | None,
     tick: Tick,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Analyse a file with the settings of an earlier analysis; return report and run facts.
 
     What ran on a CPU runs on one again: every machine has one. Else the best device there is. A
-    detector that has another name today is found by its weights, and keeps its name of then.
+    detector that has another name today is found by its weights, and keeps its name of then. Who
+    stood in for another one then stands in again, though the other may be here now; nobody else
+    stands in.
+
+    Parameters
+    ----------
+    copy
+        The file.
+    settings
+        What was asked for.
+    stored
+        What came of it: the content of `analysis.json`.
+    examine, tick
+        As for `verify`.
     """
     from toolkit import analysis
 
-    name = registry.name_now(settings["detector"], weights_sha256)
+    was, device = stored["settings"]["detector"], stored["settings"]["device"]
+    device = "cpu" if device == "cpu" else "auto"
+    name = registry.name_now(settings["detector"], was["weights_sha256"])
+    judge: str | Detector = name
+    if was.get("instead_of"):
+        judge = registry.stand_in_for(was["instead_of"], _why_stood_in(stored), device=device)
+    elif examine is None:
+        judge = registry.load(name, device=device, stand_in=False)
     found = (examine or analysis.examine)(
         copy,
-        detector=name,
-        device="cpu" if device == "cpu" else "auto",
+        detector=judge,
+        device=device,
         sampling=Sampling(**settings["sampling"]),
         seed=settings["seed"],
         on_partial=None,
@@ -426,8 +446,14 @@ def repeat(
     )
     again = json.loads(json.dumps(analysis.to_dict(found.report)))
     if name != settings["detector"] and again["settings"]["detector"]["name"] == name:
-        again["settings"]["detector"]["name"] = settings["detector"]
+        again["settings"]["detector"]["name"] = was["name"]
     return again, analysis.run_facts(found.report)
+
+
+def _why_stood_in(stored: Mapping[str, Any]) -> Message:
+    """Return the sentence that was stored: it need not hold on this machine."""
+    told = (n["text"] for n in stored.get("notices", ()) if n["code"] == "stand_in_reason")
+    return Message("", next(told, ""))
 
 
 def tolerance(detector: Mapping[str, Any]) -> float:
@@ -619,8 +645,7 @@ def _bundle_again(
         again, _run = repeat(
             original,
             exhibit["method"]["settings"],
-            weights_sha256=stored["settings"]["detector"]["weights_sha256"],
-            device=stored["settings"]["device"],
+            stored,
             examine=examine,
             tick=tick,
         )
