@@ -11,6 +11,7 @@ import pytest
 
 from tests.widgets import made_up_inquiry as made_up
 from toolkit import _i18n
+from toolkit.explain import pixels
 from toolkit.figures import inquiry as words
 from toolkit.widgets.inquiry import STATES, Inquiry
 
@@ -108,13 +109,20 @@ def test_the_witnesses_are_shown_as_they_answer(panel):
 
 
 def test_the_other_views(panel):
-    ask(panel, "trust", "bands", "methods")
+    ask(panel, "trust", "bands")
+    assert "Each method that was asked under Other methods" in panel._trust.value
+    ask(panel, "methods")
+    assert "Each method that was asked under Other methods" not in panel._trust.value
+    added_up = re.findall(r'data-figure="completeness_(\w+)"', panel._trust.value)
+    assert set(added_up) == pixels.ASKS_ONLY & pixels.COMPLETE
     assert panel._trust.value.count("data-figure=") >= 12
     assert "checks speak for this explanation" in panel._trust.value
     assert "Logit as regions are replaced" in panel._trust.value
     assert panel._bands.value.count("dz-bar-cell") == 6
-    assert panel._methods.value.count("the network itself is not open here") == 11
-    assert "Each method that was asked under Other methods" in panel._trust.value
+    asked = re.findall(r'data-method="(\w+)".*?<br>First: (\w+)', panel._methods.value)
+    assert {method for method, _region in asked} == pixels.ASKS_ONLY  # they need no network
+    assert {region for _method, region in asked} == {"mouth"}
+    assert panel._methods.value.count("the network itself is not open here") == 7
     panel.compare_references()
     panel.wait(60)
     assert panel._reference.value.count("data-kind=") == 1 + 6  # there is no donor
