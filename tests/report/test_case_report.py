@@ -752,7 +752,7 @@ def test_a_real_case_from_the_command_line(sample, tmp_path, capsys):
         raw = np.frombuffer(base64.b64decode(data), np.uint8)
         faces_in(np.ascontiguousarray(cv2.imdecode(raw, cv2.IMREAD_COLOR)[..., ::-1]))
     assert main(["case", "show", folder]) == 0
-    assert main(["verify", folder, "--head", printed]) == 0
+    assert main(["--language", "en", "verify", folder, "--head", printed]) == 0
     assert "Intact" in capsys.readouterr().out
     usage = (["case", "note", folder], ["case", "report", folder, "--reveal", "Q"])
     assert [main(u) for u in usage] == [2, 2]
