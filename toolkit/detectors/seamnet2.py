@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from toolkit import models, runtime
+from toolkit._i18n import N_
 from toolkit.detectors import clip_body, clip_tower, seamnet
 from toolkit.detectors.base import Card, HeldBack, InputSpec
 from toolkit.detectors.canary import SIZE, canary_picture
@@ -379,11 +380,11 @@ def paths(
 
 
 BLIND_TO = (
-    "fully synthetic video",
-    "much of lip-sync",
-    "edits outside the face",
-    "cut or slowed genuine footage",
-    "sound",
+    N_("fully synthetic video"),
+    N_("much of lip-sync"),
+    N_("edits outside the face"),
+    N_("cut or slowed genuine footage"),
+    N_("sound"),
 )
 
 
