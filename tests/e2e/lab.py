@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -148,10 +148,27 @@ def _answers(url: str) -> bool:
     return True
 
 
+_drivers: list[Playwright] = []
+
+
+@contextlib.contextmanager
+def _driver() -> Iterator[Playwright]:
+    """Start Playwright, or share the one that runs: there may be only one in a thread."""
+    if _drivers:
+        yield _drivers[-1]
+        return
+    with sync_playwright() as playwright:
+        _drivers.append(playwright)
+        try:
+            yield playwright
+        finally:
+            _drivers.pop()
+
+
 @contextlib.contextmanager
 def browser(executable: str, *, width: int = 1280, height: int = 2400) -> Iterator[BrowserContext]:
     """Start headless Chromium. Tall by default: Lab does not render cells out of view."""
-    with sync_playwright() as playwright:
+    with _driver() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable, args=_CHROMIUM)
         context = chromium.new_context(viewport={"width": width, "height": height})
         context.set_default_timeout(30_000)

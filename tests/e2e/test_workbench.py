@@ -90,13 +90,22 @@ def unfold(page):
     page.locator(".dz-analyse").wait_for()
 
 
+# Notes when a panel says that it runs; a look at its class alone may come too late.
+WATCH = """panel => {
+  window.dzRan = false;
+  const ran = text => (text ?? '').includes('dz-state-running');
+  new MutationObserver(records => {
+    if (ran(panel.className) || records.some(r => ran(r.oldValue))) window.dzRan = true;
+  }).observe(panel, {attributes: true, attributeFilter: ['class'], attributeOldValue: true});
+}"""
+
+
 def analyse_again(page):
     """Analyse and wait for the new result, however soon it comes."""
     unfold(page)
-    said = ".dz-verdict :is(.dz-answer, .dz-box)"  # an answer, or a problem
-    page.locator(said).evaluate("box => { box.dataset.old = '1'; }")
+    page.locator(".dz-state-done, .dz-state-error, .dz-state-cancelled").evaluate(WATCH)
     page.locator(".dz-analyse").click()
-    page.locator(f"{said}:not([data-old])").wait_for()
+    page.wait_for_function("window.dzRan")
     page.locator(".dz-state-done, .dz-state-error").wait_for()
     unfold(page)
     assert page.locator(".dz-state-done").count() == 1, say(page, "verdict")
