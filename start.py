@@ -443,9 +443,9 @@ class Aside(threading.Thread):
 def test(extra: list[str]) -> int:
     """Run linters, types and tests; the last line is pytest's closing line.
 
-    The whole suite runs in three processes at a time: two share the unit tests, a third has the
-    browser tests, which need a pytest of their own. The linters run beside them. Whoever names
-    tests, or debugs, gets one pytest with exactly these arguments.
+    Of the whole suite two processes share the unit tests, with the linters beside them; then come
+    the browser tests, which need a pytest and the processor of their own. Whoever names tests, or
+    debugs, gets one pytest with exactly these arguments.
     """
     # only training needs it, so only its tests do; without it they say why they are skipped
     run("-m", "toolkit.models", "--only", "imagenet_lite0")
@@ -465,8 +465,7 @@ def test(extra: list[str]) -> int:
             beside.append(f"--junitxml={_part(report, 'browser')}")
         browser = Aside(["-m", "pytest", *beside])
     helpers = [helper for helper in (linters, browser) if helper is not None]
-    for helper in helpers:
-        helper.start()
+    linters.start()
     say(f"$ {' '.join(['pytest', *unit])}")
     closing = ""
     try:
@@ -475,6 +474,8 @@ def test(extra: list[str]) -> int:
                 sys.stdout.write(line)
                 sys.stdout.flush()
                 closing = line.strip() or closing
+        if browser is not None:  # alone: beside the others pages came too late for their tests
+            browser.start()
         for helper in helpers:
             helper.join()
     except KeyboardInterrupt:
@@ -483,7 +484,7 @@ def test(extra: list[str]) -> int:
         raise
     codes = [pytest.returncode]
     if browser is not None:
-        say("\nThe browser tests, which ran beside these:")
+        say("\nThe browser tests:")
         sys.stdout.writelines(browser.lines)
         codes.append(browser.code)
         closings = [closing, *(line.strip() for line in browser.lines[-1:])]

@@ -258,11 +258,11 @@ def _array(name: str, data: memoryview) -> NDArray[np.float32] | NDArray[np.int8
     elif kind == INT8:
         found = np.array(whole or [], np.int8)
     else:
-        value = phrase("{name}: type {kind}", name=name, kind=kind)
-        raise ModelError("a tensor of an unexpected type", value)
+        odd = phrase("{name}: type {kind}", name=name, kind=kind)
+        raise ModelError("a tensor of an unexpected type", odd)
     if found.size != int(np.prod(dims)):
-        value = phrase("{name}: {n} values for {dims}", name=name, n=found.size, dims=str(dims))
-        raise ModelError("a tensor is not complete", value)
+        short = phrase("{name}: {n} values for {dims}", name=name, n=found.size, dims=str(dims))
+        raise ModelError("a tensor is not complete", short)
     return found.reshape(dims)
 
 

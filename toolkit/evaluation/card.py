@@ -31,9 +31,7 @@ def held_back(result: dict[str, Any], detector: str, training_clips: list[str]) 
     return HeldBack(len(judged), called, len(rows) - len(judged))
 
 
-def _kept(
-    result: dict[str, Any], detector: str, training_clips: list[str]
-) -> list[dict[str, Any]]:
+def _kept(result: dict[str, Any], detector: str, training_clips: list[str]) -> list[dict[str, Any]]:
     """Return the rows of genuine clips that no training picture was taken from."""
     return [
         r

@@ -57,8 +57,8 @@ def read_table(path: Path, columns: Sequence[str], *, what: Message) -> list[dic
     try:
         table = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
     except csv.Error as error:
-        value = f"{path}: {error}"
-        raise UsageError("the {what} is no table", value, "Save it as CSV.", what=what) from error
+        where = f"{path}: {error}"
+        raise UsageError("the {what} is no table", where, "Save it as CSV.", what=what) from error
     header = [name.strip() for name in table[0]] if table else []
     body = [(n, cells) for n, cells in enumerate(table[1:], 2) if any(c.strip() for c in cells)]
     if not body:

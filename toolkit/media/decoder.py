@@ -119,7 +119,9 @@ def main() -> int:
     request = json.load(sys.stdin)
     pipe = Pipe()
     _limit(request["memory_bytes"], request["cpu_s"])
-    guards = ([] if resource is None else ["limits"]) + (["seccomp"] if _forbid_calls() else [])
+    guards = (["limits"] if sys.platform != "win32" else []) + (
+        ["seccomp"] if _forbid_calls() else []
+    )
     try:
         if command == "guards":
             pipe.send({"guards": guards})
