@@ -7,9 +7,8 @@ import pytest
 
 from tests.widgets import made_up
 from toolkit import _i18n, beside, figures
-from toolkit.analysis import Examination
 from toolkit.errors import UsageError
-from toolkit.types import FaceCrops
+from toolkit.types import Examination, FaceCrops
 from toolkit.verdict import comparison
 from toolkit.verdict.comparison import Halves
 

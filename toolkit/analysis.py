@@ -28,6 +28,7 @@ from toolkit.types import (
     PLAYERS,
     REPORT_SCHEMA,
     Evidence,
+    Examination,
     FaceCrops,
     FaceTrack,
     KeyFrame,
@@ -52,25 +53,6 @@ DRIFT_MAX = 1e-3  # float32 network logits against the same pooling in float64
 ONCE = frozenset({"size_changes", "pixel_format_changes", "truncated", "damaged"})
 TOLD_MIN = 16  # moments told at a time, or one batch where that is more
 PICTURE_MIN = 64  # px; a face in a smaller picture cannot be wide enough to judge
-
-
-@dataclass(frozen=True, eq=False)
-class Examination:
-    """A report, and the face crops that each of its tracks was judged on.
-
-    Attributes
-    ----------
-    report
-        As `analyse` returns it.
-    crops
-        By person; row i of a person's crops is moment i of that person's track.
-    entry
-        Name of the cache entry that holds all this, for `reopen`; None where it was not kept.
-    """
-
-    report: Report
-    crops: dict[str, FaceCrops]
-    entry: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

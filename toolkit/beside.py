@@ -18,7 +18,7 @@ from toolkit.verdict import comparison
 from toolkit.verdict.comparison import Comparison, Span
 
 if TYPE_CHECKING:
-    from toolkit.analysis import Examination
+    from toolkit.types import Examination
 
 SCHEMA = "doorzicht.comparison/1"
 FACES_MAX = 64  # of known material that serve as references; each costs a pass

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.analysis import Examination
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector, network_of
 from toolkit.errors import DetectorError, OutOfRangeError, UnknownNameError, UsageError
@@ -32,7 +31,7 @@ from toolkit.explain.intervention import Agreement, Composite, Game, Interventio
 from toolkit.explain.references import Choice, Kind, Reference, References
 from toolkit.explain.trust import Panel, TrustFigure, completeness_figure, panel
 from toolkit.messages import Message, phrase
-from toolkit.types import PLAYERS, FaceCrops, Tick, TrackResult, no_tick
+from toolkit.types import PLAYERS, Examination, FaceCrops, Tick, TrackResult, no_tick
 from toolkit.verdict.aggregate import aggregate
 
 if TYPE_CHECKING:

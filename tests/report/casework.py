@@ -10,13 +10,12 @@ import numpy as np
 
 from tests.widgets import made_up
 from toolkit import media
-from toolkit.analysis import Examination
 from toolkit.evaluation.robustness import Outcome, Robustness
 from toolkit.media.alignment import Alignment, Rect
 from toolkit.report import case as cases
 from toolkit.report import steps
 from toolkit.report.case import Case
-from toolkit.types import FaceCrops, Report, Sampling, no_tick
+from toolkit.types import Examination, FaceCrops, Report, Sampling, no_tick
 
 FRAMES = 100
 UNUSED = FRAMES - 2  # this frame was looked at, and held no usable face

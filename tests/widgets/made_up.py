@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from toolkit import media, recall
-from toolkit.analysis import Examination, Partial, PersonSoFar
+from toolkit.analysis import Partial, PersonSoFar
 from toolkit.cache import Cache
 from toolkit.detectors.base import InputSpec
 from toolkit.messages import Message
@@ -18,6 +18,7 @@ from toolkit.types import (
     PLAYERS,
     Aggregate,
     Evidence,
+    Examination,
     Explanation,
     FaceCrops,
     FaceTrack,

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from tests.widgets import made_up
-from toolkit.analysis import Examination
 from toolkit.detectors.base import Card, InputSpec
 from toolkit.explain import ledger
 from toolkit.faces.mesh import canonical_face
@@ -17,6 +16,7 @@ from toolkit.types import (
     PLAYERS,
     Aggregate,
     Evidence,
+    Examination,
     FaceCrops,
     FaceTrack,
     KeyFrame,

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from numpy.typing import NDArray
 
 from toolkit import analysis, figures, recall
-from toolkit.analysis import Examination
 from toolkit.api import cards
 from toolkit.api.listings import Frames, Intervals, Regions
 from toolkit.cache import Cache
@@ -22,6 +21,7 @@ from toolkit.files import atomic_path, atomic_write
 from toolkit.media import show_name
 from toolkit.messages import phrase
 from toolkit.types import (
+    Examination,
     FaceCrops,
     Notice,
     Report,

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.analysis import Examination, examine
+from toolkit.analysis import examine
 from toolkit.cache import Cache
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
@@ -32,7 +32,7 @@ from toolkit.evaluation.verdicts import Clip, number, with_interval
 from toolkit.files import atomic_write
 from toolkit.jobs import TerminalLine
 from toolkit.messages import phrase
-from toolkit.types import Sampling, Tick, no_tick
+from toolkit.types import Examination, Sampling, Tick, no_tick
 from toolkit.verdict import comparison
 from toolkit.verdict.comparison import Halves, Stretch
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.analysis import Examination, examine
+from toolkit.analysis import examine
 from toolkit.cache import Cache
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
@@ -27,7 +27,7 @@ from toolkit.evaluation.lists import read_table
 from toolkit.evaluation.scores import RESAMPLES, Score, Separation
 from toolkit.media.reshare import Step, parse, reshare
 from toolkit.messages import phrase
-from toolkit.types import Report, Sampling, Tick, TrackResult, no_tick
+from toolkit.types import Examination, Report, Sampling, Tick, TrackResult, no_tick
 from toolkit.verdict import abstention, calibration
 
 if TYPE_CHECKING:

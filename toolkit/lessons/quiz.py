@@ -32,8 +32,8 @@ from toolkit.messages import phrase
 from toolkit.types import PLAYERS, FaceCrops, Sampling, Tick, TrackResult, no_tick, spread
 
 if TYPE_CHECKING:
-    from toolkit.analysis import Examination
     from toolkit.detectors.seamnet import SeamNetDetector
+    from toolkit.types import Examination
 
 SCHEMA = "doorzicht.quiz/1"
 QUESTIONS = 8

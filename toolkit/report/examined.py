@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.analysis import Examination
 from toolkit.errors import ShapeError
 from toolkit.messages import phrase
 from toolkit.packing import Packed, pack, unpack
-from toolkit.types import FaceCrops, Report
+from toolkit.types import Examination, FaceCrops, Report
 
 _HEAD = "head.json"
 _TIME = (1980, 1, 1, 0, 0, 0)

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 
 from toolkit import models
-from toolkit.analysis import Examination
 from toolkit.detectors import registry
 from toolkit.errors import Cancelled, ToolkitError, UnknownNameError, UsageError
 from toolkit.files import atomic_write
@@ -27,7 +26,7 @@ from toolkit.messages import phrase
 from toolkit.report import examined
 from toolkit.report.case import Case, CaseError, Exhibit, dump
 from toolkit.report.intake import Original
-from toolkit.types import FaceCrops, Report, Sampling, Tick, no_tick
+from toolkit.types import Examination, FaceCrops, Report, Sampling, Tick, no_tick
 from toolkit.verdict import calibration
 
 VIDEO_LONGEST_S = 600.0
@@ -209,7 +208,7 @@ def _analyse(
     )
     target = case.free_name(f"derived/{exhibit.id}", "A")
     with case.step(target) as folder:
-        examined.write(analysis.Examination(report, found.crops), folder / "examination.npz")
+        examined.write(Examination(report, found.crops), folder / "examination.npz")
         contents = {
             "analysis.json": analysis.to_dict(report),
             "run.json": analysis.run_facts(found.report),

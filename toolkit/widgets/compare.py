@@ -28,9 +28,9 @@ from toolkit.widgets.state import Genuine, Memory
 from toolkit.widgets.styling import classed
 
 if TYPE_CHECKING:
-    from toolkit.analysis import Examination
     from toolkit.media.display import DisplayCopy
     from toolkit.player import Scene
+    from toolkit.types import Examination
     from toolkit.verdict.comparison import Comparison as Beside
     from toolkit.widgets.player import Comparison
 

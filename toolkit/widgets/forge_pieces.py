@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from toolkit import figures
 from toolkit._i18n import _
-from toolkit.analysis import Examination
 from toolkit.evaluation import swaps
 from toolkit.figures import forge
 from toolkit.figures.charts import Table
@@ -20,7 +19,7 @@ from toolkit.figures.pictures import data_address, overlay
 from toolkit.forge import marks
 from toolkit.forge.expression import Gallery, Matches, Reading
 from toolkit.forge.swap import Made, Step
-from toolkit.types import TrackResult
+from toolkit.types import Examination, TrackResult
 from toolkit.widgets import fragments
 
 VIDEO_MAX = 12_000_000

@@ -27,10 +27,10 @@ from toolkit.widgets.styling import classed
 from toolkit.widgets.turns import in_turn
 
 if TYPE_CHECKING:
-    from toolkit.analysis import Examination
     from toolkit.detectors.base import Detector
     from toolkit.figures.answer import Check
     from toolkit.inquire import Answers, Change, Checked, Subject
+    from toolkit.types import Examination
 
 STATES = ("idle", "running", "done", "cancelled", "error")
 VIEWS = ("try", "reference", "trust", "bands", "methods")

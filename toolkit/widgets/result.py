@@ -23,8 +23,8 @@ from toolkit.widgets.styling import classed
 from toolkit.widgets.turns import in_turn
 
 if TYPE_CHECKING:
-    from toolkit.analysis import Examination
     from toolkit.media.display import DisplayCopy
+    from toolkit.types import Examination
     from toolkit.widgets.inquiry import Inquiry
 
 VIEWS = ("why", "ask", "compare", "numbers", "notes")

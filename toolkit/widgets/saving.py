@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from toolkit.analysis import Examination
     from toolkit.media.display import DisplayCopy
+    from toolkit.types import Examination
 
 
 def save(

@@ -34,7 +34,8 @@ from toolkit.widgets.status import Status, duration
 from toolkit.widgets.styling import classed
 
 if TYPE_CHECKING:
-    from toolkit.analysis import Examination, Partial
+    from toolkit.analysis import Partial
+    from toolkit.types import Examination
 
 _WEIGHTS = {**STAGE_WEIGHTS, "display": 60.0}  # measured: a copy takes half as long as the rest
 
