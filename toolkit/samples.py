@@ -46,7 +46,7 @@ class Planted:
 
 
 @dataclass(frozen=True)
-class Card:
+class SampleCard:
     """What is known of a sample.
 
     Attributes
@@ -94,7 +94,7 @@ def names(*, present: bool = False) -> list[str]:
     return [name for name in videos if (FOLDER / card(name).file).is_file() or not present]
 
 
-def card(name: str) -> Card:
+def card(name: str) -> SampleCard:
     """Return what is known of a sample.
 
     Raises
@@ -107,7 +107,7 @@ def card(name: str) -> Card:
     if stem == made.id:
         licence = pinned[made.source_id].licence
         source = f"made on this machine from {made.source_id}"
-        return Card(made.id, made.file, made.title, licence, source, is_video=True)
+        return SampleCard(made.id, made.file, made.title, licence, source, is_video=True)
     if stem not in pinned:
         known = ", ".join([made.id, *pinned])
         raise ToolkitError("there is no such sample", name, "Choose one of {known}.", known=known)
@@ -115,7 +115,7 @@ def card(name: str) -> Card:
     first = entry.sources[0]
     source = first.get("requirement") or first.get("package") or first["url"]
     is_video = Path(entry.file).suffix == ".mp4"
-    return Card(entry.id, entry.file, entry.title, entry.licence, source, is_video)
+    return SampleCard(entry.id, entry.file, entry.title, entry.licence, source, is_video)
 
 
 def path(name: str) -> Path:
@@ -153,7 +153,7 @@ def donor_clips(sha256: str) -> tuple[Path, ...]:
 
 
 def fetch(
-    *, from_folder: Path | None = None, tell: models.Tell = models.tell_nobody
+    *, from_folder: Path | None = None, on_result: models.OnResult = models.ignore
 ) -> list[Fetched]:
     """Obtain the samples that are missing or damaged; a failure is returned, never raised.
 
@@ -164,7 +164,9 @@ def fetch(
     tell
         Called after each file.
     """
-    return models.fetch_files(_pinned().values(), FOLDER, from_folder=from_folder, tell=tell)
+    return models.fetch_files(
+        _pinned().values(), FOLDER, from_folder=from_folder, on_result=on_result
+    )
 
 
 def make_planted(*, tick: Tick = no_tick) -> Path:
@@ -237,7 +239,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(argv)
     try:
-        fetch(from_folder=options.from_folder, tell=models.say)
+        fetch(from_folder=options.from_folder, on_result=models.say)
     except (ToolkitError, OSError) as error:
         print(f"  samples: not obtained ({text_of(error)})")
     _try_to_plant(make_planted)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from toolkit.errors import ShapeError, UnknownNameError
 from toolkit.messages import Message, Value
 
-PLAYERS = (
+REGIONS = (
     "mouth",
     "left_eye",
     "right_eye",
@@ -31,7 +31,9 @@ PLAYERS = (
     "contour",
     "background",
 )
-"""The ten players of the region game, in this order everywhere. Eyes include their brows."""
+"""The ten facial regions, players of the region game, in this order everywhere.
+
+Eyes include their brows."""
 
 REPORT_SCHEMA = "doorzicht.report/1"
 
@@ -332,7 +334,7 @@ class FaceTrack(_Brief):
         Number of the stretch without a cut or absence in which each moment lies, increasing.
     seen : (S, 2) float64
         Start and end in seconds of each stretch in which the scan saw this person.
-    surest
+    max_score
         The face detector's highest score for it in the scan, 0..1.
     sampled : (W,) int64
         Frame indices that were read in search of this person, increasing; `indices` are those of
@@ -348,7 +350,7 @@ class FaceTrack(_Brief):
     pose: NDArray[np.float64]
     shots: NDArray[np.int64]
     seen: NDArray[np.float64]
-    surest: float
+    max_score: float = field(metadata={"key": "surest"})
     sampled: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
@@ -371,12 +373,12 @@ class FaceCrops(_Brief):
     Attributes
     ----------
     rgb : (N, S, S, 3) uint8
-    to_frame : (N, 2, 3) float64
+    crop_to_frame : (N, 2, 3) float64
         Affine map from crop pixels to frame pixels.
     mesh : (N, 478, 3) float32
         The face mesh in crop pixels.
-    players : (N, S, S) uint8
-        Which player each pixel belongs to: an index into `PLAYERS`.
+    region_map : (N, S, S) uint8
+        Which region each pixel belongs to: an index into `REGIONS`.
     face_width : (N,) float64
         Width of the face oval in source pixels.
     sharpness : (N,) float64
@@ -386,9 +388,9 @@ class FaceCrops(_Brief):
     """
 
     rgb: NDArray[np.uint8]
-    to_frame: NDArray[np.float64]
+    crop_to_frame: NDArray[np.float64] = field(metadata={"key": "to_frame"})
     mesh: NDArray[np.float32]
-    players: NDArray[np.uint8]
+    region_map: NDArray[np.uint8] = field(metadata={"key": "players"})
     face_width: NDArray[np.float64]
     sharpness: NDArray[np.float64]
     padding: NDArray[np.float64]
@@ -396,9 +398,9 @@ class FaceCrops(_Brief):
     def __post_init__(self) -> None:
         n, size = self.rgb.shape[:2]
         _expect("rgb", self.rgb, (n, size, size, 3), np.uint8)
-        _expect("to_frame", self.to_frame, (n, 2, 3), np.float64)
+        _expect("crop_to_frame", self.crop_to_frame, (n, 2, 3), np.float64)
         _expect("mesh", self.mesh, (n, 478, 3), np.float32)
-        _expect("players", self.players, (n, size, size), np.uint8)
+        _expect("region_map", self.region_map, (n, size, size), np.uint8)
         for name in ("face_width", "sharpness", "padding"):
             _expect(name, getattr(self, name), (n,), np.float64)
 
@@ -558,7 +560,7 @@ class Explanation(_Brief):
     frame_shares : (M,) float64
         Exact Shapley share of each frame.
     shares : (M, 10) float64
-        Each frame's share split over `PLAYERS`; all zero where it was left unsplit.
+        Each frame's share split over `REGIONS`; all zero where it was left unsplit.
     unsplit : (M,) float64
         The part of each frame's share that no region carries.
     intervals
@@ -578,7 +580,7 @@ class Explanation(_Brief):
 
     @property
     def region_shares(self) -> NDArray[np.float64]:
-        """Sum over frames: (10,) float64, in the order of `PLAYERS`."""
+        """Sum over frames: (10,) float64, in the order of `REGIONS`."""
         return np.asarray(self.shares.sum(axis=0))
 
 
@@ -619,7 +621,7 @@ class Report(_Brief):
     settings: dict[str, Any]
     tracks: tuple[TrackResult, ...]
     verdict: Verdict
-    speaks: str | None
+    decisive: str | None = field(metadata={"key": "speaks"})
     notices: tuple[Notice, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
 

@@ -19,7 +19,7 @@ from toolkit.faces.tracks import FaceReader
 from toolkit.forge.selfblend import region_mask
 from toolkit.messages import phrase
 from toolkit.storage.cache import Cache
-from toolkit.types import PLAYERS, Evidence, PatchHead, Sampling
+from toolkit.types import REGIONS, Evidence, PatchHead, Sampling
 
 GREEN = (0, 255, 0)
 
@@ -74,10 +74,10 @@ def test_planted_detector_is_read_exactly(green_mouth):
     report = pipeline.analyse(green_mouth, detector=GreenDetector())
     (track,) = report.tracks
     assert track.verdict.is_fake
-    assert report.speaks == "A"
+    assert report.decisive == "A"
     (interval,) = track.explanation.intervals
     assert overlap(interval.start_s, interval.end_s, 3.0, 5.0) > 0.9
-    shares = dict(zip(PLAYERS, track.explanation.region_shares, strict=True))
+    shares = dict(zip(REGIONS, track.explanation.region_shares, strict=True))
     assert shares["mouth"] > 0.9 * sum(shares.values())
     for name in ("left_eye", "right_eye", "forehead", "contour", "background"):
         assert shares[name] == pytest.approx(0, abs=1e-12), name
@@ -98,7 +98,7 @@ def check_ledger(report):
             assert sum(row) + rest == pytest.approx(share, abs=1e-6)
         regions = np.sum(track["shares"], axis=0)
         assert [r["share"] for r in track["regions"]] == pytest.approx(regions.tolist(), abs=1e-9)
-        assert [r["name"] for r in track["regions"]] == report["players"] == list(PLAYERS)
+        assert [r["name"] for r in track["regions"]] == report["players"] == list(REGIONS)
 
 
 def test_report_adds_up_and_repeats(sample):
@@ -191,9 +191,9 @@ def test_a_toy_that_passes_for_a_face_is_no_suspect(shared):
     )  # a toy robot stands behind the woman
     report = pipeline.analyse(clip, detector=GreenDetector(), sampling=Sampling(frames=16))
     woman, *others = report.tracks
-    assert (report.speaks, woman.verdict.abstained) == (woman.track.person, False)
-    assert woman.track.surest > 0.9
-    assert all(r.verdict.abstained and r.track.surest < 0.88 for r in others)
+    assert (report.decisive, woman.verdict.abstained) == (woman.track.person, False)
+    assert woman.track.max_score > 0.9
+    assert all(r.verdict.abstained and r.track.max_score < 0.88 for r in others)
     # seen long enough to be judged, were it a face; another is gone too soon
     assert "unsure_face" in {r.verdict.reason_code for r in others}
 
@@ -287,7 +287,7 @@ def test_a_second_run_is_answered_by_the_cache_in_the_same_bytes(green_mouth, tm
     assert fresh.entry is None
     assert kept.entry == again.entry
     for person, crops in kept.crops.items():
-        for name in ("rgb", "to_frame", "mesh", "players", "padding"):
+        for name in ("rgb", "crop_to_frame", "mesh", "region_map", "padding"):
             assert np.array_equal(getattr(crops, name), getattr(again.crops[person], name)), name
     assert set(again.report.timings) == {"hash", "recall"}
     reopened = pipeline.reopen(cache, kept.entry)

@@ -39,7 +39,7 @@ def person(letter, *, x, seen, logit=2.0, abstained=False):
         pose=np.zeros((10, 3)),
         shots=np.zeros(10, np.int64),
         seen=np.array([seen], float),
-        surest=0.95,
+        max_score=0.95,
     )
     code = "face_too_small" if abstained else None
     verdict = Verdict(logit, THRESHOLD, abstained=abstained, reason_code=code)
@@ -87,7 +87,7 @@ def made_up(monkeypatch):
         return answer
 
     monkeypatch.setattr(robustness, "reshare", lambda *_a, tick, **_k: tick("reshare", 1, 2))
-    monkeypatch.setattr(robustness.analysis, "analyse", analyse)
+    monkeypatch.setattr(robustness.pipeline, "analyse", analyse)
     monkeypatch.setattr(robustness.registry, "load", lambda *_a, **_k: object())
     return answers
 

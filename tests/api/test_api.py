@@ -20,7 +20,7 @@ from toolkit.api import cards, verbs
 from toolkit.api.result import DATA, FACES, PAGE, RUN, Analysis
 from toolkit.errors import OutOfRangeError, ToolkitWarning, UnknownNameError, UsageError
 from toolkit.explain import session as inquire
-from toolkit.types import PLAYERS, Sampling, Settings, Verdict
+from toolkit.types import REGIONS, Sampling, Settings, Verdict
 
 pytestmark = pytest.mark.usefixtures("face_models")
 
@@ -68,7 +68,7 @@ def test_a_person_is_asked_for_by_letter(shown):
     assert len(shown) == 2
     assert [person.letter for person in shown] == ["A", "B"]
     assert shown["B"].verdict is shown.report.tracks[1].verdict
-    assert shown.decisive.letter == shown.report.speaks == "A"
+    assert shown.decisive.letter == shown.report.decisive == "A"
     with pytest.raises(UnknownNameError, match=r"Z\. Known: A, B\."):
         shown["Z"]
     with pytest.raises(LookupError):
@@ -81,7 +81,7 @@ def test_regions_are_ranked_and_add_up(green):
     assert shares == sorted(shares, reverse=True)
     assert regions[0].name == "mouth"
     assert [r.rank for r in regions] == list(range(1, 11))
-    assert {r.name for r in regions} == set(PLAYERS)
+    assert {r.name for r in regions} == set(REGIONS)
     whole = regions.reference + sum(shares) + regions.unsplit
     assert whole == pytest.approx(green["A"].verdict.logit, abs=1e-9)
     assert regions["mouth"] is regions[0]
@@ -126,7 +126,7 @@ def test_without_an_explanation_it_says_what_to_do():
 
 def test_nobody_is_an_answer():
     verdict = Verdict(None, 0.5, abstained=True, reason="No face was found.", reason_code="no_face")
-    report = dataclasses.replace(made_up.report(), tracks=(), verdict=verdict, speaks=None)
+    report = dataclasses.replace(made_up.report(), tracks=(), verdict=verdict, decisive=None)
     nobody = of_report(report)
     assert nobody
     assert nobody.decisive is None
@@ -227,22 +227,22 @@ def test_without_a_reference_it_says_why_and_names_nothing():
     assert (answer.after, answer.picture, answer.turned, answer.change) == (None, None, False, None)
     assert "No reference is valid" in str(answer)
     assert "no valid reference" in repr(answer)
-    assert session.witnesses().by_intervention is None
+    assert session.witnesses().perturbation is None
 
 
 def test_the_witnesses_make_a_table(green):
     answer = toolkit.explain(green, "A", progress=False).witnesses(2.5)
-    assert max(answer.by_construction, key=answer.by_construction.get) == "mouth"
+    assert max(answer.intrinsic, key=answer.intrinsic.get) == "mouth"
     table = answer.to_dataframe()
     assert list(table.index) == list(toolkit.REGIONS)
-    assert table["by_intervention"].idxmax() == "mouth"
+    assert table["perturbation"].idxmax() == "mouth"
     assert "mouth" in str(answer)
 
 
 def test_trust_is_what_the_panel_says(green):
     session = toolkit.explain(green, "A", progress=False)
     trust = session.trust()
-    panel = inquire.Subject(green.examination, "A", detector=made_up_inquiry.Green()).trust(
+    panel = inquire.PersonExplainer(green.examination, "A", detector=made_up_inquiry.Green()).trust(
         inquire.strongest(green["A"].result)
     )
     assert trust.figures == {f.name: f.reads_well for f in panel.figures}

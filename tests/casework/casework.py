@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.widgets import made_up
 from toolkit import media
-from toolkit.analysis.robustness import Outcome, Robustness
+from toolkit.analysis.robustness import ChainOutcome, Robustness
 from toolkit.casework import case as cases
 from toolkit.casework import operations
 from toolkit.casework.case import Case
@@ -39,9 +39,9 @@ def crops(n: int, side: int = 32) -> FaceCrops:
     rng = np.random.default_rng(3)
     return FaceCrops(
         rgb=rng.integers(0, 255, (n, side, side, 3), np.uint8),
-        to_frame=np.tile(np.array([[1.0, 0, 10], [0, 1, 10]]), (n, 1, 1)),
+        crop_to_frame=np.tile(np.array([[1.0, 0, 10], [0, 1, 10]]), (n, 1, 1)),
         mesh=np.zeros((n, 478, 3), np.float32),
-        players=np.zeros((n, side, side), np.uint8),
+        region_map=np.zeros((n, side, side), np.uint8),
         face_width=np.full(n, 80.0),
         sharpness=np.full(n, 100.0),
         padding=np.zeros(n),
@@ -126,7 +126,7 @@ def lies(*_places: object, **_how: object) -> Alignment:
 def tried(report: Report, *, chains: Sequence[str], **_how: object) -> Robustness:
     """Stand in for `robustness.try_chains`: after the first chain the verdict does not hold."""
     outcomes = [
-        Outcome(chain, r.track.person, "abstained", None, 1.0, "face_too_small", holds=bool(n))
+        ChainOutcome(chain, r.track.person, "abstained", None, 1.0, "face_too_small", holds=bool(n))
         for n, chain in enumerate(chains)
         for r in report.tracks[:1]
     ]

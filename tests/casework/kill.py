@@ -22,7 +22,7 @@ from pathlib import Path
 from toolkit.casework import case as cases
 from toolkit.casework import log, verify
 from toolkit.casework.case import Case
-from toolkit.casework.log import Entry
+from toolkit.casework.log import LogEntry
 
 ROOT = Path(__file__).parents[2]
 DONE = {"added": "received", "noted": "noted", "analysed": "analysed", "reported": "reported"}
@@ -113,7 +113,7 @@ class Worker:
         return said, time.monotonic() - start
 
 
-def check(case: Case, before: Sequence[Entry], said: Sequence[str]) -> None:
+def check(case: Case, before: Sequence[LogEntry], said: Sequence[str]) -> None:
     """Assert that a case opens, that nothing saved is lost, and that the work goes on."""
     after = case.entries()
     assert after[: len(before)] == tuple(before)

@@ -21,7 +21,7 @@ from toolkit.casework.case import Case, CaseError
 from toolkit.casework.lock import BusyError, Lock
 from toolkit.casework.log import IntegrityError
 from toolkit.errors import Cancelled, UsageError, VideoError
-from toolkit.explain import session as inquire
+from toolkit.explain import session
 from toolkit.types import no_tick
 
 
@@ -347,7 +347,7 @@ def test_a_full_disk_leaves_the_case_as_it_was(case, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(operations.examined, "write", full)
+    monkeypatch.setattr(operations.archive, "write", full)
     with pytest.raises(OSError, match="No space"):
         operations.analyse(case, examine=casework.examine_two)
     assert (case.head, sorted(cases.walk(case.folder))) == before
@@ -377,14 +377,14 @@ def test_the_case_asks_for_trust_as_the_panel_on_screen_does(face_models, tmp_pa
     clip = tmp_path / "donor.mp4"
     clip.write_bytes(b"a donor")
     faces = made_up_inquiry.crops(green=())
-    monkeypatch.setattr(inquire, "read_donors", lambda *_clips, **_how: faces)
+    monkeypatch.setattr(session, "read_donors", lambda *_clips, **_how: faces)
     monkeypatch.setattr(samples, "donor_clips", lambda _sha256: (clip,))
     frames = tuple(range(made_up_inquiry.FRAMES))
     questioned = made_up_inquiry.examination(green=frames, persons="A")
     judge = made_up_inquiry.Green()
     stored = operations._trust(judge, questioned, 0, no_tick)
-    subject = inquire.Subject(questioned, "A", detector=judge, donors=[clip])
-    position = inquire.strongest(subject.result)
+    subject = session.PersonExplainer(questioned, "A", detector=judge, donors=[clip])
+    position = session.strongest(subject.result)
     panel = subject.trust(position)
     assert stored["names_regions"]
     assert stored["reference"] == panel.reference.kind == "donor"

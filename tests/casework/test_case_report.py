@@ -27,7 +27,7 @@ from toolkit.casework import case as cases
 from toolkit.casework import facts as casefile
 from toolkit.casework import operations, publish, verify
 from toolkit.casework.case import Case, CaseError
-from toolkit.casework.facts import Asked
+from toolkit.casework.facts import ReportRequest
 from toolkit.cli.main import main
 from toolkit.errors import UsageError
 from toolkit.media import alignment, credentials
@@ -295,11 +295,11 @@ def test_the_first_page_says_which_case_what_and_how_sure(made):
 
 
 def test_long_tables_stand_at_the_end_on_paper(made):
-    from toolkit.figures.charts import Table
+    from toolkit.figures.charts import FigureTable
     from toolkit.report import pdf
     from toolkit.report.sections import Grid, Section, Text
 
-    table = Table("Frames", ("a",), (("1",),))
+    table = FigureTable("Frames", ("a",), (("1",),))
     sections = (
         Section("one", "One", (Grid(table, is_long=True), Grid(table))),
         Section("two", "Two"),
@@ -416,7 +416,7 @@ def test_a_ratio_is_printed_with_bounds_words_and_the_scale(tmp_path, clip, monk
 
 @pytest.mark.parametrize("language", ["en", "nl"])
 def test_same_case_same_bytes(made, language):
-    asked = Asked(language, {}, video=False)
+    asked = ReportRequest(language, {}, video=False)
     once, twice = (dict(publish.contents(made, asked)) for _ in range(2))
     assert once == twice
     assert publish.packed(once) == publish.packed(twice)
@@ -442,7 +442,7 @@ def test_numbers_are_complete_in_json(made):
 def test_sections_have_the_same_numbers_on_screen_and_on_paper(made):
     page = page_of(made)
     on_screen = [html.unescape(h) for h in re.findall(r"<h2>([^<]+)</h2>", page)]
-    asked = Asked("en", {}, video=False)
+    asked = ReportRequest("en", {}, video=False)
     facts = casefile.collect(made, asked)
     shown = {"E1": publish._shown(made, made.exhibit(), asked)}
     told = sections.build(facts, shown, [])
@@ -595,7 +595,7 @@ def test_nobody_in_the_picture(tmp_path, clip):
         found = casework.examine_two(*args, **how)
         reason = "There is no face in the 9 frames looked at."
         verdict = Verdict(None, 0.5, abstained=True, reason=reason, reason_code="no_face")
-        report = dataclasses.replace(found.report, tracks=(), speaks=None, verdict=verdict)
+        report = dataclasses.replace(found.report, tracks=(), decisive=None, verdict=verdict)
         return dataclasses.replace(found, report=report, crops={})
 
     case = cases.create(tmp_path / "c")

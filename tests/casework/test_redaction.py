@@ -190,8 +190,8 @@ def test_the_letter_is_the_same_whatever_lies_beneath():
 def test_a_crop_is_covered_where_the_frame_is():
     """A crop at twice the size whose corner is (20, 10) of the frame."""
     covers = everywhere((40, 30, 20, 10))
-    to_frame = np.array([[0.5, 0, 20], [0, 0.5, 10]])
-    out = covers.crop(np.full((100, 100, 3), 200, np.uint8), to_frame, 0)
+    crop_to_frame = np.array([[0.5, 0, 20], [0, 0.5, 10]])
+    out = covers.crop(np.full((100, 100, 3), 200, np.uint8), crop_to_frame, 0)
     assert (out[41:59, 41:79] == COLOUR).all()
     assert (out[:39] == 200).all()
     assert (out[:, :39] == 200).all()
@@ -277,7 +277,7 @@ def track_of(person, indices, pts, boxes):
         pose=np.zeros((n, 3)),
         shots=np.zeros(n, np.int64),
         seen=np.array([[pts[0], pts[-1]]], float),
-        surest=0.95,
+        max_score=0.95,
     )
 
 

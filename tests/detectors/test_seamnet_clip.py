@@ -26,7 +26,7 @@ from toolkit.detectors.seamnet_clip import (
 )
 from toolkit.errors import DetectorError, ModelError, UsageError
 from toolkit.explain import ledger, pixels
-from toolkit.explain.fused import folded
+from toolkit.explain.fused import fuse_batch_norm
 from toolkit.messages import phrase
 from toolkit.training.clip_pack import pack
 
@@ -193,7 +193,9 @@ def test_no_crops_are_no_error(head):
 def test_the_network_is_built_only_when_somebody_asks(head, monkeypatch):
     detector = SeamNet2Detector(device="cpu", weights=head)
     assert opens_network(detector)
-    assert folded(detector) is detector  # the network does not judge: nothing to make faster
+    assert (
+        fuse_batch_norm(detector) is detector
+    )  # the network does not judge: nothing to make faster
     assert "net" not in vars(detector)
     x = torch.rand(1, 3, SIZE, SIZE, requires_grad=True)
     network_of(detector)(x)[0].sum().backward()
@@ -205,16 +207,16 @@ def test_captums_methods_draw_on_the_map_that_the_heads_read(head):
     layer = pixels.last_map(detector.net, torch.zeros(1, 3, SIZE, SIZE))
     assert layer is detector.net.reader
     found = pixels.attribute(
-        detector.net, made.rgb[0], "grad_cam", players=made.players[0], reference=None
+        detector.net, made.rgb[0], "grad_cam", region_map=made.region_map[0], reference=None
     )
     assert np.abs(found.heat).sum() > 0
     for method in ("deep_lift", "guided_backprop"):
         assert "GELU" in str(pixels.refusal(detector.net, method))
     asked = pixels.attribute(
-        pixels.Asked(detector),
+        pixels.DetectorModule(detector),
         made.rgb[0],
         "feature_ablation",
-        players=made.players[0],
+        region_map=made.region_map[0],
         reference=made.rgb[0] // 2,
     )
     assert asked.logit == pytest.approx(float(detector.logits(made.rgb)[0]), abs=1e-6)

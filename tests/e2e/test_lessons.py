@@ -244,7 +244,7 @@ def test_a_letter_on_a_control_is_no_command_of_the_notebook(lesson_page):
 
 def test_the_class_pastes_its_codes(lesson_page, made):
     given = (None, Given(False, 2, True), None, None, None, None)
-    code = codes.encode(codes.Result(made.number, 9, given))
+    code = codes.encode(codes.CodeResult(made.number, 9, given))
     page = lesson_page
     page.locator(".dz-class textarea").fill(f"{code}\nnonsense")
     page.locator(".dz-class button").click()

@@ -451,7 +451,7 @@ def test_tables_twin_the_charts(played):
 
 
 def test_nobody_was_found_and_the_video_plays(context, clip, tmp_path):
-    report = replace(clip.report, tracks=(), speaks=None)
+    report = replace(clip.report, tracks=(), decisive=None)
     file = tmp_path / "page.html"
     playable.write(report, file, display=clip.copy, language="en")
     page, wrong = context.new_page(), []

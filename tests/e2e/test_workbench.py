@@ -73,7 +73,7 @@ def wait_for(page, state, *, timeout_ms=60_000):
     page.locator(f".dz-workbench.dz-state-{state}").wait_for(timeout=timeout_ms)
 
 
-def say(page, part):
+def retranslate(page, part):
     return page.locator(f".dz-{part}").inner_text()
 
 
@@ -108,7 +108,7 @@ def analyse_again(page):
     page.wait_for_function("window.dzRan")
     page.locator(".dz-state-done, .dz-state-error").wait_for()
     unfold(page)
-    assert page.locator(".dz-state-done").count() == 1, say(page, "verdict")
+    assert page.locator(".dz-state-done").count() == 1, retranslate(page, "verdict")
 
 
 def view(page, name):
@@ -171,8 +171,8 @@ def done(made_up):
 
 def test_it_is_empty_at_first(made_up, output):
     picture(made_up, output, "empty")
-    assert "stays on this computer" in say(made_up, "status")
-    assert "None yet" in say(made_up, "gallery")
+    assert "stays on this computer" in retranslate(made_up, "status")
+    assert "None yet" in retranslate(made_up, "gallery")
     assert serious(made_up) == []
 
 
@@ -188,16 +188,16 @@ def test_results_stream_in_progress_is_told_and_cancel_stops(made_up, lab, outpu
     made_up.locator(".dz-cancel").click()
     wait_for(made_up, "cancelled", timeout_ms=5_000)
     (lab.folder / "gate").unlink()
-    assert "Cancelled" in say(made_up, "status")
+    assert "Cancelled" in retranslate(made_up, "status")
     assert made_up.locator(".dz-analyse").is_enabled()
     assert made_up.locator(".dz-cancel").is_disabled()
     assert not made_up.locator(".dz-live").is_visible()
 
 
 def test_result_is_shown_in_words_player_and_pictures(done, output):
-    assert "calls this video forged" in say(done, "verdict")
-    assert "face is too small" in say(done, "notices")
-    assert "Most important to this detector: mouth" in say(done, "person")
+    assert "calls this video forged" in retranslate(done, "verdict")
+    assert "face is too small" in retranslate(done, "notices")
+    assert "Most important to this detector: mouth" in retranslate(done, "person")
     images = done.locator(".dz-key-frame img")
     assert images.count() == 8
     assert images.evaluate_all("all => all.every(i => i.naturalWidth === 224 && i.alt)")
@@ -301,7 +301,7 @@ def test_the_panel_is_as_it_was_after_a_kernel_restart(done, output):
     done.locator(".dz-player[data-frame='33']:visible").wait_for()
     notes = "text => document.querySelector('.dz-notes-text textarea')?.value === text"
     done.wait_for_function(notes, arg=NOTES)
-    assert "calls this video forged" in say(done, "verdict")
+    assert "calls this video forged" in retranslate(done, "verdict")
     done.locator(".dz-clip[aria-current]").wait_for()
     assert done.locator(".dz-clip[aria-current]").count() == 1
     picture(done, output, "reopened")
@@ -395,7 +395,7 @@ def test_a_refused_path_is_told_and_the_kernel_lives(done, lab, output):
     done.locator(".dz-path input").fill(str(lab.folder / "empty.mp4"))
     done.locator(".dz-analyse").click()
     wait_for(done, "error")
-    assert "The file is empty: empty.mp4." in say(done, "verdict")
+    assert "The file is empty: empty.mp4." in retranslate(done, "verdict")
     picture(done, output, "error")
     assert serious(done) == []
     assert run_in_kernel(done, "print(1 + 1)").strip() == "2"
@@ -407,8 +407,8 @@ def test_no_verdict_says_why(made_up, output):
     run_in_kernel(made_up, "workbench._cache.clear()")
     run_in_kernel(made_up, "workbench._do_examine = made_up.examine(change=made_up.nobody)")
     analyse_again(made_up)
-    assert "No verdict. There is no face" in say(made_up, "verdict")
-    assert "nothing is said of the video" in say(made_up, "verdict")
+    assert "No verdict. There is no face" in retranslate(made_up, "verdict")
+    assert "nothing is said of the video" in retranslate(made_up, "verdict")
     made_up.locator(".dz-clip", has_text="no verdict").wait_for()
     made_up.locator(".dz-player[data-ready='1']:visible").wait_for()
     picture(made_up, output, "no_verdict")
@@ -442,7 +442,7 @@ def real(context, lab, output):
     page.locator(".dz-workbench.dz-state-done, .dz-workbench.dz-state-error").wait_for(
         timeout=300_000
     )
-    assert page.locator(".dz-state-done").count() == 1, say(page, "verdict")
+    assert page.locator(".dz-state-done").count() == 1, retranslate(page, "verdict")
     page.locator(".dz-player[data-ready='1']:visible").wait_for()
     page.locator(".dz-player .dzp-lanes").wait_for()
     page.first_screen = page.evaluate(ON_SCREEN)
@@ -462,7 +462,7 @@ def test_where_when_and_how_far_are_on_the_first_screen(real):
 
 
 def test_planted_sample_is_explained(real):
-    assert "calls this video forged" in say(real, "verdict")
+    assert "calls this video forged" in retranslate(real, "verdict")
     truth = real.locator(".dz-truth [data-region]")
     assert truth.get_attribute("data-region") == "right"
     assert float(truth.get_attribute("data-iou")) >= 0.7
@@ -471,7 +471,7 @@ def test_planted_sample_is_explained(real):
 
 def test_planted_sample_in_dutch(real, output):
     speak(real, "Nederlands")
-    assert "vervalst" in say(real, "verdict")
+    assert "vervalst" in retranslate(real, "verdict")
     real.locator(".dz-player", has_text="lijn").wait_for()
     picture(real, output, "planted_nl")
     speak(real, "English")

@@ -37,7 +37,7 @@ class Work:
             [self.unit(n, **depends) for n in range(3)],
             kept=read_rows(self.path, (SCHEMA,)),
             save=self.save,
-            tell=self.told.append,
+            on_result=self.told.append,
             tick=no_tick,
         )
 
@@ -92,7 +92,7 @@ def test_the_time_left_is_learnt_per_section():
         u.key: {"key": u.key, "wall_seconds": w} for u, w in zip(units, (1, 1, 1, 9), strict=False)
     }
     told = []
-    run_units(units, kept=kept, save=lambda _: None, tell=told.append, tick=no_tick)
+    run_units(units, kept=kept, save=lambda _: None, on_result=told.append, tick=no_tick)
     assert told[0].left_s == pytest.approx(2)  # two slow ones to come, nothing known of them yet
     assert told[3].left_s == pytest.approx(18)
 

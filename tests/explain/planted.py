@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.detectors.base import Card, InputSpec
-from toolkit.types import PLAYERS, Evidence, FaceCrops
+from toolkit.types import REGIONS, Evidence, FaceCrops
 
 TILE = 8
 LAYOUT = np.array(
@@ -21,7 +21,7 @@ LAYOUT = np.array(
 )
 PLAYER_MAP = LAYOUT.repeat(TILE, 0).repeat(TILE, 1)
 SIZE = len(PLAYER_MAP)
-MOUTH, LEFT_EYE, RIGHT_EYE = (PLAYERS.index(p) for p in ("mouth", "left_eye", "right_eye"))
+MOUTH, LEFT_EYE, RIGHT_EYE = (REGIONS.index(p) for p in ("mouth", "left_eye", "right_eye"))
 # eroded: what lies under the feather of the compositor belongs to two players
 CORE = np.zeros_like(PLAYER_MAP, bool)
 for _y in range(6):

@@ -19,12 +19,12 @@ from toolkit.explain.baselines import (
     warp,
 )
 from toolkit.faces.mesh import canonical_face
-from toolkit.faces.regions import player_map
-from toolkit.types import PLAYERS, Evidence, FaceCrops
+from toolkit.faces.regions import region_map_of
+from toolkit.types import REGIONS, Evidence, FaceCrops
 
 pytestmark = pytest.mark.usefixtures("face_models")
 SIZE = 112
-MOUTH = PLAYERS.index("mouth")
+MOUTH = REGIONS.index("mouth")
 
 
 def drawn_mesh(*, scale=5.2, shift=(0.0, 0.0)):
@@ -53,7 +53,7 @@ def crops_of(pictures, meshes=None):
         np.stack(pictures),
         np.broadcast_to(np.eye(2, 3), (n, 2, 3)).copy(),
         np.stack(meshes),
-        np.stack([player_map(m, SIZE) for m in meshes]),
+        np.stack([region_map_of(m, SIZE) for m in meshes]),
         *(np.full(n, v) for v in (80.0, 100.0, 0.0)),
     )
 
@@ -66,7 +66,7 @@ class Green:
     device, batch = "cpu", 4
 
     def __init__(self, crops):
-        self._players = crops.players[0]
+        self._players = crops.region_map[0]
 
     def evidence(self, crops, *, tick=lambda *_: None):
         rgb = crops.rgb.astype(float)
@@ -89,7 +89,7 @@ def green_track(clean=5):
     """Return a track whose last frame has a green mouth, and a slightly moved face per frame."""
     meshes = [drawn_mesh(shift=(0.7 * k, -0.4 * k)) for k in range(clean + 1)]
     pictures = [picture(k) for k in range(clean + 1)]
-    mouth = player_map(meshes[-1], SIZE) == MOUTH
+    mouth = region_map_of(meshes[-1], SIZE) == MOUTH
     pictures[-1][mouth] = (60, 200, 60)
     return crops_of(pictures, meshes)
 
@@ -121,7 +121,7 @@ def test_a_moved_and_grown_face_is_found_again():
     moved = where[nose[1], nose[0]] - nose
     assert moved == pytest.approx((source[4, :2] - target[4, :2]).tolist(), abs=0.6)
     y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
-    inside = ~np.isin(player_map(target, SIZE), [PLAYERS.index("background"), 8])
+    inside = ~np.isin(region_map_of(target, SIZE), [REGIONS.index("background"), 8])
     wanted = (np.stack([x, y], 2) - SIZE / 2) * (5.6 / 5.2) + SIZE / 2 + (3.0, -2.0)
     assert np.abs(where - wanted)[inside].max() <= 0.05
     step = np.abs(np.diff(where, axis=1)).max()
@@ -135,9 +135,9 @@ def test_matching_restores_colour_and_noise():
     target = picture(1, noise=6.0)
     soft = cv2.GaussianBlur(picture(2, noise=6.0), (0, 0), 1.0)
     tinted = np.clip(soft.astype(int) + np.array([25, -10, 15]), 0, 255).astype(np.uint8)
-    players = player_map(drawn_mesh(), SIZE)
-    out = match(tinted, target, players, np.random.default_rng(0))
-    face = players != PLAYERS.index("background")
+    region_map = region_map_of(drawn_mesh(), SIZE)
+    out = match(tinted, target, region_map, np.random.default_rng(0))
+    face = region_map != REGIONS.index("background")
     level = lambda p: baselines._noise_level(p.astype(np.float32), face)  # noqa: E731
     assert level(out) == pytest.approx(level(target), rel=0.2)
     assert level(tinted).mean() < 0.6 * level(target).mean()
@@ -147,8 +147,8 @@ def test_matching_restores_colour_and_noise():
 
 def test_a_sharper_donor_is_softened():
     target, noisy = picture(1, noise=1.5), picture(2, noise=9.0)
-    players = player_map(drawn_mesh(), SIZE)
-    out = match(noisy, target, players, np.random.default_rng(0))
+    region_map = region_map_of(drawn_mesh(), SIZE)
+    out = match(noisy, target, region_map, np.random.default_rng(0))
     assert cv2.Laplacian(out, cv2.CV_64F).var() < 0.5 * cv2.Laplacian(noisy, cv2.CV_64F).var()
 
 
@@ -163,9 +163,9 @@ def test_the_clean_frame_is_chosen_and_passes():
     assert chosen.kind == "clean_frame"
     assert chosen.is_valid
     assert chosen.parameters["source"] != 5
-    assert [light.name for light in chosen.lights] == ["V1", "V2", "V3"]
-    assert chosen.lights[0].passed
-    assert chosen.lights[1].passed
+    assert [light.name for light in chosen.validity_tests] == ["V1", "V2", "V3"]
+    assert chosen.validity_tests[0].passed
+    assert chosen.validity_tests[1].passed
     assert len(choice.tried) == 1
     again = made_for(green_track()).choose(5).reference
     assert (again.rgb == chosen.rgb).all()
@@ -201,7 +201,11 @@ def test_what_is_known_to_be_genuine_comes_first():
     refs = made_for(all_forged(), gallery=gallery, known=known)
     chosen = refs.choose(0).reference
     assert chosen.kind == "known_frame"
-    assert [light.passed for light in chosen.lights] == [True, True, None]  # it sees only green
+    assert [light.passed for light in chosen.validity_tests] == [
+        True,
+        True,
+        None,
+    ]  # it sees only green
     kept = made_for(green_track(), known=known).choose(5)
     assert [r.kind for r in kept.tried] == ["known_frame"]  # not the track's own clean frame
     refs.know(None)
@@ -237,7 +241,7 @@ def test_what_was_planted_is_not_looked_for_with_its_own_original(monkeypatch):
 
     def greened(rgb, mesh, part, *, kind="blend"):
         out = rgb.copy()
-        out[player_map(mesh, SIZE) == PLAYERS.index(part)] = (60, 200, 60)
+        out[region_map_of(mesh, SIZE) == REGIONS.index(part)] = (60, 200, 60)
         return out
 
     monkeypatch.setattr(baselines, "plant_in_crop", greened)
@@ -273,9 +277,9 @@ def test_every_kind_is_tested_on_what_is_known(monkeypatch):
     known = crops_of([picture(k + 40) for k in range(7)])
     crops = green_track()
     refs, asked = made_for(crops, known=known), []
-    plain = baselines.Game
+    plain = baselines.RegionGame
     monkeypatch.setattr(
-        baselines, "Game", lambda d, c, *rest: asked.append((c, rest[0])) or plain(d, c, *rest)
+        baselines, "RegionGame", lambda d, c, *rest: asked.append((c, rest[0])) or plain(d, c, *rest)
     )
     refs.test(refs.make("clean_frame", 5), plant=False)
     assert [position for c, position in asked if c is known] == [0, 3, 6]  # from all over it
@@ -291,9 +295,9 @@ def test_donors_for_the_tests_are_from_all_over_the_gallery(monkeypatch):
     """It goes clip by clip: the first three faces are those of one person."""
     gallery = crops_of([picture(k + 20) for k in range(9)])
     refs, asked = made_for(all_forged(), gallery=gallery), []
-    plain = baselines.Game
+    plain = baselines.RegionGame
     monkeypatch.setattr(
-        baselines, "Game", lambda d, c, *rest: asked.append((c, rest[0])) or plain(d, c, *rest)
+        baselines, "RegionGame", lambda d, c, *rest: asked.append((c, rest[0])) or plain(d, c, *rest)
     )
     refs.test(refs.make("blur_noise", 0), plant=False)
     assert asked == [(gallery, 0), (gallery, 4), (gallery, 8)]
@@ -306,7 +310,7 @@ def test_no_valid_reference_names_none():
     choice = made_for(forged).choose(0)
     assert choice.reference is None
     assert [r.kind for r in choice.tried] == ["blur_noise"]
-    assert choice.tried[0].lights[0].passed is False
+    assert choice.tried[0].validity_tests[0].passed is False
 
 
 @pytest.mark.parametrize("kind", ON_REQUEST)
@@ -332,15 +336,15 @@ def test_a_harmful_reference_fails_its_second_test():
 
     refs = made_for(crops, Dark(crops))
     made = refs.test(refs.make("black", 0), plant=False)
-    assert made.lights[0].passed  # all black is 'genuine' to it: V1 alone is not enough
-    assert made.lights[1].passed is False
+    assert made.validity_tests[0].passed  # all black is 'genuine' to it: V1 alone is not enough
+    assert made.validity_tests[1].passed is False
 
 
 def test_planting_changes_its_part_only():
     rgb, mesh = picture(), drawn_mesh()
     out = plant_in_crop(rgb, mesh, "mouth", kind="colour")
     changed = np.abs(out.astype(int) - rgb).max(axis=2) > 3
-    inside = player_map(mesh, SIZE) == MOUTH  # the lips and two rings of triangles round them
+    inside = region_map_of(mesh, SIZE) == MOUTH  # the lips and two rings of triangles round them
     assert changed[inside].mean() > 0.4
     assert inside[changed].mean() > 0.9
 
@@ -365,9 +369,9 @@ def test_the_seam_control_sees_resampling():
     mesh, other = crops.mesh[5], crops.mesh[0]
     there = warp(crops.rgb[0], correspondence(other, mesh, SIZE))
     back = warp(there, correspondence(mesh, other, SIZE))
-    face = crops.players[5] != PLAYERS.index("background")
+    face = crops.region_map[5] != REGIONS.index("background")
     level = lambda p: baselines._noise_level(p.astype(np.float32), face).mean()  # noqa: E731
-    matched = match(back, crops.rgb[0], crops.players[5], np.random.default_rng(0))
+    matched = match(back, crops.rgb[0], crops.region_map[5], np.random.default_rng(0))
     lost = abs(level(back) - level(crops.rgb[0]))
     assert abs(level(matched) - level(crops.rgb[0])) < 0.5 * lost
 
@@ -403,9 +407,9 @@ def test_of_many_donors_the_first_that_passes_is_taken():
             return found
 
     refs = References(Lenient(crops), forged, np.ones(2), gallery=gallery)
-    assert not refs.make("donor", 0).lights[0].passed
+    assert not refs.make("donor", 0).validity_tests[0].passed
     best = refs.best("donor", 0)
-    assert best.lights[0].passed
+    assert best.validity_tests[0].passed
     assert best.parameters["source"] == 1
     only = References(Lenient(crops), forged, np.ones(2), gallery=crops_of([painted] * 2))
-    assert not only.best("donor", 0).lights[0].passed
+    assert not only.best("donor", 0).validity_tests[0].passed

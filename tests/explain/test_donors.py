@@ -63,5 +63,5 @@ def test_a_track_without_a_clean_frame_takes_a_donor_from_the_samples(sample):
     references.add_donors(read_donors([sample("cap13_edit2")], detector.spec, frames=8))
     made = references.best("donor", 0)
     assert made.kind == "donor"
-    assert made.lights[0].passed  # judged genuine, in place of a frame that is not
-    assert references.test(made, plant=False).lights[1].passed is not None
+    assert made.validity_tests[0].passed  # judged genuine, in place of a frame that is not
+    assert references.test(made, plant=False).validity_tests[1].passed is not None

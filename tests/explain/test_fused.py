@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from tests.explain import planted
-from toolkit.explain.fused import fold, folded
+from toolkit.explain.fused import _fused_copy, fuse_batch_norm
 
 
 class Net(nn.Module):
@@ -47,7 +47,7 @@ def test_the_function_stays_and_the_original_too():
     torch.manual_seed(0)
     detector = Detector(Net())
     before = {k: v.clone() for k, v in detector.net.state_dict().items()}
-    quick = folded(detector)
+    quick = fuse_batch_norm(detector)
     assert quick is not detector
     assert quick.card == detector.card
     x = torch.rand(3, 3, 20, 20) * 255
@@ -70,18 +70,18 @@ def test_what_would_change_is_refused():
             return (self.norm(y) + y).mean(dim=(1, 2, 3))
 
     detector = Detector(Twice())
-    assert folded(detector) is detector
+    assert fuse_batch_norm(detector) is detector
 
 
 def test_without_a_network_nothing_happens():
     detector = planted.Planted(lambda rgb: rgb.mean(axis=(1, 2, 3)))
-    assert folded(detector) is detector
-    assert folded(Detector("not a network")) is not None
+    assert fuse_batch_norm(detector) is detector
+    assert fuse_batch_norm(Detector("not a network")) is not None
     wrong = Detector(nn.Linear(4, 1).eval())  # takes no pictures
-    assert folded(wrong) is wrong
-    assert fold(nn.Sequential(nn.ReLU()), torch.zeros(1, 3, 8, 8)) is None
+    assert fuse_batch_norm(wrong) is wrong
+    assert _fused_copy(nn.Sequential(nn.ReLU()), torch.zeros(1, 3, 8, 8)) is None
     training = Detector(Net().train())
-    assert folded(training) is training
+    assert fuse_batch_norm(training) is training
 
 
 def test_the_bundled_network_answers_the_same(sample):
@@ -89,7 +89,7 @@ def test_the_bundled_network_answers_the_same(sample):
     from toolkit.detectors.canary import canary_picture
 
     detector = registry.load("seamnet-small", device="cpu")
-    quick = folded(detector)
+    quick = fuse_batch_norm(detector)
     assert quick is not detector
     picture = canary_picture()[None]
     assert np.abs(detector.logits(picture) - quick.logits(picture)).max() <= 1e-4

@@ -27,8 +27,8 @@ def make(seed, m=7, *, grid=4, size=9, spread=2.0):
     patches = rng.normal(-1.5, spread, (m, grid, grid)).astype(np.float32)
     logits = patch_logits(patches, head).astype(np.float32)
     evidence = Evidence(logits, np.stack([np.arange(m)] * 2, axis=1), patches, head)
-    players = rng.integers(0, 10, (m, size, size)).astype(np.uint8)
-    return evidence, np.arange(m) / 4, np.zeros(m, np.int64), players
+    region_map = rng.integers(0, 10, (m, size, size)).astype(np.uint8)
+    return evidence, np.arange(m) / 4, np.zeros(m, np.int64), region_map
 
 
 @settings(deadline=None, max_examples=40)
@@ -39,9 +39,9 @@ def make(seed, m=7, *, grid=4, size=9, spread=2.0):
     st.floats(0.01, 6),
 )
 def test_everything_adds_up(seed, m, name, spread):
-    evidence, pts, shots, players = make(seed, m, spread=spread)
+    evidence, pts, shots, region_map = make(seed, m, spread=spread)
     rule = Aggregate(name, rule_for(m).k)
-    told = explain(evidence, pts, shots, players, threshold=0.0, rule=rule)
+    told = explain(evidence, pts, shots, region_map, threshold=0.0, rule=rule)
     logit = aggregate(frame_logits(evidence), rule)
     limit = 1e-9 if name == "log_mean_exp" else 1e-12
     assert told.reference_logit + told.frame_shares.sum() == pytest.approx(logit, abs=limit)
@@ -54,9 +54,9 @@ def test_everything_adds_up(seed, m, name, spread):
 
 
 def test_a_frame_is_split_like_its_own_table():
-    evidence, pts, shots, players = make(3)
-    told = explain(evidence, pts, shots, players, threshold=0.0, rule=Aggregate("mean", 7))
-    v = regions.patch_table(evidence.patches, regions.cover(players, 4, 4), evidence.head)
+    evidence, pts, shots, region_map = make(3)
+    told = explain(evidence, pts, shots, region_map, threshold=0.0, rule=Aggregate("mean", 7))
+    v = regions.patch_table(evidence.patches, regions.cover(region_map, 4, 4), evidence.head)
     assert told.reference_logit == pytest.approx(v[0, 0], abs=1e-12)
     assert frame_logits(evidence) == pytest.approx(v[:, -1], abs=1e-12)
     assert told.shares == pytest.approx(regions.shapley(v) / 7, abs=1e-12)  # the joint value
@@ -69,12 +69,12 @@ def test_regions_that_cancel_leave_the_frame_unsplit():
     patches = np.array([[[up, down]], [[up, up]]], np.float32)
     logits = patch_logits(patches, head).astype(np.float32)
     evidence = Evidence(logits, np.array([[0, 0], [1, 1]]), patches, head)
-    players = np.tile(np.array([[0, 1], [0, 1]], np.uint8), (2, 1, 1))
+    region_map = np.tile(np.array([[0, 1], [0, 1]], np.uint8), (2, 1, 1))
     told = explain(
         evidence,
         np.arange(2.0),
         np.zeros(2, np.int64),
-        players,
+        region_map,
         threshold=0.5,
         rule=Aggregate("mean", 2),
     )
@@ -111,10 +111,10 @@ def test_without_region_maps_the_heads_reference_still_stands():
 
 
 def test_the_reference_is_valid_when_the_detector_calls_it_genuine():
-    evidence, pts, shots, players = make(6)
+    evidence, pts, shots, region_map = make(6)
     reference = float(patch_logits(evidence.head.reference, evidence.head))
     for threshold, valid in ((reference + 1e-9, True), (reference, False)):
-        told = explain(evidence, pts, shots, players, threshold=threshold, rule=rule_for(7))
+        told = explain(evidence, pts, shots, region_map, threshold=threshold, rule=rule_for(7))
         assert told.reference_valid is valid
 
 
@@ -123,9 +123,9 @@ def test_blocks_use_the_mean_cover_and_the_middle_of_their_span():
     evidence = Evidence(
         evidence.network_logits, np.array([[0, 2], [3, 5]]), evidence.patches, evidence.head
     )
-    players = np.repeat(np.array([0, 0, 3, 1, 1, 1], np.uint8), 64).reshape(6, 8, 8)
+    region_map = np.repeat(np.array([0, 0, 3, 1, 1, 1], np.uint8), 64).reshape(6, 8, 8)
     pts, shots = np.arange(6) / 2, np.zeros(6, np.int64)
-    told = explain(evidence, pts, shots, players, threshold=-9.0, rule=Aggregate("mean", 2))
+    told = explain(evidence, pts, shots, region_map, threshold=-9.0, rule=Aggregate("mean", 2))
     assert set(np.flatnonzero(told.shares[0])) == {0, 3}
     assert np.flatnonzero(told.shares[1]).tolist() == [1]
     (found,) = told.intervals
@@ -140,16 +140,16 @@ def test_the_same_input_gives_the_same_bytes():
 
 
 def test_mistakes_are_named():
-    evidence, pts, shots, players = make(9)
+    evidence, pts, shots, region_map = make(9)
     with pytest.raises(ShapeError, match="outside the track"):
-        explain(evidence, pts[:5], shots[:5], players, threshold=0.0, rule=rule_for(7))
+        explain(evidence, pts[:5], shots[:5], region_map, threshold=0.0, rule=rule_for(7))
     with pytest.raises(ShapeError, match="every moment"):
-        explain(evidence, pts, shots, players[:5], threshold=0.0, rule=rule_for(7))
+        explain(evidence, pts, shots, region_map[:5], threshold=0.0, rule=rule_for(7))
     with pytest.raises(UsageError, match="k does not fit"):
-        explain(evidence, pts, shots, players, threshold=0.0, rule=Aggregate("top_k", 8))
+        explain(evidence, pts, shots, region_map, threshold=0.0, rule=Aggregate("top_k", 8))
     nothing = Evidence(np.zeros(0, np.float32), np.zeros((0, 2), np.int64))
     with pytest.raises(ShapeError, match="non-empty"):
-        explain(nothing, pts, shots, players, threshold=0.0, rule=rule_for(7))
+        explain(nothing, pts, shots, region_map, threshold=0.0, rule=rule_for(7))
 
 
 def test_heat_is_signed_and_its_sizes_sum_to_one():
@@ -210,20 +210,20 @@ def test_even_moments_always_give_as_many_as_asked(m, n, seed):
 
 @pytest.mark.parametrize("name", ["top_k", "mean", "log_mean_exp"])
 def test_the_tracks_table_replaces_players_in_every_frame(name):
-    evidence, _, _, players = make(4)
+    evidence, _, _, region_map = make(4)
     rule = Aggregate(name, 3)
-    table = track_table(evidence, players, rule)
-    frames = regions.patch_table(evidence.patches, regions.cover(players, 4, 4), evidence.head)
+    table = track_table(evidence, region_map, rule)
+    frames = regions.patch_table(evidence.patches, regions.cover(region_map, 4, 4), evidence.head)
     for mask in (0, 5, 700, 1023):
         assert table[mask] == aggregate(frames[:, mask], rule)
     assert table[-1] == pytest.approx(aggregate(frame_logits(evidence), rule), abs=1e-12)
     bare = Evidence(evidence.network_logits, evidence.spans)
-    assert track_table(bare, players, rule) is None
+    assert track_table(bare, region_map, rule) is None
 
 
 def test_construction_adds_up_to_each_frame():
-    evidence, _, _, players = make(5)
+    evidence, _, _, region_map = make(5)
     reference = patch_logits(evidence.head.reference, evidence.head)
-    sums = construction(evidence, players).sum(axis=1)
+    sums = construction(evidence, region_map).sum(axis=1)
     assert sums == pytest.approx(frame_logits(evidence) - reference, abs=1e-10)
-    assert construction(Evidence(evidence.network_logits, evidence.spans), players) is None
+    assert construction(Evidence(evidence.network_logits, evidence.spans), region_map) is None

@@ -13,7 +13,7 @@ from toolkit.explain import perturbation, regions
 from toolkit.explain.bands import band_shares, split
 from toolkit.explain.perturbation import (
     Compositor,
-    Game,
+    RegionGame,
     agreement,
     antithetic,
     exact,
@@ -23,7 +23,7 @@ from toolkit.explain.perturbation import (
     replace_regions,
 )
 from toolkit.runtime import BATCH
-from toolkit.types import PLAYERS
+from toolkit.types import REGIONS
 
 MOUTH, LEFT_EYE, RIGHT_EYE = planted.MOUTH, planted.LEFT_EYE, planted.RIGHT_EYE
 
@@ -32,7 +32,7 @@ def game_of(function, *, crop=None, reference=None, **options):
     crop = planted.plain(150) if crop is None else crop
     detector = planted.Planted(function, threshold=5.0)
     reference = planted.plain(100) if reference is None else reference
-    return Game(detector, planted.crops_of(crop[None]), 0, reference, **options), detector
+    return RegionGame(detector, planted.crops_of(crop[None]), 0, reference, **options), detector
 
 
 def noisy(seed):
@@ -177,8 +177,8 @@ def test_the_same_seed_gives_the_same_numbers():
 def test_an_absent_player_costs_nothing():
     detector = planted.Planted(mixed)
     crops = planted.crops_of(noisy(5)[None])
-    crops.players[crops.players == 4] = 9
-    found = exact(Game(detector, crops, 0, planted.plain()))
+    crops.region_map[crops.region_map == 4] = 9
+    found = exact(RegionGame(detector, crops, 0, planted.plain()))
     assert found.shares[4] == 0
     assert found.passes == sum(detector.calls) == 512
 
@@ -252,7 +252,7 @@ def test_what_cannot_be_answered_is_refused():
         replace_regions(game, ["ear"])
     temporal = planted.Planted(lambda rgb: rgb.mean(axis=(1, 2, 3))[:1])  # one logit per clip
     with pytest.raises(DetectorError, match="single crops"):
-        exact(Game(temporal, planted.crops_of(noisy(1)[None]), 0, noisy(2)))
+        exact(RegionGame(temporal, planted.crops_of(noisy(1)[None]), 0, noisy(2)))
 
 
 def test_replacing_regions_shows_the_picture_and_what_it_scores():
@@ -309,5 +309,5 @@ def test_bands_add_up_and_find_their_own():
 
 def test_players_are_the_games_players():
     game, _ = game_of(mixed)
-    assert game.n_players == len(PLAYERS)
+    assert game.n_players == len(REGIONS)
     assert regions.players_of(exact(game).table) == 10

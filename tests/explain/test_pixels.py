@@ -10,7 +10,7 @@ from torch import nn
 from toolkit.errors import Cancelled, DetectorError, ShapeError, UsageError
 from toolkit.explain import pixels
 from toolkit.explain.pixels import METHODS, attribute, refusal
-from toolkit.types import PLAYERS
+from toolkit.types import REGIONS
 
 SIZE = 20
 PLAYER_MAP = np.arange(10, dtype=np.uint8).repeat(2)[:, None].repeat(SIZE, 1)
@@ -50,7 +50,7 @@ def seeded():
 
 
 def run(net, method, **options):
-    options = {"players": PLAYER_MAP, "reference": REFERENCE} | options
+    options = {"region_map": PLAYER_MAP, "reference": REFERENCE} | options
     return attribute(net, CROP, method, **options)
 
 
@@ -74,7 +74,7 @@ def test_ablation_is_leave_one_out():
     found = run(net, "feature_ablation")
     assert found.regions == pytest.approx(exact, abs=2e-3)
     assert found.completeness is None
-    assert found.passes == len(PLAYERS) + 3  # crop and reference for the record, crop for Captum
+    assert found.passes == len(REGIONS) + 3  # crop and reference for the record, crop for Captum
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -95,10 +95,10 @@ def test_every_offered_method_runs_repeats_and_leaves_the_generators_alone(metho
 
 
 def test_players_that_are_not_there_get_nothing():
-    players = np.where(PLAYER_MAP == 4, 5, PLAYER_MAP).astype(np.uint8)
-    found = run(Linear(), "feature_ablation", players=players)
+    region_map = np.where(PLAYER_MAP == 4, 5, PLAYER_MAP).astype(np.uint8)
+    found = run(Linear(), "feature_ablation", region_map=region_map)
     assert found.regions[4] == 0
-    assert found.passes == len(PLAYERS) + 2
+    assert found.passes == len(REGIONS) + 2
 
 
 @pytest.mark.parametrize("activation", [nn.ReLU6, nn.SiLU, nn.Hardswish, nn.GELU])
@@ -156,5 +156,5 @@ def test_wrong_calls_are_refused():
     with pytest.raises(UsageError, match="reference"):
         run(Small(), "occlusion", reference=None)
     with pytest.raises(ShapeError):
-        run(Small(), "smooth_grad", players=PLAYER_MAP[:5])
+        run(Small(), "smooth_grad", region_map=PLAYER_MAP[:5])
     assert run(Small(), "smooth_grad", reference=None).reference_logit is None

@@ -11,11 +11,11 @@ from tests.explain.planted import LAYOUT, LEFT_EYE, MOUTH, PLAYER_MAP, RIGHT_EYE
 from toolkit.explain import regions
 from toolkit.explain.frames import topk_shares
 from toolkit.explain.ledger import explain, frame_logits, heat
-from toolkit.types import PLAYERS, Aggregate, Evidence, PatchHead
+from toolkit.types import REGIONS, Aggregate, Evidence, PatchHead
 from toolkit.verdict.aggregate import aggregate, patch_logits, rule_for
 
 GRID = len(LAYOUT)
-BACKGROUND = PLAYERS.index("background")
+BACKGROUND = REGIONS.index("background")
 CHECKER = np.where(np.indices((SIZE, SIZE)).sum(axis=0) % 2, 1, -1)
 
 
@@ -25,10 +25,10 @@ def plain_clip(n, seed=0):
     return np.broadcast_to(level, (n, SIZE, SIZE, 3)).astype(np.uint8)
 
 
-def forge(clip, moments, players, strength=20):
+def forge(clip, moments, region_map, strength=20):
     """Add a checkerboard to the given players in the given moments."""
     out = clip.astype(int)
-    mark = np.isin(PLAYER_MAP, players) * CHECKER * strength
+    mark = np.isin(PLAYER_MAP, region_map) * CHECKER * strength
     out[moments] += mark[None, ..., None]
     return out.astype(np.uint8)
 
@@ -270,8 +270,8 @@ def test_the_two_witnesses_agree_on_a_detector_that_is_local():
     one = slice(0, 1)
     crop = forge(forge(plain_clip(1), one, [MOUTH], 15), one, [LEFT_EYE], 25)
     evidence = patch_detector(crop)
-    by_construction = regions.patch_table(
+    intrinsic = regions.patch_table(
         evidence.patches, regions.cover(PLAYER_MAP[None], GRID, GRID), evidence.head
     )[0]
-    by_intervention = table(lambda clip: frame_logits(patch_detector(clip)), crop, plain_clip(1))
-    assert by_construction == pytest.approx(by_intervention, abs=1e-6)
+    perturbation = table(lambda clip: frame_logits(patch_detector(clip)), crop, plain_clip(1))
+    assert intrinsic == pytest.approx(perturbation, abs=1e-6)

@@ -20,8 +20,8 @@ def random_table(n, seed, *, whole=False):
     return rng.integers(-3, 4, 1 << n).astype(float) if whole else rng.normal(0, 3, 1 << n)
 
 
-def mask_of(players):
-    return sum(1 << i for i in players)
+def mask_of(region_map):
+    return sum(1 << i for i in region_map)
 
 
 def by_permutations(v, n):
@@ -165,18 +165,18 @@ def test_not_a_table():
 @settings(deadline=None, max_examples=40)
 @given(st.integers(1, 9), st.integers(1, 6), st.integers(1, 6), SEED)
 def test_cover_is_the_area_on_a_fine_grid(size, h, w, seed):
-    players = np.random.default_rng(seed).integers(0, 3, (2, size, size)).astype(np.uint8)
-    found = regions.cover(players, h, w, n_players=3)
-    fine = players.repeat(h, 1).repeat(w, 2).reshape(2, h, size, w, size)
+    region_map = np.random.default_rng(seed).integers(0, 3, (2, size, size)).astype(np.uint8)
+    found = regions.cover(region_map, h, w, n_players=3)
+    fine = region_map.repeat(h, 1).repeat(w, 2).reshape(2, h, size, w, size)
     want = np.stack([(fine == r).mean(axis=(2, 4)) for r in range(3)], axis=-1)
     assert found == pytest.approx(want.reshape(2, h * w, 3), abs=1e-12)
     assert found.sum(axis=-1) == pytest.approx(1, abs=1e-12)
 
 
 def test_cover_counts_pixels_row_by_row():
-    players = np.zeros((1, 4, 4), np.uint8)
-    players[0, 0, 3] = 2
-    found = regions.cover(players, 2, 2)
+    region_map = np.zeros((1, 4, 4), np.uint8)
+    region_map[0, 0, 3] = 2
+    found = regions.cover(region_map, 2, 2)
     assert found.shape == (1, 4, 10)
     assert found[0, 1].tolist() == [0.75, 0, 0.25] + [0] * 7
     assert found[0, [0, 2, 3], 0].tolist() == [1, 1, 1]
@@ -196,8 +196,8 @@ def make_head(rng, *, tau=4.0, grid=(3, 2)):
     return PatchHead(tau, 1.3, -0.4, rng.normal(-1, 1, grid).astype(np.float32))
 
 
-def make_cover(rng, n, cells, players):
-    weights = rng.random((n, cells, players)) * (rng.random((n, cells, players)) > 0.5) + 1e-9
+def make_cover(rng, n, cells, region_map):
+    weights = rng.random((n, cells, region_map)) * (rng.random((n, cells, region_map)) > 0.5) + 1e-9
     return weights / weights.sum(axis=-1, keepdims=True)
 
 

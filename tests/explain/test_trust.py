@@ -13,14 +13,14 @@ from tests.explain import planted
 from toolkit._i18n import set_language
 from toolkit.errors import Cancelled, UsageError
 from toolkit.explain import regions, trust
-from toolkit.explain.baselines import Light, Reference, SeamControl
-from toolkit.explain.perturbation import Game, agreement, antithetic, exact
+from toolkit.explain.baselines import Reference, SeamControl, ValidityTest
+from toolkit.explain.perturbation import RegionGame, agreement, antithetic, exact
 from toolkit.explain.pixels import PixelAttribution
 
 
 def solved(function):
     crops = planted.crops_of(planted.plain(150)[None])
-    game = Game(planted.Planted(function), crops, 0, planted.plain())
+    game = RegionGame(planted.Planted(function), crops, 0, planted.plain())
     return exact(game), game
 
 
@@ -33,25 +33,25 @@ def both_eyes(rgb):
 
 
 def light(name, passed, value=0.5):
-    return Light(name, passed, value, "")
+    return ValidityTest(name, passed, value, "")
 
 
-def reference(*lights):
-    return Reference("clean_frame", 0, planted.plain(), -1.0, lights, {}, True)
+def reference(*validity_tests):
+    return Reference("clean_frame", 0, planted.plain(), -1.0, validity_tests, {}, True)
 
 
 def test_lights_tell_what_each_test_said():
     good = reference(light("V1", True), light("V2", True), light("V3", None, None))
-    figures = trust.reference_lights(good)
+    figures = trust.validity_figures(good)
     assert [f.reads_well for f in figures] == [True, True, None]
     assert good.is_valid
     bad = reference(light("V1", True), light("V2", False), light("V3", False))
     assert not bad.is_valid
-    texts = [f.sentence for f in (*figures, *trust.reference_lights(bad))]
+    texts = [f.sentence for f in (*figures, *trust.validity_figures(bad))]
     assert len(set(texts)) == 5  # V1 is the same in both
     assert "limit 0.25" in texts[4]
     assert "only 50 %" in texts[5]
-    failed = trust.reference_lights(reference(light("V1", False, 3.2)))
+    failed = trust.validity_figures(reference(light("V1", False, 3.2)))
     assert "logit 3.20, above the threshold" in failed[0].sentence
 
 
@@ -212,9 +212,9 @@ def test_the_panel_puts_it_together():
         crops,
         Recorded(reference(light("V1", True))),
         0,
-        by_construction=np.arange(10.0),
+        intrinsic=np.arange(10.0),
         frames=[np.arange(10.0), np.arange(10.0)[::-1]],
-        tell=told.append,
+        on_result=told.append,
     )
     assert tuple(told) == found.figures
     assert [f.name for f in found.figures] == [
@@ -249,7 +249,7 @@ def test_what_is_known_already_costs_the_panel_nothing():
     crops = planted.crops_of(planted.plain(150)[None])
     detector = planted.Planted(additive)
     references = Recorded(reference(light("V1", True)))
-    game = Game(detector, crops, 0, planted.plain())
+    game = RegionGame(detector, crops, 0, planted.plain())
     exact(game)
     choice = references.choose(0, tick=None)
     found = trust.panel(detector, crops, references, 0, choice=choice, game=game)

@@ -11,8 +11,8 @@ from toolkit.faces.crops import cut, face_square, face_width, mesh_in_crop, pict
 from toolkit.faces.detect import FaceDetector, iou
 from toolkit.faces.identity import Identity, similarity_transform
 from toolkit.faces.mesh import Expression, FaceMesh, canonical_face, head_pose
-from toolkit.faces.regions import player_map, triangle_players
-from toolkit.types import PLAYERS
+from toolkit.faces.regions import region_map_of, triangle_players
+from toolkit.types import REGIONS
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +47,11 @@ def test_left_is_the_subjects_left(face):
     """In a picture that is not mirrored, the subject's left eye is further to the right."""
     _, result = face
     assert result.points[473, 0] > result.points[468, 0]
-    players = player_map(result.points, 512)
+    region_map = region_map_of(result.points, 512)
     columns = np.arange(512)
 
     def centre(name):
-        mask = players == PLAYERS.index(name)
+        mask = region_map == REGIONS.index(name)
         return (mask.sum(axis=0) * columns).sum() / mask.sum()
 
     assert centre("left_eye") > centre("nose") > centre("right_eye")
@@ -61,22 +61,22 @@ def test_left_is_the_subjects_left(face):
 def test_mirrored_face_swaps_sides(portrait, face):
     mirrored = np.ascontiguousarray(portrait[:, ::-1])
     result = FaceMesh()(mirrored, FaceDetector()(mirrored)[0])
-    straight = player_map(face[1].points, 512)[:, ::-1]
-    swapped = player_map(result.points, 512)
+    straight = region_map_of(face[1].points, 512)[:, ::-1]
+    swapped = region_map_of(result.points, 512)
     for a, b in (("left_eye", "right_eye"), ("left_cheek", "right_cheek"), ("mouth", "mouth")):
-        first, second = straight == PLAYERS.index(a), swapped == PLAYERS.index(b)
+        first, second = straight == REGIONS.index(a), swapped == REGIONS.index(b)
         assert (first & second).sum() / (first | second).sum() > 0.7, a
 
 
 def test_player_map_is_complete_and_ordered(face):
     _, result = face
     square = face_square(result.points, margin=0.125)
-    players = player_map(mesh_in_crop(result.points, square, 224), 224)
-    assert set(np.unique(players)) == set(range(len(PLAYERS)))
+    region_map = region_map_of(mesh_in_crop(result.points, square, 224), 224)
+    assert set(np.unique(region_map)) == set(range(len(REGIONS)))
     rows = np.arange(224)
 
     def height(name):
-        mask = players == PLAYERS.index(name)
+        mask = region_map == REGIONS.index(name)
         return (mask.sum(axis=1) * rows).sum() / mask.sum()
 
     assert height("forehead") < height("left_eye") < height("nose") < height("mouth")
@@ -87,9 +87,9 @@ def test_regions_are_those_of_the_definition(face_models):
     """The labels are pinned by hash inside; saved reports depend on them."""
     counts = np.bincount(triangle_players(), minlength=10)
     assert counts.sum() == 898
-    assert counts[PLAYERS.index("mouth")] == 220
-    assert counts[PLAYERS.index("left_eye")] == counts[PLAYERS.index("right_eye")]
-    assert counts[PLAYERS.index("contour")] == counts[PLAYERS.index("background")] == 0
+    assert counts[REGIONS.index("mouth")] == 220
+    assert counts[REGIONS.index("left_eye")] == counts[REGIONS.index("right_eye")]
+    assert counts[REGIONS.index("contour")] == counts[REGIONS.index("background")] == 0
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_crop_maps_back_to_the_frame(side):
     crop = cut(frame, square, 224)[..., 0].astype(float)
     rows, columns = np.mgrid[:224, :224]
     centre = np.array([(crop * columns).sum(), (crop * rows).sum()]) / crop.sum()
-    matrix = square.to_frame(224)
+    matrix = square.crop_to_frame(224)
     assert matrix[:, :2] @ centre + matrix[:, 2] == pytest.approx([x, y], abs=0.2)
 
 

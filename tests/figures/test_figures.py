@@ -14,9 +14,9 @@ import pytest
 
 from tests.widgets import made_up
 from toolkit import _i18n, figures, samples
-from toolkit.figures.charts import Table
+from toolkit.figures.charts import FigureTable
 from toolkit.figures.pictures import BLUE, ORANGE
-from toolkit.types import PLAYERS, KeyFrame, Notice, Report
+from toolkit.types import REGIONS, KeyFrame, Notice, Report
 
 PACKAGE = Path(__file__).resolve().parents[2] / "toolkit"
 
@@ -72,7 +72,7 @@ def test_an_abstention_says_why():
 def test_a_video_without_anybody_has_a_verdict_sentence(report):
     reason = "There is no face in the 12 frames looked at."
     verdict = replace(report.verdict, logit=None, abstained=True, reason=reason)
-    empty = replace(report, tracks=(), speaks=None, verdict=verdict)
+    empty = replace(report, tracks=(), decisive=None, verdict=verdict)
     assert figures.verdict_sentence(empty) == f"No verdict. {reason}"
     assert figures.speaking(empty) is None
     assert figures.limits(empty)
@@ -138,11 +138,11 @@ def test_evidence_that_was_not_divided_is_told(result):
 
 
 def test_left_and_right_are_the_subjects():
-    for player in PLAYERS:
+    for player in REGIONS:
         name = figures.region_name(player)
         assert ("(subject's)" in name) == player.startswith(("left", "right"))
         assert player.split("_")[0] in name or player == "contour"
-    assert len({figures.region_name(p) for p in PLAYERS}) == 10
+    assert len({figures.region_name(p) for p in REGIONS}) == 10
 
 
 def test_what_could_not_be_judged_is_listed_once_and_with_its_time(result):
@@ -277,14 +277,14 @@ def test_few_moments_can_be_drawn(moments):
 @pytest.mark.parametrize("chart", ["curve", "regions", "matrix"])
 def test_tables_are_the_charts_in_text(result, chart):
     table = figures.table(result, chart)
-    assert isinstance(table, Table)
+    assert isinstance(table, FigureTable)
     assert {len(row) for row in table.rows} == {len(table.heads)}
     assert len(table.rows) == (11 if chart == "regions" else len(result.track.pts))
 
 
 def test_region_table_says_what_the_bars_show(result):
     rows = dict(figures.table(result, "regions").rows)
-    share = result.explanation.region_shares[PLAYERS.index("mouth")]
+    share = result.explanation.region_shares[REGIONS.index("mouth")]
     assert rows["mouth"] == f"+{share:.4f}"
     assert rows["background"].startswith("−")
 

@@ -10,8 +10,8 @@ import pytest
 from tests.forge import faces as made_up
 from toolkit import _i18n
 from toolkit.figures import forge as words
-from toolkit.forge.expression import Reading, search
-from toolkit.forge.swap import BLENDINGS, BREAKS, COLOURS, MOUTHS, Step
+from toolkit.forge.expression import ExpressionReading, search
+from toolkit.forge.swap import BLENDINGS, BREAKS, COLOURS, MOUTHS, SwapStep
 
 NUMBERS = {
     "face": {"face_width_px": 101.4},
@@ -34,7 +34,7 @@ def language(request):
 
 def test_every_step_and_choice_has_words(language):
     said = [words.step_title(name) for name in NUMBERS]
-    said += [words.step_sentence(Step(name, PIXEL, n)) for name, n in NUMBERS.items()]
+    said += [words.step_sentence(SwapStep(name, PIXEL, n)) for name, n in NUMBERS.items()]
     said += [words.break_title(name) for name in ("untouched", *BREAKS)]
     said += [words.choice_title("colour", c) for c in COLOURS]
     said += [words.choice_title("blend", b) for b in BLENDINGS]
@@ -48,7 +48,7 @@ def test_every_step_and_choice_has_words(language):
 
 def test_one_hidden_triangle_is_said_in_the_singular():
     one, many = (
-        words.step_sentence(Step("warp", PIXEL, {"hidden": float(n), "stretch": 1.0}))
+        words.step_sentence(SwapStep("warp", PIXEL, {"hidden": float(n), "stretch": 1.0}))
         for n in (1, 7)
     )
     assert "1 is not" in one
@@ -61,7 +61,9 @@ def test_matches_and_expressions_become_tables(language):
     table = words.match_table(gallery, found)
     assert [row[0] for row in table.rows] == ["1", "2", "3"]
     assert table.rows[0][1] == "face 2"
-    target = Reading(gallery.faces[1].mesh, gallery.faces[1].coefficients, (12.0, -3.0, 0.0))
+    target = ExpressionReading(
+        gallery.faces[1].mesh, gallery.faces[1].coefficients, (12.0, -3.0, 0.0)
+    )
     both = words.expression_table(target, gallery.faces[2])
     assert len(both.rows) == 7
     assert all(len(row) == len(both.heads) == 3 for row in both.rows)

@@ -11,7 +11,7 @@ import pytest
 from tests.widgets import made_up
 from toolkit import _i18n
 from toolkit.explain.bands import BandShares
-from toolkit.explain.baselines import Choice, Light, Reference
+from toolkit.explain.baselines import Choice, Reference, ValidityTest
 from toolkit.explain.perturbation import Agreement, Composite, Intervention, agreement
 from toolkit.explain.pixels import PixelAttribution
 from toolkit.explain.regions import FlipSet
@@ -19,9 +19,9 @@ from toolkit.explain.session import Change, Checked, FrameAnswer, MethodAnswer
 from toolkit.explain.trust import Panel, TrustFigure
 from toolkit.figures import inquiry as words
 from toolkit.messages import Message
-from toolkit.types import PLAYERS, Evidence, PatchHead
+from toolkit.types import REGIONS, Evidence, PatchHead
 
-MOUTH, NOSE = PLAYERS.index("mouth"), PLAYERS.index("nose")
+MOUTH, NOSE = REGIONS.index("mouth"), REGIONS.index("nose")
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def told(shares, *, method="exact", base=-3.0):
 
 
 def reference(*, kind="clean_frame", passed=True):
-    light = Light("V1", passed, -1.0 if passed else 2.0, "")
+    light = ValidityTest("V1", passed, -1.0 if passed else 2.0, "")
     return Reference(kind, 0, made_up.face(), -1.0, (light,), {}, kind != "grey")
 
 
@@ -61,7 +61,7 @@ def answer(own, shares=None, *, valid=True, method="exact", logit=2.0):
 def vector(**named):
     out = np.zeros(10)
     for name, value in named.items():
-        out[PLAYERS.index(name)] = value
+        out[REGIONS.index(name)] = value
     return out
 
 
@@ -169,13 +169,13 @@ def test_flip_sets_and_pairs_of_a_frame_need_the_exact_table():
     assert words.pair_sentence(exact) == ""  # bars describe it
     has = (np.arange(1 << 10)[:, None] >> np.arange(10) & 1).astype(bool)
     both = np.where(has[:, 0] & has[:, 3], 4.0, 0.0)
-    game = dataclasses.replace(exact.by_intervention, table=both)
+    game = dataclasses.replace(exact.perturbation, table=both)
     assert "needs mouth and nose together (+4.00)" in words.pair_sentence(
-        dataclasses.replace(exact, by_intervention=game)
+        dataclasses.replace(exact, perturbation=game)
     )
     either = np.where(has[:, 0] | has[:, 3], 4.0, 0.0)
-    game = dataclasses.replace(exact.by_intervention, table=either)
-    assert words.pair_sentence(dataclasses.replace(exact, by_intervention=game)).count("nose") in (
+    game = dataclasses.replace(exact.perturbation, table=either)
+    assert words.pair_sentence(dataclasses.replace(exact, perturbation=game)).count("nose") in (
         0,
         1,
     )
@@ -184,7 +184,7 @@ def test_flip_sets_and_pairs_of_a_frame_need_the_exact_table():
 def test_rows_hold_what_is_known_and_nothing_else():
     own = vector(mouth=1.0)
     rows = words.region_rows(None, own)
-    assert [r.player for r in rows] == list(PLAYERS)
+    assert [r.region for r in rows] == list(REGIONS)
     assert rows[MOUTH].construction == 1.0
     assert rows[MOUTH].intervention is rows[MOUTH].error is rows[MOUTH].single is None
     exact = words.region_rows(answer(own, vector(mouth=3.0)))

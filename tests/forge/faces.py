@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.faces.mesh import canonical_face
-from toolkit.forge.expression import BLENDSHAPES, Face, Gallery
+from toolkit.forge.expression import BLENDSHAPES, ExpressionFace, ExpressionGallery
 
 
 def face(coefficients, pose=(0.0, 0.0, 0.0), *, index=0):
     """Return a face that can be searched only."""
-    return Face(
+    return ExpressionFace(
         np.zeros((0, 0, 3), np.uint8),
         np.zeros((478, 3), np.float32),
         np.asarray(coefficients, np.float32),
@@ -26,7 +26,7 @@ def gallery(coefficients, poses=None, *, is_clip=False):
     faces = tuple(
         face(c, p, index=i) for i, (c, p) in enumerate(zip(coefficients, poses, strict=True))
     )
-    return Gallery(faces, is_clip, ("0" * 64,), "made up")
+    return ExpressionGallery(faces, is_clip, ("0" * 64,), "made up")
 
 
 def coefficients(n, *, seed=0):

@@ -94,7 +94,7 @@ def test_a_path_through_a_clip_may_go_on_with_it():
 
 def test_an_empty_gallery_is_refused():
     with pytest.raises(UsageError, match="no picture with a face"):
-        expression.Gallery((), False, (), "nobody")
+        expression.ExpressionGallery((), False, (), "nobody")
 
 
 # -- pictures are hostile
@@ -179,7 +179,7 @@ def test_a_clip_gives_faces_evenly_in_time(sample):
 
 def test_a_face_cut_out_keeps_its_points_on_its_pixels(sample):
     rgb = expression.decode_picture(sample("astronaut").read_bytes())
-    reading = expression.FaceReader()(rgb)
+    reading = expression.ExpressionReader()(rgb)
     face = expression.cut_face(rgb, reading, "a", 0)
     x, y = np.rint(reading.mesh[4, :2]).astype(int)
     u, v = (np.rint(face.mesh[4, :2])).astype(int)

@@ -104,7 +104,7 @@ def test_the_label_changes_no_pixel_of_the_crop_and_no_score(made, performance):
     collectors = [CropCollector(size=judge.spec.size, margin=judge.spec.margin) for _ in range(2)]
     video = media.probe(performance.path)
     apart = []
-    reader = expression.FaceReader()
+    reader = expression.ExpressionReader()
     for t, frame in enumerate(media.read(video, performance.indices)):
         labelled = marks.draw_label(frame.rgb, made.place)
         collectors[0].add(frame.rgb, performance.mesh[t])

@@ -11,7 +11,7 @@ from tests.forge import faces as made_up
 from toolkit import media
 from toolkit.errors import Cancelled, ShapeError, UsageError
 from toolkit.forge import expression, marks, swap
-from toolkit.forge.swap import BLENDINGS, BREAKS, USUAL, Recipe
+from toolkit.forge.swap import BLENDINGS, BREAKS, USUAL, SwapRecipe
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +202,7 @@ def test_each_break_changes_what_it_says():
 )
 def test_a_recipe_out_of_range_is_refused(wrong):
     with pytest.raises(UsageError):
-        Recipe(**wrong)
+        SwapRecipe(**wrong)
 
 
 # -- one frame
@@ -230,7 +230,7 @@ def test_faces_are_mixed_while_one_fades_into_the_next(performance, gallery):
     video = media.probe(performance.path)
     (frame,) = media.read(video, performance.indices[:1])
     a, b = gallery.faces[2], gallery.faces[9]
-    recipe = Recipe(colour="none", mouth="gallery")
+    recipe = SwapRecipe(colour="none", mouth="gallery")
     one, two, both = (
         swap.swap_frame(frame.rgb, performance.mesh[0], mix, recipe, show=False).rgb.astype(int)
         for mix in (a, b, [(a, 0.5), (b, 0.5)])

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 
 from tests.forge.faces import mesh
-from toolkit.lessons.tiny_detector import Face
+from toolkit.lessons.tiny_detector import PersonFace
 
 
-def face(person: str = "one", *, seed: int = 0, side: int = 260) -> Face:
+def face(person: str = "one", *, seed: int = 0, side: int = 260) -> PersonFace:
     """Return a skin-coloured square with fine grain, and the mesh of a face in its middle."""
     rng = np.random.default_rng(seed)
     coarse = rng.normal(0, 14, (12, 12, 3)).astype(np.float32)
@@ -19,4 +19,4 @@ def face(person: str = "one", *, seed: int = 0, side: int = 260) -> Face:
     points = mesh(width=0.5 * side, centre=(side / 2, side / 2)).astype(np.float32)
     full = np.zeros((478, 3), np.float32)
     full[: len(points)] = points
-    return Face(np.clip(rgb, 0, 255).astype(np.uint8), full, person)
+    return PersonFace(np.clip(rgb, 0, 255).astype(np.uint8), full, person)

@@ -10,7 +10,7 @@ import numpy as np
 from toolkit import media
 from toolkit.lessons.clips import Plan
 from toolkit.lessons.quiz import Question, Quiz, jpeg, outlines
-from toolkit.types import PLAYERS
+from toolkit.types import REGIONS
 
 # truth, what the detector says, how far from the threshold
 ANSWERS = (
@@ -32,9 +32,9 @@ def clip(seed: int) -> bytes:
         return path.read_bytes()
 
 
-def players() -> np.ndarray:
+def region_map() -> np.ndarray:
     """A map of ten stripes, one per player."""
-    rows = np.repeat(np.arange(len(PLAYERS), dtype=np.uint8), 10)
+    rows = np.repeat(np.arange(len(REGIONS), dtype=np.uint8), 10)
     return np.tile(rows[:, None], (1, 100))
 
 
@@ -48,7 +48,7 @@ def question(number: int, kind: str, verdict: str, gap: float) -> Question:
         face=jpeg(face),
         heat=jpeg(face),
         mask=jpeg(face) if kind != "genuine" else b"",
-        outlines=outlines(players()),
+        outlines=outlines(region_map()),
         verdict=verdict,
         gap=gap,
         top="mouth" if verdict == "forged" else None,

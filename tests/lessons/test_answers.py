@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from toolkit.lessons.answers import Answers
+from toolkit.lessons.answers import PupilAnswers
 
 
 def test_what_is_put_is_there_for_the_next_kernel(tmp_path):
     path = tmp_path / "deep" / "lesson.json"
-    assert Answers(path).put("exercise.a", {"answer": [1, 2], "naïve": "ja ☺"})
-    assert Answers(path).get("exercise.a") == {"answer": [1, 2], "naïve": "ja ☺"}
-    assert Answers(path).get("b", 3) == 3
+    assert PupilAnswers(path).put("exercise.a", {"answer": [1, 2], "naïve": "ja ☺"})
+    assert PupilAnswers(path).get("exercise.a") == {"answer": [1, 2], "naïve": "ja ☺"}
+    assert PupilAnswers(path).get("b", 3) == 3
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_what_is_put_is_there_for_the_next_kernel(tmp_path):
 def test_a_damaged_file_is_set_aside(tmp_path, text):
     path = tmp_path / "lesson.json"
     path.write_text(text)
-    answers = Answers(path)
+    answers = PupilAnswers(path)
     assert answers.names() == []
     assert answers.set_aside.read_text() == text
     assert answers.put("a", 1)
@@ -30,7 +30,7 @@ def test_a_damaged_file_is_set_aside(tmp_path, text):
 
 
 def test_starting_anew_puts_the_old_answers_aside(tmp_path):
-    answers = Answers(tmp_path / "lesson.json")
+    answers = PupilAnswers(tmp_path / "lesson.json")
     for number in range(3):
         answers.put("a", number)
         answers.start_anew()
@@ -41,7 +41,7 @@ def test_starting_anew_puts_the_old_answers_aside(tmp_path):
 
 def test_a_full_disk_is_told_and_memory_goes_on(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    answers = Answers(tmp_path / "file" / "lesson.json")
+    answers = PupilAnswers(tmp_path / "file" / "lesson.json")
     assert not answers.put("a", 1)
     assert not answers.is_saved
     assert answers.get("a") == 1
@@ -49,4 +49,4 @@ def test_a_full_disk_is_told_and_memory_goes_on(tmp_path):
 
 def test_what_is_no_json_is_refused(tmp_path):
     with pytest.raises((TypeError, ValueError)):
-        Answers(tmp_path / "a.json").put("a", float("nan"))
+        PupilAnswers(tmp_path / "a.json").put("a", float("nan"))

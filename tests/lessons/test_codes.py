@@ -8,18 +8,18 @@ from hypothesis import strategies as st
 
 from toolkit.errors import UsageError
 from toolkit.lessons import codes
-from toolkit.lessons.codes import ALPHABET, Given, Result
-from toolkit.types import PLAYERS
+from toolkit.lessons.codes import ALPHABET, CodeResult, Given
+from toolkit.types import REGIONS
 
 answers = st.none() | st.builds(
     Given,
     first=st.booleans(),
     confidence=st.integers(0, 2),
     second=st.booleans(),
-    region=st.none() | st.sampled_from(PLAYERS),
+    region=st.none() | st.sampled_from(REGIONS),
 )
 results = st.builds(
-    Result,
+    CodeResult,
     quiz=st.integers(0, codes.QUIZZES - 1),
     draw=st.integers(0, codes.DRAWS - 1),
     given=st.lists(answers, min_size=1, max_size=codes.QUESTIONS_MAX).map(tuple),
@@ -65,19 +65,19 @@ def test_every_number_of_questions_has_its_own_length():
 
 
 def test_largest_values_fit():
-    most = Given(True, 2, True, PLAYERS[-1])
-    result = Result(codes.QUIZZES - 1, codes.DRAWS - 1, (most,) * codes.QUESTIONS_MAX)
+    most = Given(True, 2, True, REGIONS[-1])
+    result = CodeResult(codes.QUIZZES - 1, codes.DRAWS - 1, (most,) * codes.QUESTIONS_MAX)
     assert codes.decode(codes.encode(result)) == result
 
 
 @pytest.mark.parametrize(
     "result",
     [
-        Result(-1, 0, (None,)),
-        Result(0, codes.DRAWS, (None,)),
-        Result(0, 0, ()),
-        Result(0, 0, (Given(True, 3, True),)),
-        Result(0, 0, (Given(True, 0, True, "ear"),)),
+        CodeResult(-1, 0, (None,)),
+        CodeResult(0, codes.DRAWS, (None,)),
+        CodeResult(0, 0, ()),
+        CodeResult(0, 0, (Given(True, 3, True),)),
+        CodeResult(0, 0, (Given(True, 0, True, "ear"),)),
     ],
 )
 def test_what_cannot_be_a_code_is_refused(result):
@@ -89,7 +89,7 @@ def test_what_cannot_be_a_code_is_refused(result):
 def test_junk_never_raises(text):
     found, misfits = codes.find(text)
     assert len(misfits) <= len(text.splitlines())
-    assert all(isinstance(r, Result) for r in found)
+    assert all(isinstance(r, CodeResult) for r in found)
 
 
 @given(st.lists(results, min_size=1, max_size=5, unique=True))
@@ -101,7 +101,7 @@ def test_codes_are_found_among_names_and_junk(pupils):
 
 
 def test_a_mistyped_code_is_told_apart_from_no_code():
-    code = codes.encode(Result(7, 1, (Given(True, 1, True),) * 8))
+    code = codes.encode(CodeResult(7, 1, (Given(True, 1, True),) * 8))
     wrong = ("1" if code[0] != "1" else "2") + code[1:]
     assert [m.why for m in codes.find(wrong)[1]] == ["wrong_character"]
 

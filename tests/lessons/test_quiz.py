@@ -15,7 +15,7 @@ from toolkit.errors import UsageError
 from toolkit.lessons import clips, quiz
 from toolkit.lessons.clips import Plan
 from toolkit.lessons.tally import FACE
-from toolkit.types import PLAYERS
+from toolkit.types import REGIONS
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +72,9 @@ def test_other_json_is_no_quiz():
 
 
 def test_outlines_cover_what_they_should():
-    found = quiz.outlines(made_up.players())
-    assert list(found) == list(PLAYERS)
-    for number, name in enumerate(PLAYERS):
+    found = quiz.outlines(made_up.region_map())
+    assert list(found) == list(REGIONS)
+    for number, name in enumerate(REGIONS):
         ys = [y for ring in found[name] for _x, y in ring]
         assert 0.1 * number <= min(ys) <= max(ys) <= 0.1 * (number + 1)
 

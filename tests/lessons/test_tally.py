@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.errors import UsageError
-from toolkit.lessons.codes import Given, Result
+from toolkit.lessons.codes import CodeResult, Given
 from toolkit.lessons.tally import FACE, Key, Tally, tally, tally_one
 
 GENUINE_WRONG = Key(forged=False, regions=frozenset(), model=True)
@@ -26,9 +26,9 @@ def test_a_class_by_hand():
     found = tally(
         KEYS,
         [
-            Result(1, 1, (MISLED, HELPED, RIGHT)),
-            Result(1, 2, (STOOD, RIGHT, NOSE)),
-            Result(1, 3, (None, NOSE, None)),
+            CodeResult(1, 1, (MISLED, HELPED, RIGHT)),
+            CodeResult(1, 2, (STOOD, RIGHT, NOSE)),
+            CodeResult(1, 3, (None, NOSE, None)),
         ],
     )
     first, second, third = found.questions
@@ -51,7 +51,7 @@ def test_nobody():
 
 def test_another_number_of_questions_is_refused():
     with pytest.raises(UsageError):
-        tally(KEYS, [Result(1, 1, (None,))])
+        tally(KEYS, [CodeResult(1, 1, (None,))])
 
 
 @given(

@@ -16,7 +16,7 @@ from av.video.frame import PictureType
 from toolkit import _i18n
 from toolkit.errors import Cancelled, VideoError
 from toolkit.media import provenance
-from toolkit.media.provenance import Entry, inspect, printable
+from toolkit.media.provenance import MetadataEntry, inspect, printable
 
 from .conftest import HEIGHT, WIDTH, draw, write_bars
 
@@ -286,7 +286,7 @@ def test_none_of_it_feeds_a_score():
 def test_text_is_made_printable():
     assert printable("a" * 2001) == "a" * 2000 + "…"
     assert printable("\U000e0001") == "\\U000e0001"
-    assert Entry("file", "k", "v").value == "v"
+    assert MetadataEntry("file", "k", "v").value == "v"
 
 
 # --- what goes wrong ----------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from toolkit import _i18n, media
 from toolkit.errors import UsageError, VideoError
 from toolkit.media import reshare as reshare_module
-from toolkit.media.reshare import Step, describe, parse, reshare
+from toolkit.media.reshare import ReshareStep, describe, parse, reshare
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +30,11 @@ def pictures(path):
 
 def test_chains_are_read():
     assert parse("crop25,scale480, crf33") == (
-        Step("crop", 25),
-        Step("scale", 480),
-        Step("crf", 33),
+        ReshareStep("crop", 25),
+        ReshareStep("scale", 480),
+        ReshareStep("crf", 33),
     )
-    assert parse("caption,crf28,crf28")[1:] == (Step("crf", 28),) * 2
+    assert parse("caption,crf28,crf28")[1:] == (ReshareStep("crf", 28),) * 2
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from toolkit.faces.mesh import canonical_face
 from toolkit.faces.regions import OVAL
 from toolkit.media.display import DisplayCopy, display_copy
 from toolkit.types import (
-    PLAYERS,
+    REGIONS,
     Aggregate,
     Evidence,
     FaceCrops,
@@ -144,7 +144,7 @@ def _track(video: Video, person: str, moments: np.ndarray) -> FaceTrack:
         pose=np.zeros((len(moments), 3)),
         shots=shots,
         seen=np.array(seen, np.float64),
-        surest=0.95,
+        max_score=0.95,
     )
 
 
@@ -153,9 +153,9 @@ def _result(track: FaceTrack, crops: FaceCrops, length_s: float, seed: int) -> T
     patches = rng.normal(-2, 0.35, (len(track.pts), GRID, GRID)).astype(np.float32)
     part = track.pts / length_s * 2.5
     forged = (part >= FORGED_S[0]) & (part <= FORGED_S[1]) & (track.person == "A")
-    cells = crops.players[:, 4::8, 4::8] == PLAYERS.index("mouth")
+    cells = crops.region_map[:, 4::8, 4::8] == REGIONS.index("mouth")
     patches[forged[:, None, None] & cells] += 4.5
-    cheek = crops.players[:, 4::8, 4::8] == PLAYERS.index("left_cheek")
+    cheek = crops.region_map[:, 4::8, 4::8] == REGIONS.index("left_cheek")
     patches[forged[:, None, None] & cheek] += 2.6
     spans = np.stack([np.arange(len(patches))] * 2, axis=1).astype(np.int64)
     logits = patch_logits(patches, head()).astype(np.float32)
@@ -167,7 +167,7 @@ def _result(track: FaceTrack, crops: FaceCrops, length_s: float, seed: int) -> T
         verdict = Verdict(logit, THRESHOLD, None, None, True, reason, "face_too_small")
         return TrackResult(track, verdict, rule, evidence)
     explanation = ledger.explain(
-        evidence, track.pts, track.shots, crops.players, threshold=THRESHOLD, rule=rule
+        evidence, track.pts, track.shots, crops.region_map, threshold=THRESHOLD, rule=rule
     )
     keys = ledger.key_positions(explanation, 3, pts=track.pts)
     return TrackResult(
@@ -215,7 +215,7 @@ def made(
         },
         tracks=tuple(results),
         verdict=results[0].verdict,
-        speaks="A",
+        decisive="A",
         notices=(Notice("cut", "The picture changes as at a cut.", cut),),
     )
     return Made(video, copy, report, crops)

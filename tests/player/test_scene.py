@@ -17,7 +17,7 @@ from toolkit.explain import ledger
 from toolkit.figures.pictures import LOUD, QUIET
 from toolkit.media.display import DisplayCopy, display_copy
 from toolkit.player import Scene
-from toolkit.types import PLAYERS, Verdict, Video
+from toolkit.types import REGIONS, Verdict, Video
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def array(scene: Scene, name: str) -> np.ndarray:
 def test_facts_are_json_and_arrays_are_all_there(scene):
     facts = json.loads(json.dumps(scene.facts, allow_nan=False))
     assert facts["schema"] == "doorzicht.scene/1"
-    assert facts["players"] == list(PLAYERS)
+    assert facts["players"] == list(REGIONS)
     assert [p["person"] for p in facts["persons"]] == ["A", "B"]
     a, b = facts["persons"]
     assert (a["forged"], a["abstained"], b["forged"], b["abstained"]) == (True, False, False, True)
@@ -116,7 +116,7 @@ def test_a_frames_own_division_adds_up_to_the_frame(scene, clip):
         moments = array(given, "A.moments")
         assert np.allclose(moments.sum(axis=1), wanted, atol=1e-4)
         strongest = int(result.evidence.logits.argmax())
-        assert PLAYERS[int(moments[strongest, :10].argmax())] == "mouth"
+        assert REGIONS[int(moments[strongest, :10].argmax())] == "mouth"
     assert np.abs(array(scene, "A.moments")[:, 10]).max() < 1e-4  # nothing is left undivided
     assert not array(scene, "B.moments").any()  # no verdict: nothing says where it came from
     facts = scene.facts["persons"][0]
@@ -143,8 +143,8 @@ def test_map_has_the_mouth_where_the_mouth_is(scene, clip):
         x, y = centre(n, 100)
         left, top, side = squares[n]
         cell = [int((v - o) / side * maps.shape[1]) for v, o in ((y + 40, top), (x, left))]
-        assert PLAYERS[maps[5][tuple(cell)]] == "mouth"
-        assert PLAYERS[maps[5][0, 0]] == "background"
+        assert REGIONS[maps[5][tuple(cell)]] == "mouth"
+        assert REGIONS[maps[5][0, 0]] == "background"
 
 
 def test_with_and_without_crops_agree(clip):
@@ -209,7 +209,7 @@ def test_a_redacted_person_is_placed_nowhere(clip):
 
 
 def test_a_report_without_persons(clip):
-    scene = Scene.of(replace(clip.report, tracks=(), speaks=None), clip.copy)
+    scene = Scene.of(replace(clip.report, tracks=(), decisive=None), clip.copy)
     assert scene.persons == ()
     assert scene.facts["persons"] == []
     assert scene.strings()["verdicts"] == {}
@@ -274,9 +274,9 @@ def test_nine_hundred_judged_frames_stay_under_ten_megabytes(clip):
                 f: np.repeat(getattr(clip.crops["A"], f)[:1], 900, axis=0)
                 for f in (
                     "rgb",
-                    "to_frame",
+                    "crop_to_frame",
                     "mesh",
-                    "players",
+                    "region_map",
                     "face_width",
                     "sharpness",
                     "padding",

@@ -152,7 +152,7 @@ def test_nobody_found(report):
         abstained=True,
         reason="There is no face in the 9 frames looked at.",
     )
-    empty = replace(report, tracks=(), speaks=None, verdict=verdict)
+    empty = replace(report, tracks=(), decisive=None, verdict=verdict)
     said = "".join(Reader(html.page(empty)).words)
     assert "No verdict." in said
     assert "There is no face in the 9 frames looked at." in said

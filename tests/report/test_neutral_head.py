@@ -11,7 +11,7 @@ import pytest
 from toolkit import _i18n
 from toolkit.errors import ShapeError
 from toolkit.report.neutral_head import line_head
-from toolkit.types import PLAYERS
+from toolkit.types import REGIONS
 
 SVG = "{http://www.w3.org/2000/svg}"
 SHARES = [1.2, 0.5, -0.3, 0.02, -0.9, 0.35, 0.1, -0.05, 0.8, 0.0]
@@ -20,11 +20,11 @@ pytestmark = pytest.mark.usefixtures("face_models")
 
 
 def regions(svg):
-    """Return the fill of each player's outline, in the order of `PLAYERS`."""
+    """Return the fill of each player's outline, in the order of `REGIONS`."""
     root = ET.fromstring(svg)
     paths = [p for p in root.findall(f"{SVG}path") if p.get("fill-rule")]
-    assert len(paths) == len(PLAYERS)
-    return dict(zip(PLAYERS, (p.get("fill") for p in paths), strict=True))
+    assert len(paths) == len(REGIONS)
+    return dict(zip(REGIONS, (p.get("fill") for p in paths), strict=True))
 
 
 def test_direction_tells_the_sign_and_density_the_size():
@@ -71,7 +71,7 @@ def test_left_is_the_subjects_left():
     paths = [p for p in root.findall(f"{SVG}path") if p.get("fill-rule")]
 
     def middle(player):
-        numbers = re.findall(r"[\d.]+ [\d.]+", paths[PLAYERS.index(player)].get("d"))
+        numbers = re.findall(r"[\d.]+ [\d.]+", paths[REGIONS.index(player)].get("d"))
         return np.mean([[float(v) for v in n.split()] for n in numbers], axis=0)
 
     assert middle("left_eye")[0] > middle("nose")[0] > middle("right_eye")[0]

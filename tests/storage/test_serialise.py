@@ -49,7 +49,7 @@ def test_a_report_comes_back_exactly():
 
 def test_an_abstention_without_tracks_comes_back():
     verdict = Verdict(None, 0.5, abstained=True, reason="No face.", reason_code="no_face")
-    report = dataclasses.replace(made_up.report(), tracks=(), verdict=verdict, speaks=None)
+    report = dataclasses.replace(made_up.report(), tracks=(), verdict=verdict, decisive=None)
     assert same(report, unpack(Report, through_json(pack(report))))
 
 

@@ -32,7 +32,9 @@ class FewFaces(train.Trainer):
 def other(tmp_path, monkeypatch):
     """Return other weights: the shipped ones with a larger bias."""
     monkeypatch.setattr(average, "Trainer", FewFaces)
-    trainer = FewFaces([], tmp_path / "w", train.Recipe(seed=7), start=SHIPPED, device="cpu")
+    trainer = FewFaces(
+        [], tmp_path / "w", train.TrainingRecipe(seed=7), start=SHIPPED, device="cpu"
+    )
     trainer.ema["b"] += 1.0
     trainer.export(tmp_path / "other.safetensors")
     return tmp_path / "other.safetensors"

@@ -16,7 +16,7 @@ from toolkit.errors import UsageError
 from toolkit.training import clip_head, tokens
 
 body = test_seamnet_clip.body
-RECIPE = clip_head.Recipe(
+RECIPE = clip_head.HeadRecipe(
     blocks=(4, 6), hidden=8, blends=6, steps=6, pairs=3, clips=2, tune_steps=40, seed=5
 )
 
@@ -43,17 +43,17 @@ def stop_at(name, number):
 
 
 def trained(folder, work, recipe=RECIPE, clips=()):
-    trainer = clip_head.Trainer([folder], clips, work, recipe)
+    trainer = clip_head.HeadTrainer([folder], clips, work, recipe)
     trainer.run()
     return trainer
 
 
 def test_resumed_equals_straight(body, faces_folder, tmp_path):
     straight = trained(faces_folder, tmp_path / "a")
-    broken = clip_head.Trainer([faces_folder], (), tmp_path / "b", RECIPE)
+    broken = clip_head.HeadTrainer([faces_folder], (), tmp_path / "b", RECIPE)
     with pytest.raises(StopError):
         broken.run(tick=stop_at("train", 3))  # the checkpoint is of step 2
-    resumed = clip_head.Trainer([faces_folder], (), tmp_path / "b", RECIPE)
+    resumed = clip_head.HeadTrainer([faces_folder], (), tmp_path / "b", RECIPE)
     resumed.run()
     for name, value in straight.nets[0].state_dict().items():
         assert torch.equal(value, resumed.nets[0].state_dict()[name]), name
@@ -124,7 +124,7 @@ def test_it_learns_what_clips_teach(body, faces_folder, tmp_path):
 def test_forgeries_alone_are_refused(body, faces_folder, tmp_path):
     clip = tokens.ListedClip(tmp_path / "a.mp4", True, "page", "page/swap")
     with pytest.raises(UsageError, match="all clips are forged"):
-        clip_head.Trainer([faces_folder], [clip], tmp_path, RECIPE)
+        clip_head.HeadTrainer([faces_folder], [clip], tmp_path, RECIPE)
 
 
 def test_lists_of_clips(tmp_path):

@@ -23,7 +23,7 @@ def imagenet():
         pytest.skip(str(error))
 
 
-RECIPE = train.Recipe(steps=4, pairs=2, seed=5)
+RECIPE = train.TrainingRecipe(steps=4, pairs=2, seed=5)
 
 
 def test_item_depends_on_seed_and_number_alone(faces_folder):
@@ -65,7 +65,7 @@ def test_empty_folder_is_refused(face_models, tmp_path):
 
 
 def test_rate_is_one_cycle():
-    rates = [train.learning_rate(s, train.Recipe(steps=100)) for s in range(100)]
+    rates = [train.learning_rate(s, train.TrainingRecipe(steps=100)) for s in range(100)]
     assert np.argmax(rates) == 7
     assert rates[-1] < 0.02 * max(rates)
 
@@ -95,7 +95,9 @@ def test_resumed_equals_straight(imagenet, faces_folder, tmp_path, monkeypatch):
     for name, value in straight.ema.items():
         assert torch.allclose(value.float(), resumed.ema[name].float(), atol=1e-6), name
     with pytest.raises(UsageError, match="another recipe"):
-        train.Trainer([faces_folder], tmp_path / "b", train.Recipe(seed=6), device="cpu").resume()
+        train.Trainer(
+            [faces_folder], tmp_path / "b", train.TrainingRecipe(seed=6), device="cpu"
+        ).resume()
 
     out = tmp_path / "net.safetensors"
     straight.export(out)
@@ -126,16 +128,16 @@ def test_order_of_a_pair_counts():
 
     batch = (torch.zeros(3, 2, 3, 224, 224, dtype=torch.uint8), torch.zeros(3, 14, 14))
     usable = torch.ones(3)
-    plain = train.Recipe(order_weight=0.0)
+    plain = train.TrainingRecipe(order_weight=0.0)
 
     def cost(net, recipe, weight=usable):
         return float(train.loss_of(net, *batch, weight, recipe))
 
     apart, turned = Fixed(-2.0, 2.0), Fixed(2.0, -2.0)
-    assert cost(apart, train.Recipe()) - cost(apart, plain) < 0.02
-    assert cost(turned, train.Recipe()) - cost(turned, plain) > 1.9
+    assert cost(apart, train.TrainingRecipe()) - cost(apart, plain) < 0.02
+    assert cost(turned, train.TrainingRecipe()) - cost(turned, plain) > 1.9
     nothing = torch.zeros(3)  # a forgery that cannot be seen teaches no order
-    assert cost(turned, train.Recipe(), nothing) == cost(turned, plain, nothing)
+    assert cost(turned, train.TrainingRecipe(), nothing) == cost(turned, plain, nothing)
 
 
 @pytest.mark.slow
@@ -164,6 +166,6 @@ def test_each_part_of_the_recipe_can_be_asked_for(monkeypatch, tmp_path):
     options = "--steps 9 --rate 0.1 --pairs 3 --patch-weight 0 --order-weight 0.25 --seed 4"
     assert cli.main(["train", "--faces", str(tmp_path), *options.split()]) == 0
     (recipe,) = asked
-    assert recipe == train.Recipe(
+    assert recipe == train.TrainingRecipe(
         steps=9, rate=0.1, pairs=3, patch_weight=0.0, order_weight=0.25, seed=4
     )

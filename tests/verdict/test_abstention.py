@@ -24,7 +24,15 @@ ORDER = [
 
 
 def make(
-    n=12, *, width=120.0, presence=0.9, yaw=5.0, padding=0.0, sharpness=40.0, surest=0.94, wanted=0
+    n=12,
+    *,
+    width=120.0,
+    presence=0.9,
+    yaw=5.0,
+    padding=0.0,
+    sharpness=40.0,
+    max_score=0.94,
+    wanted=0,
 ):
     """Return a track and its crops; a number stands for every moment, an array for each."""
     track = FaceTrack(
@@ -37,14 +45,14 @@ def make(
         pose=np.stack([np.broadcast_to(yaw, n), np.full(n, 80.0), np.zeros(n)], 1).astype(float),
         shots=np.zeros(n, np.int64),
         seen=np.zeros((1, 2)),
-        surest=surest,
+        max_score=max_score,
         sampled=np.arange(wanted),
     )
     crops = FaceCrops(
         rgb=np.zeros((n, 2, 2, 3), np.uint8),
-        to_frame=np.zeros((n, 2, 3)),
+        crop_to_frame=np.zeros((n, 2, 3)),
         mesh=np.zeros((n, 478, 3), np.float32),
-        players=np.zeros((n, 2, 2), np.uint8),
+        region_map=np.zeros((n, 2, 2), np.uint8),
         face_width=np.broadcast_to(width, n).astype(float),
         sharpness=np.broadcast_to(sharpness, n).astype(float),
         padding=np.broadcast_to(padding, n).astype(float),
@@ -62,7 +70,12 @@ def test_a_good_track_gets_a_verdict_with_what_was_calibrated():
 @pytest.mark.parametrize(
     ("at", "beyond", "code", "words"),
     [
-        ({"surest": 0.88}, {"surest": 0.84}, "unsure_face", ["not be a face", "0.84", "0.88"]),
+        (
+            {"max_score": 0.88},
+            {"max_score": 0.84},
+            "unsure_face",
+            ["not be a face", "0.84", "0.88"],
+        ),
         ({"n": 8}, {"n": 7}, "too_few_frames", ["too few frames", "7", "8"]),
         ({"wanted": 24}, {"wanted": 25}, "few_meshes", ["too few of the moments", "48 %", "50 %"]),
         ({"width": 64.0}, {"width": 63.97}, "face_too_small", ["too small", "63.9 px", "64 px"]),
@@ -90,7 +103,7 @@ def test_each_rule_starts_beyond_its_limit(at, beyond, code, words):
 
 
 def test_the_first_rule_that_applies_is_the_reason():
-    names = ("wanted", "width", "presence", "yaw", "padding", "sharpness", "surest")
+    names = ("wanted", "width", "presence", "yaw", "padding", "sharpness", "max_score")
     bad = dict(zip(names, (99, 9.0, 0.1, 90.0, 0.5, 0.1, 0.6), strict=True))
     good = dict(zip(names, (12, 99.0, 1.0, 0.0, 0.0, 99.0, 0.94), strict=True))
     seen = [judge(1.0, 0.0, **make(3, **bad)).reason_code]

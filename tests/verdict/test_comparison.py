@@ -12,9 +12,9 @@ from tests.verdict.test_abstention import make
 from toolkit.errors import ModelError, UsageError
 from toolkit.types import Aggregate, Evidence, TrackResult, Verdict
 from toolkit.verdict import comparison
-from toolkit.verdict.comparison import Halves
+from toolkit.verdict.comparison import GenuineSpread
 
-HALVES = Halves(tuple(i / 10 for i in range(1, 21)), "ab" * 32, "20 recordings")
+HALVES = GenuineSpread(tuple(i / 10 for i in range(1, 21)), "ab" * 32, "20 recordings")
 
 
 def judged(logits, *, abstained=False, **more):
@@ -56,7 +56,7 @@ def test_seconds_in_the_middle_leave_both_ends_in_question():
 
 @given(st.lists(st.floats(0, 50), min_size=comparison.LEAST, max_size=200))
 def test_few_new_recordings_exceed_the_limit(apart):
-    halves = Halves(tuple(sorted(apart)), "", "")
+    halves = GenuineSpread(tuple(sorted(apart)), "", "")
     rank = sum(a <= halves.limit for a in apart)
     # a new recording falls into each of the n + 1 gaps alike, and half of the time upwards
     assert (1 - rank / (len(apart) + 1)) / 2 <= comparison.FALSE_ALARMS + 1e-12
@@ -68,7 +68,7 @@ def test_no_distribution_gives_more_false_alarms():
     rng = np.random.default_rng(5)
     draws = np.sort(rng.standard_cauchy((4000, 21)), axis=1)
     new = rng.standard_cauchy(4000)
-    limits = [Halves(tuple(np.sort(np.abs(d))), "", "").limit for d in draws]
+    limits = [GenuineSpread(tuple(np.sort(np.abs(d))), "", "").limit for d in draws]
     assert np.mean(new > np.array(limits)) < comparison.FALSE_ALARMS
 
 

@@ -10,17 +10,17 @@ from toolkit import _i18n, figures
 from toolkit.errors import UsageError
 from toolkit.types import Examination, FaceCrops
 from toolkit.verdict import comparison
-from toolkit.verdict.comparison import Halves
+from toolkit.verdict.comparison import GenuineSpread
 
-HALVES = Halves(tuple(i / 10 for i in range(1, 21)), "cd" * 32, "20 recordings")
+HALVES = GenuineSpread(tuple(i / 10 for i in range(1, 21)), "cd" * 32, "20 recordings")
 
 
 def crops(moments, *, width=120.0, sharpness=60.0):
     return FaceCrops(
         rgb=np.zeros((moments, 2, 2, 3), np.uint8),
-        to_frame=np.zeros((moments, 2, 3)),
+        crop_to_frame=np.zeros((moments, 2, 3)),
         mesh=np.zeros((moments, 478, 3), np.float32),
-        players=np.zeros((moments, 2, 2), np.uint8),
+        region_map=np.zeros((moments, 2, 2), np.uint8),
         face_width=np.full(moments, width),
         sharpness=np.full(moments, sharpness),
         padding=np.zeros(moments),
@@ -108,7 +108,7 @@ def test_what_is_written_names_both_and_where_the_limit_comes_from():
     known = genuine()
     questioned = examined(made_up.result())
     found = comparison.to_dict(comparison.compare(questioned, known), questioned, known)
-    assert found["schema"] == comparison.SCHEMA
+    assert found["schema"] == comparison.COMPARISON_SCHEMA
     assert found["known_video"]["sha256"] == "ef" * 32
     assert found["questioned_video"]["persons"] == 1
     assert found["comparison"]["population"] == "20 recordings"
@@ -128,10 +128,10 @@ def test_what_is_written_names_both_and_where_the_limit_comes_from():
 )
 def test_it_is_said_in_words(pair, words):
     found = comparison.compare(*pair())
-    text = " ".join(figures.beside_sentences(found))
+    text = " ".join(figures.comparison_sentences(found))
     assert all(w in text for w in [*words, "Of 20 genuine recordings", "looking at this analysis"])
     _i18n.set_language("nl")
-    assert "Persoon A scoort" in figures.beside_sentences(found)[0]
+    assert "Persoon A scoort" in figures.comparison_sentences(found)[0]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_sharpness_and_size_are_a_line_of_their_own(monkeypatch, sharpness, word
     questioned, known = examined(made_up.result()), genuine(sharpness=sharpness)
     found = comparison.compare(questioned, known)
     assert found.sharpness_ratio == pytest.approx(60 / sharpness)
-    (line,) = [s for s in figures.beside_sentences(found) if "Apart from the score" in s]
+    (line,) = [s for s in figures.comparison_sentences(found) if "Apart from the score" in s]
     for part in (words, "Of 20 forgeries", "18 had", "no part of the verdict", "120 px"):
         assert part in line
     other = comparison.compare(questioned, genuine(sharpness=2 * sharpness))
@@ -155,7 +155,7 @@ def test_sharpness_and_size_are_a_line_of_their_own(monkeypatch, sharpness, word
 
 
 def test_without_a_measure_of_sharpness_only_the_figures_are_said():
-    line = figures.beside_sentences(comparison.compare(examined(made_up.result()), genuine()))[-2]
+    line = figures.comparison_sentences(comparison.compare(examined(made_up.result()), genuine()))[-2]
     assert "Apart from the score" in line
     assert "halves" not in line
     assert "forgeries" not in line
@@ -170,6 +170,6 @@ def replaced(examination):
 
 def test_without_figures_for_the_detector_no_limit_is_named(monkeypatch):
     monkeypatch.setattr(comparison, "find", lambda _name, _sha: None)
-    lines = figures.beside_sentences(comparison.compare(examined(made_up.result()), genuine()))
+    lines = figures.comparison_sentences(comparison.compare(examined(made_up.result()), genuine()))
     assert "was not measured" in lines[0]
     assert not any("limit" in line for line in lines)

@@ -16,7 +16,7 @@ from toolkit.detectors.base import InputSpec
 from toolkit.messages import Message
 from toolkit.storage.cache import Cache
 from toolkit.types import (
-    PLAYERS,
+    REGIONS,
     Aggregate,
     Evidence,
     Examination,
@@ -60,7 +60,7 @@ def track(
         pose=np.zeros((moments, 3)),
         shots=(n >= moments // 3).astype(np.int64),
         seen=np.array([[0.0, pts[moments // 3 - 1]], [pts[moments // 3], pts[-1]]]),
-        surest=0.95,
+        max_score=0.95,
     )
 
 
@@ -102,9 +102,9 @@ def result(
     logit = float(logits[highest].astype(np.float64).mean())
     phi = np.zeros(moments)
     phi[highest] = (logits[highest].astype(np.float64) - REFERENCE) / K
-    weights = np.full(len(PLAYERS), 0.04)
-    weights[PLAYERS.index("background")] = -0.06
-    weights[PLAYERS.index(top)] = 0.7
+    weights = np.full(len(REGIONS), 0.04)
+    weights[REGIONS.index("background")] = -0.06
+    weights[REGIONS.index(top)] = 0.7
     shares = phi[:, None] * weights
     unsplit = phi - shares.sum(axis=1)
     explanation = Explanation(
@@ -178,7 +178,7 @@ def report(
         },
         tracks=tracks,
         verdict=speaker.verdict if speaker else tracks[0].verdict,
-        speaks=speaker.track.person if speaker else None,
+        decisive=speaker.track.person if speaker else None,
         notices=(
             Notice(
                 "frames_without_face",
@@ -207,7 +207,7 @@ def nobody(made: Report) -> Report:
     """Return the report of a clip in which no face was found."""
     reason = Message("no_face", "There is no face in the {n} frames looked at.", {"n": 9})
     verdict = replace(made.verdict, logit=None, abstained=True, reason=reason)
-    return replace(made, tracks=(), speaks=None, verdict=verdict, notices=())
+    return replace(made, tracks=(), decisive=None, verdict=verdict, notices=())
 
 
 def examination(
@@ -238,17 +238,17 @@ def crops(seen: FaceTrack, *, size: int = 32) -> FaceCrops:
     n = len(seen.pts)
     step = 224 // size
     boxes = seen.boxes
-    to_frame = np.zeros((n, 2, 3))
-    to_frame[:, 0, 0], to_frame[:, 0, 2] = boxes[:, 2] / size, boxes[:, 0]
-    to_frame[:, 1, 1], to_frame[:, 1, 2] = boxes[:, 3] / size, boxes[:, 1]
-    players = np.full((size, size), PLAYERS.index("contour"), np.uint8)
-    players[: size // 3] = PLAYERS.index("forehead")
-    players[2 * size // 3 :] = PLAYERS.index("mouth")
+    crop_to_frame = np.zeros((n, 2, 3))
+    crop_to_frame[:, 0, 0], crop_to_frame[:, 0, 2] = boxes[:, 2] / size, boxes[:, 0]
+    crop_to_frame[:, 1, 1], crop_to_frame[:, 1, 2] = boxes[:, 3] / size, boxes[:, 1]
+    region_map = np.full((size, size), REGIONS.index("contour"), np.uint8)
+    region_map[: size // 3] = REGIONS.index("forehead")
+    region_map[2 * size // 3 :] = REGIONS.index("mouth")
     return FaceCrops(
         rgb=np.stack([face(i % 5)[::step, ::step] for i in range(n)]),
-        to_frame=to_frame,
+        crop_to_frame=crop_to_frame,
         mesh=np.zeros((n, 478, 3), np.float32),
-        players=np.tile(players, (n, 1, 1)),
+        region_map=np.tile(region_map, (n, 1, 1)),
         face_width=np.full(n, 90.0),
         sharpness=np.full(n, 200.0),
         padding=np.zeros(n),
@@ -283,7 +283,7 @@ def examine(
         video = media.probe(path, tick=tick)
         known = None
         if cache is not None:
-            known = cached.Recall(
+            known = cached.StageCache(
                 cache,
                 video.sha256,
                 detector=detector,

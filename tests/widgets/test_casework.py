@@ -91,17 +91,17 @@ def test_copies_and_re_shares(panel, clip, tmp_path, monkeypatch):
     assert run(panel.trying) == "error"
     assert "nothing was taken in yet" in panel.trying._words.value
     add(panel, clip)
-    assert panel.laying.layout.display == "none"
+    assert panel.aligning.layout.display == "none"
     panel._chains.value = "all"
     assert run(panel.trying) == "done", panel.trying.error
     total = len(robustness.CHAINS)
     assert f"the same after {total - 1} of {total} re-shares" in panel._held.value
     add(panel, made_up.clip(tmp_path / "other.mp4", shade=140))
     assert panel.exhibit.id == "E2"
-    assert panel.laying.layout.display is None
+    assert panel.aligning.layout.display is None
     assert panel._held.value.count("<li>") == 0
     assert [o[1] for o in panel._presumed.options] == ["E1"]
-    assert run(panel.laying) == "done", panel.laying.error
+    assert run(panel.aligning) == "done", panel.aligning.error
     assert "E1: Aligned: " in panel._lies.value
     assert "data:image/png" in panel._lies.value
     panel._which.value = "E1"

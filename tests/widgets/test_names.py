@@ -18,15 +18,15 @@ import pytest
 from toolkit import widgets
 
 ALLOWED = {
-    ("Inquiry", "close"): "stops what runs, then closes as ipywidgets does",
+    ("ExplainPanel", "close"): "stops what runs, then closes as ipywidgets does",
     ("_Playing", "_repr_mimebundle_"): "adds a picture for where no widget can be shown",
 }
 BOOKKEEPING = {name for name in vars(ipywidgets.VBox) if name.startswith("_")}  # by traitlets
 
 CLASSES = {
     (module.__name__, name): kind
-    for info in pkgutil.iter_modules(widgets.__path__)
-    for module in [importlib.import_module(f"{widgets.__name__}.{info.name}")]
+    for info in pkgutil.walk_packages(widgets.__path__, f"{widgets.__name__}.")
+    for module in [importlib.import_module(info.name)]
     for name, kind in vars(module).items()
     if inspect.isclass(kind)
     and issubclass(kind, ipywidgets.Widget)

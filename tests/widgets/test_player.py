@@ -9,7 +9,7 @@ import traitlets
 from tests.player.made_up import made
 from toolkit import _i18n
 from toolkit.player import Scene
-from toolkit.widgets.player import Comparison, Player, RegionAsked
+from toolkit.widgets.player import Player, RegionAsked, SideBySide
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_a_poster_stands_in_where_widgets_do_not_run(scene):
 
 def test_a_comparison_within_one_video_sends_it_once(clip, scene):
     right = Scene.of(clip.report, clip.copy, crops=clip.crops, only="B", label="B")
-    both = Comparison(scene, right)
+    both = SideBySide(scene, right)
     assert both.scenes[0]["video"]
     assert both.scenes[1]["video"] == b""
     assert [len(s["facts"]["persons"]) for s in both.scenes] == [2, 1]
@@ -111,7 +111,7 @@ def test_a_comparison_within_one_video_sends_it_once(clip, scene):
 def test_the_right_side_is_asked_at_its_own_time(clip):
     left = Scene.of(clip.report, clip.copy, only="A")
     right = Scene.of(clip.report, clip.copy, only="B")
-    both = Comparison(left, right, offset_s=0.5)
+    both = SideBySide(left, right, offset_s=0.5)
     both.frame, both.person = 5, "B"
     seconds = float(clip.copy.pts[5]) + 0.5
     expected = int(np.abs(clip.report.tracks[1].track.pts - seconds).argmin())

@@ -56,7 +56,7 @@ def test_what_cannot_be_opened_is_told_with_its_path(folder):
     assert 'role="alert"' in panel._told.value
     assert str(folder / "report.html") in panel._told.value
     _i18n.set_language("nl")
-    panel.say()
+    panel.retranslate()
     assert panel._show.description == "Map tonen"
     panel.hide()
     assert panel.layout.display == "none"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 
 from tests.widgets.pressing import run
-from toolkit.widgets.workbench.result import Result
+from toolkit.widgets.workbench.result import ResultPanel
 
 
 def test_a_job_and_a_change_of_language_fill_the_panel_in_turn(panel, monkeypatch):
     run(panel)
-    found, fill = panel.examination, Result._fill
+    found, fill = panel.examination, ResultPanel._fill
     inside, together = set(), []
 
     def watched(self):
@@ -19,7 +19,7 @@ def test_a_job_and_a_change_of_language_fill_the_panel_in_turn(panel, monkeypatc
         fill(self)
         inside.discard(threading.get_ident())
 
-    monkeypatch.setattr(Result, "_fill", watched)
+    monkeypatch.setattr(ResultPanel, "_fill", watched)
 
     def work():
         for _ in range(20):
@@ -28,7 +28,7 @@ def test_a_job_and_a_change_of_language_fill_the_panel_in_turn(panel, monkeypatc
     job = threading.Thread(target=work)
     job.start()
     while job.is_alive():
-        panel._result.say()
+        panel._result.retranslate()
     job.join()
     assert len(together) > 20
     assert max(together) == 1

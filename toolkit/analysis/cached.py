@@ -31,7 +31,7 @@ from toolkit.errors import DetectorError, ShapeError
 from toolkit.faces.tracks import Scan
 from toolkit.media import display, show_name
 from toolkit.media.display import DisplayCopy
-from toolkit.storage.cache import Cache, Entry, name_of
+from toolkit.storage.cache import Cache, CacheEntry, name_of
 from toolkit.storage.serialise import pack, unpack
 from toolkit.types import FaceCrops, FaceTrack, Notice, Report, Sampling, Tick, Video, no_tick
 
@@ -156,7 +156,7 @@ def identity(detector: str | Detector) -> dict[str, Any] | None:
     return facts
 
 
-class Recall:
+class StageCache:
     """What the cache knows of one clip, asked in one way.
 
     Parameters
@@ -283,7 +283,7 @@ def display_copy(cache: Cache, video: Video, *, tick: Tick = no_tick) -> Display
 def _thumbnail(report: Report, faces: Faces) -> NDArray[np.uint8] | None:
     """Return a small face of whoever speaks, or of the first person: (96, 96, 3) uint8."""
     found = {track.person: crops for track, crops in faces.persons}
-    shown = found.get(report.speaks or "") or next(iter(found.values()), None)
+    shown = found.get(report.decisive or "") or next(iter(found.values()), None)
     if shown is None:
         return None
     middle = shown.rgb[len(shown.rgb) // 2]
@@ -308,7 +308,7 @@ def _at(video: Any, path: Path) -> Any:
     return dataclasses.replace(video, path=path)
 
 
-def _open(entry: Entry | None, wanted: Any) -> Any:
+def _open(entry: CacheEntry | None, wanted: Any) -> Any:
     """Put an entry together; one that does not fit is as good as missing."""
     if entry is None:
         return None

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from toolkit import media, runtime
 from toolkit.analysis import cached
-from toolkit.analysis.cached import Faces, Recall
+from toolkit.analysis.cached import Faces, StageCache
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
 from toolkit.explain import ledger
@@ -26,7 +26,7 @@ from toolkit.faces.tracks import FaceReader, Scan
 from toolkit.messages import Message
 from toolkit.storage.cache import Cache
 from toolkit.types import (
-    PLAYERS,
+    REGIONS,
     REPORT_SCHEMA,
     Evidence,
     Examination,
@@ -197,7 +197,7 @@ def examine(
         with clock("hash"):
             sha256 = cached.digest(Path(path), tick=tick)
         if sha256 is not None:
-            known = Recall(
+            known = StageCache(
                 cache,
                 sha256,
                 detector=detector,
@@ -219,7 +219,7 @@ def examine(
         reader = FaceReader()
     with clock("scan"):
         scan = _scan(video, reader, sampling, known=known, tick=tick)
-    told = _Told(scan, judge, on_partial)
+    told = LiveResults(scan, judge, on_partial)
     with clock("faces"):
         faces = _faces(scan, reader, sampling, judge=judge, known=known, tick=tick)
     told.faces(faces)
@@ -235,7 +235,7 @@ def examine(
         tick("explain", len(evidence), len(evidence))
     with clock("check"):
         media.check_unchanged(video)
-    verdict, speaks = abstention.clip_verdict(
+    verdict, decisive = abstention.clip_verdict(
         [(r.track.person, r.verdict) for r in results],
         judge.card.threshold,
         frames_read=scan.looked_at,
@@ -244,7 +244,7 @@ def examine(
     notices = _unique((*video.notices, *scan.notices, *late, *_notices(scan, results)))
     if not results:
         verdict = _nothing_to_judge(scan, verdict)
-    spoken = next((r.aggregate for r in results if r.track.person == speaks), None)
+    spoken = next((r.aggregate for r in results if r.track.person == decisive), None)
     settings = {
         "toolkit": version("doorzicht"),
         "seed": seed,
@@ -265,7 +265,7 @@ def examine(
         settings=settings,
         tracks=tuple(results),
         verdict=verdict,
-        speaks=speaks,
+        decisive=decisive,
         notices=notices,
         timings=clock.seconds,
     )
@@ -279,7 +279,7 @@ def reopen(cache: Cache, entry: str) -> Examination | None:
     return None if found is None else Examination(*found, entry)
 
 
-def _recalled(known: Recall, path: Path, clock: _Clock) -> Examination | None:
+def _recalled(known: StageCache, path: Path, clock: _Clock) -> Examination | None:
     """Return the whole examination from the cache, under the path that was given this time."""
     with clock("recall"):
         found = known.report(path)
@@ -291,7 +291,7 @@ def _recalled(known: Recall, path: Path, clock: _Clock) -> Examination | None:
 
 
 def _scan(
-    video: Video, reader: FaceReader, sampling: Sampling, *, known: Recall | None, tick: Tick
+    video: Video, reader: FaceReader, sampling: Sampling, *, known: StageCache | None, tick: Tick
 ) -> Scan:
     if known and (found := known.scan(video.path)):
         tick("scan", 1, 1)
@@ -309,7 +309,7 @@ def _faces(
     sampling: Sampling,
     *,
     judge: Detector,
-    known: Recall | None,
+    known: StageCache | None,
     tick: Tick,
 ) -> Faces:
     if known and (found := known.faces(judge.spec)):
@@ -336,7 +336,7 @@ class _Within:
         self._tick(stage, self._before + done, self._total)
 
 
-def _all_evidence(judge: Detector, faces: Faces, told: _Told, tick: Tick) -> list[Evidence]:
+def _all_evidence(judge: Detector, faces: Faces, told: LiveResults, tick: Tick) -> list[Evidence]:
     """Return each person's evidence; progress counts the moments of all persons together."""
     counts = [len(track.pts) for track, _ in faces.persons]
     return [
@@ -344,7 +344,7 @@ def _all_evidence(judge: Detector, faces: Faces, told: _Told, tick: Tick) -> lis
             judge,
             crops,
             tick=_Within(tick, sum(counts[:i]), sum(counts)),
-            tell=told.logits(track),
+            on_result=told.logits(track),
         )
         for i, (track, crops) in enumerate(faces.persons)
     ]
@@ -355,7 +355,7 @@ def _evidence(
     crops: FaceCrops,
     *,
     tick: Tick,
-    tell: Callable[[NDArray[np.float64]], None] | None,
+    on_result: Callable[[NDArray[np.float64]], None] | None,
 ) -> Evidence:
     """Return a person's evidence; where somebody listens, tell the logits while they come.
 
@@ -363,17 +363,17 @@ def _evidence(
     its own batches end, so the logits are the same to the last bit.
     """
     n, batch = len(crops.rgb), judge.batch
-    if tell is None or batch is None:
+    if on_result is None or batch is None:
         whole = judge.evidence(crops, tick=tick)
-        if tell:
-            tell(whole.logits)
+        if on_result:
+            on_result(whole.logits)
         return whole
     step = -(-TOLD_MIN // batch) * batch
     parts: list[Evidence] = []
     for start in range(0, n, step):
         piece = crops.at(slice(start, start + step))
         parts.append(judge.evidence(piece, tick=_Within(tick, start, n)))
-        tell(np.concatenate([e.logits for e in parts]))
+        on_result(np.concatenate([e.logits for e in parts]))
     patches = [e.patches for e in parts if e.patches is not None]
     return Evidence.per_frame(
         np.concatenate([e.network_logits for e in parts]),
@@ -382,7 +382,7 @@ def _evidence(
     )
 
 
-class _Told:
+class LiveResults:
     """Keeps what is known so far, and tells a listener each time that it is more."""
 
     def __init__(self, scan: Scan, judge: Detector, listener: OnPartial | None) -> None:
@@ -414,11 +414,11 @@ class _Told:
             return None
         row = next(i for i, p in enumerate(self._persons) if p.person == track.person)
 
-        def tell(logits: NDArray[np.float64]) -> None:
+        def on_result(logits: NDArray[np.float64]) -> None:
             self._persons[row] = dataclasses.replace(self._persons[row], logits=logits)
             self._tell()
 
-        return tell
+        return on_result
 
     def _tell(self) -> None:
         if self._listener is not None:
@@ -451,7 +451,7 @@ def _result(
             evidence,
             track.pts,
             track.shots,
-            crops.players,
+            crops.region_map,
             threshold=judge.card.threshold,
             rule=rule,
         )
@@ -537,9 +537,9 @@ def to_dict(report: Report) -> dict[str, Any]:
         "schema": REPORT_SCHEMA,
         "video": _video_dict(report.video),
         "settings": report.settings,
-        "players": list(PLAYERS),
+        "players": list(REGIONS),
         "tracks": [_track_dict(r) for r in report.tracks],
-        "verdict": {"track": report.speaks, **_verdict_dict(report.verdict)},
+        "verdict": {"track": report.decisive, **_verdict_dict(report.verdict)},
         "notices": [_notice_dict(n) for n in report.notices],
     }
 
@@ -623,7 +623,7 @@ def _track_dict(r: TrackResult) -> dict[str, Any]:
         "unsplit": e.unsplit.tolist() if e else None,
         "regions": [
             {"name": name, "share": float(share)}
-            for name, share in zip(PLAYERS, e.region_shares, strict=True)
+            for name, share in zip(REGIONS, e.region_shares, strict=True)
         ]
         if e
         else None,

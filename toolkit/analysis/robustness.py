@@ -45,7 +45,7 @@ CHAINS = (
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ChainOutcome:
     """What became of one person's verdict after one chain.
 
     Attributes
@@ -74,7 +74,7 @@ class Robustness:
     """Outcomes by chain and person, the first verdicts, and the chains that failed, with why."""
 
     first: tuple[tuple[str, Word], ...]
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[ChainOutcome, ...]
     failed: tuple[tuple[str, str], ...] = ()
 
     def lines(self) -> list[str]:
@@ -149,7 +149,7 @@ def try_chains(
     name = detector or registry.name_now(str(facts["name"]), str(facts["weights_sha256"]))
     judge = registry.load(name, device=device) if isinstance(name, str) else name
     sampling = Sampling(**report.settings["sampling"])
-    outcomes: list[Outcome] = []
+    outcomes: list[ChainOutcome] = []
     failed: list[tuple[str, str]] = []
     with tempfile.TemporaryDirectory(prefix="doorzicht-") as folder:
         for number, chain in enumerate(chains):
@@ -196,14 +196,14 @@ def word_of(verdict: Verdict) -> Word:
     return "forged" if verdict.is_fake else "not_forged"
 
 
-def _outcomes(chain: str, report: Report, again: Report) -> list[Outcome]:
+def _outcomes(chain: str, report: Report, again: Report) -> list[ChainOutcome]:
     pairs = match_persons(report, again)
     out = []
     for before in report.tracks:
         after = pairs.get(before.track.person)
         word: Word = "missing" if after is None else word_of(after.verdict)
         out.append(
-            Outcome(
+            ChainOutcome(
                 chain=chain,
                 person=before.track.person,
                 verdict=word,

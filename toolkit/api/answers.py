@@ -12,7 +12,7 @@ from toolkit import figures
 from toolkit._i18n import _
 from toolkit.api import cards
 from toolkit.figures import inquiry as words
-from toolkit.types import PLAYERS
+from toolkit.types import REGIONS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -124,7 +124,7 @@ class Witnesses(_Sentences):
     ----------
     answer
         All that is known (`toolkit.explain.session.FrameAnswer`).
-    by_construction, by_intervention
+    intrinsic, perturbation
         Share of each region by name, in logits; None where that one cannot say.
     """
 
@@ -133,12 +133,12 @@ class Witnesses(_Sentences):
     answer: FrameAnswer
 
     @property
-    def by_construction(self) -> dict[str, float] | None:
+    def intrinsic(self) -> dict[str, float] | None:
         """Read from the network's own sum."""
-        return _named(self.answer.by_construction)
+        return _named(self.answer.intrinsic)
 
     @property
-    def by_intervention(self) -> dict[str, float] | None:
+    def perturbation(self) -> dict[str, float] | None:
         """Found by replacing regions; None where no reference passed its tests."""
         return _named(self.answer.named_shares)
 
@@ -152,12 +152,12 @@ class Witnesses(_Sentences):
         import pandas as pd
 
         columns = {
-            "by_construction": self.by_construction,
-            "by_intervention": self.by_intervention,
+            "intrinsic": self.intrinsic,
+            "perturbation": self.perturbation,
         }
         return pd.DataFrame(
-            {k: [float("nan") if v is None else v[p] for p in PLAYERS] for k, v in columns.items()},
-            index=pd.Index(PLAYERS, name="region"),
+            {k: [float("nan") if v is None else v[p] for p in REGIONS] for k, v in columns.items()},
+            index=pd.Index(REGIONS, name="region"),
         )
 
     def __repr__(self) -> str:
@@ -169,7 +169,7 @@ class Witnesses(_Sentences):
 
         return _line(
             f"Witnesses({self.person} at {self.answer.at_s:.2f} s: construction "
-            f"{top(self.by_construction)}, intervention {top(self.by_intervention)})"
+            f"{top(self.intrinsic)}, intervention {top(self.perturbation)})"
         )
 
 
@@ -289,7 +289,7 @@ class Reshared(_Sentences):
 
 
 def _named(shares: NDArray[Any] | None) -> dict[str, float] | None:
-    return None if shares is None else dict(zip(PLAYERS, shares.tolist(), strict=True))
+    return None if shares is None else dict(zip(REGIONS, shares.tolist(), strict=True))
 
 
 def _logit(value: float) -> str:

@@ -105,7 +105,7 @@ def analysis(report: Report, crops: dict[str, FaceCrops] | None) -> str:
     file = _("{name}, judged by {detector}").format(
         name=show_name(report.video.path), detector=detector
     )
-    everyone = sorted(report.tracks, key=lambda r: r.track.person != report.speaks)
+    everyone = sorted(report.tracks, key=lambda r: r.track.person != report.decisive)
     shown = [person(r, crops) for r in everyone]
     parts = [head(sign, figures.verdict_sentence(report)), lines([file], small=True)]
     parts += shown[:FACES_SHOWN]

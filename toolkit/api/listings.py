@@ -13,7 +13,7 @@ from toolkit import figures
 from toolkit._i18n import _
 from toolkit.api import cards
 from toolkit.errors import UnknownNameError
-from toolkit.types import PLAYERS, TrackResult
+from toolkit.types import REGIONS, TrackResult
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -67,7 +67,7 @@ class FrameShare:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class StretchRow:
     """A stretch of time above the threshold, and its part of the evidence there, 0..1."""
 
     start_seconds: float
@@ -137,7 +137,7 @@ class Regions(Listing[Region]):
         shares = explanation.region_shares
         order = np.argsort(-shares, kind="stable").tolist()
         super().__init__(
-            [Region(n, PLAYERS[i], float(shares[i])) for n, i in enumerate(order, start=1)]
+            [Region(n, REGIONS[i], float(shares[i])) for n, i in enumerate(order, start=1)]
         )
         self._result = result
         self.reference = explanation.reference_logit
@@ -152,7 +152,7 @@ class Regions(Listing[Region]):
         found = next((region for region in self if region.name == index), None)
         if found is None:
             raise UnknownNameError(
-                "there is no such region", index, "Known: {known}.", known=PLAYERS
+                "there is no such region", index, "Known: {known}.", known=REGIONS
             )
         return found
 
@@ -235,15 +235,15 @@ class Frames(Listing[FrameShare]):
         return (_("time"), _("frame"), _("logit"), _("share (logit)")), list(rows)
 
 
-class Intervals(Listing[Stretch]):
+class Intervals(Listing[StretchRow]):
     """The stretches of time that speak for forged, strongest first."""
 
-    kind = Stretch
+    kind = StretchRow
 
     def __init__(self, result: TrackResult) -> None:
         assert result.explanation is not None
         found = result.explanation.intervals
-        super().__init__([Stretch(i.start_s, i.end_s, i.share) for i in found])
+        super().__init__([StretchRow(i.start_s, i.end_s, i.share) for i in found])
 
     def __repr__(self) -> str:
         parts = [f"{i.start_seconds:.2f}–{i.end_seconds:.2f} s {i.share:.0%}" for i in self[:4]]

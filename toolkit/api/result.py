@@ -209,7 +209,7 @@ class Analysis:
     @property
     def decisive(self) -> Person | None:
         """The person whose verdict is the clip's; None where nobody could be judged."""
-        letter = self._report.speaks
+        letter = self._report.decisive
         return next((p for p in self.persons if p.letter == letter), None)
 
     def __getitem__(self, letter: str) -> Person:
@@ -354,7 +354,7 @@ class Analysis:
     def __repr__(self) -> str:
         name = show_name(self.path)
         name = name if len(name) <= 40 else f"{name[:18]}…{name[-18:]}"
-        who = f", person {self._report.speaks} of {len(self)}" if self._report.speaks else ""
+        who = f", person {self._report.decisive} of {len(self)}" if self._report.decisive else ""
         return f"Analysis({name!r}: {_in_short(self.verdict)}{who})"
 
     def __str__(self) -> str:

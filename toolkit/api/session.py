@@ -13,11 +13,11 @@ from toolkit.api.answers import Replacement, Trust, Witnesses
 from toolkit.errors import OutOfRangeError, UnknownNameError, UsageError
 from toolkit.figures import inquiry as words
 from toolkit.messages import joined, phrase
-from toolkit.types import PLAYERS, Tick
+from toolkit.types import REGIONS, Tick
 
 if TYPE_CHECKING:
     from toolkit.api.result import Analysis
-    from toolkit.explain.session import Subject
+    from toolkit.explain.session import PersonExplainer
 
 NEAR_S = 0.5
 """How far beside a stretch on screen a moment may be asked for."""
@@ -36,7 +36,7 @@ class ExplanationSession:
     person
         Letter of the person.
     subject
-        The same in the toolkit's own terms (`toolkit.explain.session.Subject`).
+        The same in the toolkit's own terms (`toolkit.explain.session.PersonExplainer`).
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ExplanationSession:
         progress: Progress,
     ) -> None:
         from toolkit import samples
-        from toolkit.explain import session as inquire
+        from toolkit.explain import session
 
         decisive = analysis.decisive
         letter = person or (decisive.letter if decisive else "")
@@ -61,7 +61,7 @@ class ExplanationSession:
         detector = analysis.settings.detector
         clips = samples.donor_clips(analysis.video.sha256) if donors is None else tuple(donors)
         self.person = chosen.letter
-        self.subject: Subject = inquire.Subject(
+        self.subject: PersonExplainer = session.PersonExplainer(
             examination,
             chosen.letter,
             detector=None if isinstance(detector, str) else detector,
@@ -97,13 +97,13 @@ class ExplanationSession:
         OutOfRangeError
             If this person is not on screen then; the error says when.
         """
-        if unknown := [name for name in regions if name not in PLAYERS]:
+        if unknown := [name for name in regions if name not in REGIONS]:
             name = str(unknown[0])[:40]
             raise UnknownNameError(
-                "there is no such region", name, "Known: {known}.", known=PLAYERS
+                "there is no such region", name, "Known: {known}.", known=REGIONS
             )
         if not regions:
-            known = ", ".join(PLAYERS)
+            known = ", ".join(REGIONS)
             raise UsageError("nothing to replace", "", "Name regions: {known}.", known=known)
         row = self._row(at_seconds)
         subject = self.subject
@@ -116,7 +116,7 @@ class ExplanationSession:
             sentence = words.composite_sentence(composite, subject.threshold)
         return Replacement(
             person=self.person,
-            regions=tuple(p for p in PLAYERS if p in regions),
+            regions=tuple(p for p in REGIONS if p in regions),
             row=row,
             at_seconds=float(subject.result.track.pts[row]),
             before=float(subject.logits[row]),
@@ -155,10 +155,10 @@ class ExplanationSession:
         return words.change_sentences(self.subject.result, self.subject.change())
 
     def _row(self, at_seconds: float | None) -> int:
-        from toolkit.explain import session as inquire
+        from toolkit.explain import session
 
         if at_seconds is None:
-            return inquire.strongest(self.subject.result)
+            return session.strongest(self.subject.result)
         at = _seconds(at_seconds)
         if not any(a - NEAR_S <= at <= b + NEAR_S for a, b in self.on_screen):
             raise OutOfRangeError(

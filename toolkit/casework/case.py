@@ -34,12 +34,12 @@ from toolkit.casework import log
 from toolkit.casework.intake import Original, file_sha256
 from toolkit.casework.lock import NAME as LOCK
 from toolkit.casework.lock import Lock
-from toolkit.casework.log import Entry, IntegrityError, Reading, utc_now
+from toolkit.casework.log import IntegrityError, LogEntry, LogReading, utc_now
 from toolkit.errors import OutOfRangeError, ToolkitError, UnknownNameError, UsageError
 from toolkit.files import atomic_write, sync_folder
 from toolkit.media import show_name
 from toolkit.messages import phrase
-from toolkit.types import PLAYERS, Tick, no_tick
+from toolkit.types import REGIONS, Tick, no_tick
 
 SCHEMA = "doorzicht.case/1"
 LOG, MANIFEST, CASE = "log.jsonl", "manifest.json", "case.json"
@@ -183,7 +183,7 @@ class Case:
         """Return the path of a file that the log names."""
         return self.folder / name
 
-    def reading(self) -> Reading:
+    def reading(self) -> LogReading:
         """Read the log as it is, in order or not."""
         try:
             return log.read(self.folder / LOG)
@@ -194,7 +194,7 @@ class Case:
                 "Make one with: python -m toolkit case new DIR",
             ) from error
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[LogEntry, ...]:
         """Return the steps up to `until`.
 
         Raises
@@ -317,7 +317,7 @@ class Case:
 
     def record(
         self, event: str, *, facts: Mapping[str, Any] | None = None, files: Sequence[str] = ()
-    ) -> Entry:
+    ) -> LogEntry:
         """Add a step to the log, with the hash of each file that it made. Needs the lock."""
         hashes = {name: file_sha256(self.path(name)) for name in sorted(files)}
         entry = log.append(self.folder / LOG, event, facts=facts, files=hashes)
@@ -347,7 +347,7 @@ class Case:
 
     def record_folder(
         self, event: str, target: str, *, facts: Mapping[str, Any], files: Sequence[str] = ()
-    ) -> Entry:
+    ) -> LogEntry:
         """Add a step whose files are those of a folder, and others. Needs the lock."""
         found = [p for p in self.path(target).rglob("*") if p.is_file()]
         names = [*(p.relative_to(self.folder).as_posix() for p in found), *files]
@@ -591,12 +591,12 @@ class Case:
                     folder.rmdir()
 
 
-def files_of(entries: Sequence[Entry]) -> dict[str, str]:
+def files_of(entries: Sequence[LogEntry]) -> dict[str, str]:
     """Return the hash of every file that log entries name, by path."""
     return {name: sha256 for entry in entries for name, sha256 in entry.files.items()}
 
 
-def manifest_of(entries: Sequence[Entry]) -> dict[str, Any]:
+def manifest_of(entries: Sequence[LogEntry]) -> dict[str, Any]:
     """Return the content of ``manifest.json`` after these steps."""
     return {
         "schema": "doorzicht.manifest/1",
@@ -648,8 +648,8 @@ def _check_note(note: Mapping[str, Any]) -> None:
             raise UsageError("a part of the note is empty", field, "Write it down.")
     if note["state"] and note["state"] not in STATES:
         raise UnknownNameError("unknown state", note["state"], "Known: {known}.", known=STATES)
-    if wrong := [r for r in note["regions"] if r not in PLAYERS]:
-        raise UnknownNameError("unknown region", ", ".join(wrong), "Known: {known}.", known=PLAYERS)
+    if wrong := [r for r in note["regions"] if r not in REGIONS]:
+        raise UnknownNameError("unknown region", ", ".join(wrong), "Known: {known}.", known=REGIONS)
     for first, last in note["frames"]:
         if not 0 <= first <= last:
             raise OutOfRangeError("these are no frames", f"{first}-{last}", "Give 120 or 120-130.")

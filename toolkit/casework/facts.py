@@ -38,7 +38,7 @@ POINTS: dict[int, tuple[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReportRequest:
     """How a report is asked for.
 
     Attributes
@@ -68,13 +68,13 @@ class Asked:
         }
 
     @classmethod
-    def from_dict(cls, facts: Mapping[str, Any]) -> Asked:
+    def from_dict(cls, facts: Mapping[str, Any]) -> ReportRequest:
         """Return what `to_dict` wrote."""
         reveal = {e: frozenset(p) for e, p in facts["reveal"].items()}
         return cls(facts["language"], reveal, facts["video"], facts["name_source"])
 
 
-def collect(case: Case, asked: Asked) -> dict[str, Any]:
+def collect(case: Case, asked: ReportRequest) -> dict[str, Any]:
     """Return the facts of a case's report.
 
     Raises
@@ -137,7 +137,7 @@ def collect(case: Case, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _exhibit(case: Case, exhibit: Exhibit, asked: Asked) -> dict[str, Any]:
+def _exhibit(case: Case, exhibit: Exhibit, asked: ReportRequest) -> dict[str, Any]:
     folder = operations.latest(case, exhibit)
 
     def stored(name: str) -> Any:
@@ -205,7 +205,7 @@ def _exhibit(case: Case, exhibit: Exhibit, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _not_analysed(case: Case, exhibit: Exhibit, asked: Asked) -> dict[str, Any]:
+def _not_analysed(case: Case, exhibit: Exhibit, asked: ReportRequest) -> dict[str, Any]:
     """Return what is known of a file that was received but that nothing was found out about."""
     stopped = [
         {"event": e.event, "what": e.facts.get("what")}

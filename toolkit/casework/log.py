@@ -36,7 +36,7 @@ class IntegrityError(ToolkitError, RuntimeError):
 
 
 @dataclass(frozen=True)
-class Entry:
+class LogEntry:
     """One step.
 
     Attributes
@@ -72,7 +72,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Reading:
+class LogReading:
     """A log as it was found.
 
     Attributes
@@ -85,7 +85,7 @@ class Reading:
         An unfinished last line.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[LogEntry, ...]
     problems: tuple[Problem, ...]
     torn: bytes
 
@@ -100,15 +100,15 @@ def utc_now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def read(path: Path) -> Reading:
+def read(path: Path) -> LogReading:
     """Read a log and check that each line follows from the one before."""
     return parse(path.read_bytes(), path.name)
 
 
-def parse(data: bytes, name: str = "log.jsonl") -> Reading:
+def parse(data: bytes, name: str = "log.jsonl") -> LogReading:
     """Read the content of a log."""
     whole, end, torn = data.rpartition(b"\n")
-    entries: list[Entry] = []
+    entries: list[LogEntry] = []
     problems: list[Problem] = []
     head = ZERO
     for number, line in enumerate(whole.split(b"\n") if end else [], 1):
@@ -125,10 +125,10 @@ def parse(data: bytes, name: str = "log.jsonl") -> Reading:
             problems.append(Problem(where, _("has the number {n}").format(n=entry.n)))
         entries.append(entry)
         head = entry.sha256
-    return Reading(tuple(entries), tuple(problems), torn)
+    return LogReading(tuple(entries), tuple(problems), torn)
 
 
-def _entry(line: bytes) -> Entry | None:
+def _entry(line: bytes) -> LogEntry | None:
     try:
         found = json.loads(line)
         if set(found) != _KEYS or found["schema"] != SCHEMA or _line(found) != line:
@@ -145,7 +145,7 @@ def _entry(line: bytes) -> Entry | None:
     if not fits:
         return None
     values = {key: found[key] for key in ("n", "prev", "utc", "event", "facts", "files")}
-    return Entry(**values, sha256=hashlib.sha256(line).hexdigest())
+    return LogEntry(**values, sha256=hashlib.sha256(line).hexdigest())
 
 
 def _is_sha256(value: object) -> bool:
@@ -169,7 +169,7 @@ def append(
     *,
     facts: Mapping[str, Any] | None = None,
     files: Mapping[str, str] | None = None,
-) -> Entry:
+) -> LogEntry:
     """Add an entry; when this returns it is on disk.
 
     Whoever calls holds the lock of the case.
@@ -181,7 +181,7 @@ def append(
     OSError
         If it cannot be written.
     """
-    reading = read(path) if path.exists() else Reading((), (), b"")
+    reading = read(path) if path.exists() else LogReading((), (), b"")
     if reading.problems or reading.torn:
         what = str(reading.problems[0]) if reading.problems else phrase("the last line is torn")
         raise IntegrityError("the log is not in order", what, "Run `python -m toolkit verify`.")

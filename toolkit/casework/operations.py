@@ -317,20 +317,20 @@ def conditions(report: Report, crops: Mapping[str, FaceCrops]) -> list[dict[str,
 def _trust(judge: Any, examination: Examination, seed: int, tick: Tick) -> dict[str, Any] | None:
     """Test the explanation of the clip's verdict on its strongest frame.
 
-    The panel on screen asks the same `inquire.Subject` with the same donors, so both say the same.
+    The panel on screen asks the same `PersonExplainer` with the same donors, so both say the same.
     """
     from toolkit import samples
-    from toolkit.explain import session as inquire
+    from toolkit.explain import session
 
     report = examination.report
-    decisive = next((r for r in report.tracks if r.track.person == report.speaks), None)
+    decisive = next((r for r in report.tracks if r.track.person == report.decisive), None)
     if decisive is None or decisive.explanation is None or decisive.verdict.abstained:
         return None
     donors = samples.donor_clips(report.video.sha256)
-    subject = inquire.Subject(
+    subject = session.PersonExplainer(
         examination, decisive.track.person, detector=judge, donors=donors, seed=seed
     )
-    position = inquire.strongest(decisive)
+    position = session.strongest(decisive)
     panel = subject.trust(position, tick=tick)
     intervention = panel.intervention
     return {

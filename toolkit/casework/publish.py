@@ -23,17 +23,17 @@ from toolkit import _i18n
 from toolkit.casework import facts as casefile
 from toolkit.casework import log, operations
 from toolkit.casework.case import LOG, MANIFEST, Case, Exhibit, dump
-from toolkit.casework.facts import Asked
+from toolkit.casework.facts import ReportRequest
 from toolkit.explain.trust import TrustFigure
 from toolkit.figures.page_parts import speaking
 from toolkit.files import atomic_write
 from toolkit.media.alignment import Alignment, Rect
 from toolkit.media.credentials import Credentials
 from toolkit.media.display import DisplayCopy
-from toolkit.media.provenance import Edit, Entry, Gop, Provenance, Sign
+from toolkit.media.provenance import Edit, Gop, MetadataEntry, Provenance, Sign
 from toolkit.player import Scene
 from toolkit.report import case_page, pdf, sections
-from toolkit.report.sections import Shown, Still
+from toolkit.report.sections import ExhibitFigures, Still
 from toolkit.report.stills import png
 from toolkit.types import FaceCrops, KeyFrame, Report, Tick, no_tick
 
@@ -85,7 +85,7 @@ def report(
     with case.working("report"):
         for exhibit in () if _analysed(case) else case.exhibits():
             operations.latest(case, exhibit)
-        asked = Asked(
+        asked = ReportRequest(
             language or _i18n.language(), operations.parse_reveal(case, reveal), video, name_source
         )
         for exhibit in case.exhibits():
@@ -109,11 +109,11 @@ def report(
         return case.path(target)
 
 
-def again(case: Case, entry: log.Entry) -> Iterator[tuple[str, bytes]]:
+def again(case: Case, entry: log.LogEntry) -> Iterator[tuple[str, bytes]]:
     """Make the files of an earlier report again, from the case as it was then."""
     before = case.at(entry.prev)
     target = entry.facts["folder"]
-    made = dict(contents(before, Asked.from_dict(entry.facts["asked"])))
+    made = dict(contents(before, ReportRequest.from_dict(entry.facts["asked"])))
     for name, data in made.items():
         yield f"{target}/{name}", data
 
@@ -127,7 +127,7 @@ def packed(made: dict[str, bytes]) -> bytes:
     return raw.getvalue()
 
 
-def contents(case: Case, asked: Asked) -> Iterator[tuple[str, bytes]]:
+def contents(case: Case, asked: ReportRequest) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the bytes of each file of a report."""
     with speaking(asked.language):
         facts = casefile.collect(case, asked)
@@ -150,7 +150,7 @@ def contents(case: Case, asked: Asked) -> Iterator[tuple[str, bytes]]:
     yield from made.items()
 
 
-def words(told: sections.Told) -> list[dict[str, Any]]:
+def words(told: sections.ReportTree) -> list[dict[str, Any]]:
     """Return the tree as plain values; a figure is its name, its hash and its words."""
 
     def block(found: sections.Block) -> dict[str, Any]:
@@ -200,7 +200,7 @@ def _companions(case: Case, facts: dict[str, Any]) -> dict[str, bytes]:
 # -- what is shown of an exhibit
 
 
-def _cover_folder(case: Case, exhibit: str, asked: Asked) -> str | None:
+def _cover_folder(case: Case, exhibit: str, asked: ReportRequest) -> str | None:
     """Return the folder of covered pictures, if there is one for what was asked."""
     found = case.exhibit(exhibit)
     reveal = asked.reveal.get(exhibit, frozenset())
@@ -210,7 +210,7 @@ def _cover_folder(case: Case, exhibit: str, asked: Asked) -> str | None:
     return name + ("" if asked.video else "-stills")
 
 
-def _stills(case: Case, exhibit: str, asked: Asked) -> list[str]:
+def _stills(case: Case, exhibit: str, asked: ReportRequest) -> list[str]:
     folder = _cover_folder(case, exhibit, asked)
     if folder is None:
         return []
@@ -218,7 +218,7 @@ def _stills(case: Case, exhibit: str, asked: Asked) -> list[str]:
 
 
 def _redacted(
-    case: Case, exhibit: Exhibit, asked: Asked
+    case: Case, exhibit: Exhibit, asked: ReportRequest
 ) -> tuple[Report, dict[str, FaceCrops], list[Still]]:
     """Return the report without anything of a covered person's face, and crops of the others."""
     found = operations.examination(case, exhibit)
@@ -263,7 +263,7 @@ def _decoded(data: bytes) -> Any:
     return np.ascontiguousarray(bgr[..., ::-1])
 
 
-def _shown(case: Case, exhibit: Exhibit, asked: Asked) -> Shown:
+def _shown(case: Case, exhibit: Exhibit, asked: ReportRequest) -> ExhibitFigures:
     report_, _crops, stills = _redacted(case, exhibit, asked)
     folder = operations.latest(case, exhibit)
     reveal = asked.reveal.get(exhibit.id, frozenset())
@@ -275,7 +275,7 @@ def _shown(case: Case, exhibit: Exhibit, asked: Asked) -> Shown:
     if not is_open:
         facts = casefile.unnamed(facts)
     signed = credentials_of(facts)
-    return Shown(
+    return ExhibitFigures(
         report=report_,
         stills=stills,
         has_video=asked.video,
@@ -287,7 +287,7 @@ def _shown(case: Case, exhibit: Exhibit, asked: Asked) -> Shown:
     )
 
 
-def _scene(case: Case, exhibit: Exhibit, asked: Asked) -> Scene | None:
+def _scene(case: Case, exhibit: Exhibit, asked: ReportRequest) -> Scene | None:
     folder = _cover_folder(case, exhibit.id, asked)
     if folder is None or not asked.video:
         return None
@@ -311,13 +311,13 @@ def _trust(found: dict[str, Any] | None) -> tuple[tuple[str, str, str], ...]:
 
 def reshare_lines(found: dict[str, Any] | None) -> tuple[str, ...]:
     """Return the outcomes of re-shares, as `Robustness.to_dict` wrote them, in words."""
-    from toolkit.analysis.robustness import Outcome, Robustness
+    from toolkit.analysis.robustness import ChainOutcome, Robustness
 
     if found is None:
         return ()
     tried = Robustness(
         tuple((p, w) for p, w in found["first"]),
-        tuple(Outcome(**o) for o in found["outcomes"]),
+        tuple(ChainOutcome(**o) for o in found["outcomes"]),
         tuple((c, w) for c, w in found["failed"]),
     )
     return tuple(tried.lines())
@@ -349,8 +349,8 @@ def provenance_of(facts: dict[str, Any]) -> Provenance:
     gop = found["gop"]
     found |= {
         "gop": Gop(**{**gop, "distances": tuple(gop["distances"])}),
-        "encoders": tuple(Entry(**e) for e in found["encoders"]),
-        "metadata": tuple(Entry(**e) for e in found["metadata"]),
+        "encoders": tuple(MetadataEntry(**e) for e in found["encoders"]),
+        "metadata": tuple(MetadataEntry(**e) for e in found["metadata"]),
         "edit_list": tuple(Edit(**e) for e in found["edit_list"]),
         "signs": tuple(Sign(**s) for s in found["signs"]),
     }

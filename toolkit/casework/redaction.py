@@ -96,7 +96,7 @@ class Covers:
             _draw(out, cover)
         return out
 
-    def crop(self, rgb: Picture, to_frame: NDArray[np.float64], index: int) -> Picture:
+    def crop(self, rgb: Picture, crop_to_frame: NDArray[np.float64], index: int) -> Picture:
         """Return a copy of a crop of frame `index` with the frame's covers drawn.
 
         Parameters
@@ -106,7 +106,7 @@ class Covers:
             Affine map from crop pixels to frame pixels.
         """
         out = rgb.copy()
-        to_crop = cv2.invertAffineTransform(np.asarray(to_frame, np.float64))
+        to_crop = cv2.invertAffineTransform(np.asarray(crop_to_frame, np.float64))
         for cover in self.at(index):
             x, y, width, height = cover.box
             corners = np.array([(x, y), (x + width, y), (x + width, y + height), (x, y + height)])
@@ -649,10 +649,10 @@ def redact_report(report: Report, covers: Covers, crops: Mapping[str, FaceCrops]
 
 
 def _in_frame(
-    faces: Sequence[Detection], to_frame: NDArray[np.float64]
+    faces: Sequence[Detection], crop_to_frame: NDArray[np.float64]
 ) -> Iterator[NDArray[np.float64]]:
     """Yield the boxes of faces found in a crop, in pixels of its frame."""
-    scale, corner = float(to_frame[0, 0]), to_frame[:, 2]
+    scale, corner = float(crop_to_frame[0, 0]), crop_to_frame[:, 2]
     for face in faces:
         yield np.concatenate([scale * face.box[:2] + corner, scale * face.box[2:]])
 
@@ -663,9 +663,14 @@ def _redact_track(result: TrackResult, covers: Covers, crops: FaceCrops | None) 
         detector = _Watchful()
         kept = []
         for key in result.key_frames:
-            index, to_frame = int(track.indices[key.position]), crops.to_frame[key.position]
-            rgb = covers.crop(key.rgb, to_frame, index)
-            if any(not _is_settled(b, covers, index) for b in _in_frame(detector(rgb), to_frame)):
+            index, crop_to_frame = (
+                int(track.indices[key.position]),
+                crops.crop_to_frame[key.position],
+            )
+            rgb = covers.crop(key.rgb, crop_to_frame, index)
+            if any(
+                not _is_settled(b, covers, index) for b in _in_frame(detector(rgb), crop_to_frame)
+            ):
                 rgb = blank_crop(len(rgb), track.person)  # no picture rather than a bystander's
             kept.append(dataclasses.replace(key, rgb=rgb))
         return dataclasses.replace(result, key_frames=tuple(kept))

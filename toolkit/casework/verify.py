@@ -21,7 +21,7 @@ from toolkit.casework import log, operations
 from toolkit.casework.case import Case, CaseError, Exhibit
 from toolkit.casework.intake import file_sha256
 from toolkit.casework.lock import refuse_if_held
-from toolkit.casework.log import Problem, Reading
+from toolkit.casework.log import LogReading, Problem
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
 from toolkit.errors import Cancelled, ToolkitError
@@ -131,7 +131,7 @@ def is_case(folder: Path) -> bool:
 _REPORTS = ("report.json", "report.html", "report.pdf")
 
 
-def _reading(case: Case) -> Reading:
+def _reading(case: Case) -> LogReading:
     """Read the log; where it cannot be read, that is what differs."""
     try:
         return case.reading()
@@ -141,13 +141,13 @@ def _reading(case: Case) -> Reading:
         what = _("is missing")
     except OSError:
         what = _("cannot be read as an ordinary file")
-    return Reading((), (Problem(cases.LOG, what),), b"")
+    return LogReading((), (Problem(cases.LOG, what),), b"")
 
 
 # -- hashes
 
 
-def _files(case: Case, reading: Reading, tick: Tick) -> Iterator[Problem]:
+def _files(case: Case, reading: LogReading, tick: Tick) -> Iterator[Problem]:
     known = cases.files_of(reading.entries)
     for done, (name, sha256) in enumerate(known.items()):
         tick("verify", done, len(known))
@@ -168,7 +168,7 @@ def _files(case: Case, reading: Reading, tick: Tick) -> Iterator[Problem]:
     tick("verify", len(known), len(known))
 
 
-def _manifest(case: Case, reading: Reading, notes: list[str]) -> Iterator[Problem]:
+def _manifest(case: Case, reading: LogReading, notes: list[str]) -> Iterator[Problem]:
     path = case.path(cases.MANIFEST)
     try:
         found = json.loads(path.read_bytes())
@@ -194,7 +194,7 @@ def _manifest(case: Case, reading: Reading, notes: list[str]) -> Iterator[Proble
         )
 
 
-def _exhibits(case: Case, reading: Reading, notes: list[str]) -> Iterator[Problem]:
+def _exhibits(case: Case, reading: LogReading, notes: list[str]) -> Iterator[Problem]:
     """Compare what the log says of each exhibit with its sheet, its copies and its source."""
     known = cases.files_of(reading.entries)
     for entry in reading.entries:
@@ -225,7 +225,7 @@ def _exhibits(case: Case, reading: Reading, notes: list[str]) -> Iterator[Proble
 
 
 def _anchors(
-    case: Case, reading: Reading, head: str | None, public_key: str | None, notes: list[str]
+    case: Case, reading: LogReading, head: str | None, public_key: str | None, notes: list[str]
 ) -> Iterator[Problem]:
     """Look for heads that were printed, given or signed in the chain."""
     chain = {entry.sha256 for entry in reading.entries}
@@ -575,7 +575,7 @@ def _bundle(
         reading = log.read(folder / cases.LOG)
         wrong += reading.problems
     except OSError:  # the manifest names it, and says that it is missing
-        reading = Reading((), (), b"")
+        reading = LogReading((), (), b"")
     for name, sha256 in listed.items():
         path = folder / name
         if not log.is_inside(name) or not path.is_file():

@@ -35,7 +35,7 @@ from toolkit.runtime import DEVICES
 from toolkit.types import Sampling
 
 if TYPE_CHECKING:
-    from toolkit.evaluation.resumable import Progress as Units
+    from toolkit.evaluation.resumable import UnitProgress as Units
 
 EXIT_USAGE, EXIT_REFUSED, EXIT_INSTALLATION, EXIT_CANCELLED = 2, 3, 4, 130
 FRAMES_MIN, FRAMES_MAX = 16, 400
@@ -590,7 +590,7 @@ def _train(options: argparse.Namespace) -> int:
     faces = [parse_folder(text) for text in options.faces]
     names = ("steps", "rate", "pairs", "patch_weight", "order_weight", "seed")
     given = {name: getattr(options, name) for name in names}
-    recipe = replace(train.Recipe(), **{k: v for k, v in given.items() if v is not None})
+    recipe = replace(train.TrainingRecipe(), **{k: v for k, v in given.items() if v is not None})
     train.train(
         faces,
         options.out,
@@ -630,7 +630,7 @@ def _train_heads(options: argparse.Namespace) -> int:
             clips,
             out,
             options.work,
-            replace(clip_head.Recipe(), **changes),
+            replace(clip_head.HeadRecipe(), **changes),
             threshold=options.threshold,
             tick=progress,
         )

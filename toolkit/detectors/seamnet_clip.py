@@ -123,7 +123,7 @@ class Heads(nn.Module):
         return self.log_a.exp() * pooled + self.b
 
 
-class Reader(nn.Module):
+class BodyReader(nn.Module):
     """From pictures to the standardised map that the heads read, in float32.
 
     It is a part of its own so that methods that draw on a map of features find the right one.
@@ -158,7 +158,7 @@ class SeamNet2(nn.Module):
 
     def __init__(self, body: nn.Module, small: nn.Module | None, heads: Heads) -> None:
         super().__init__()
-        self.small, self.reader, self.heads = small, Reader(body, heads), heads
+        self.small, self.reader, self.heads = small, BodyReader(body, heads), heads
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return logits (N,) and patch logits (N, 14, 14) of pictures (N, 3, S, S), 0..255."""

@@ -54,7 +54,7 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Progress:
+class UnitProgress:
     """How far the work is.
 
     Attributes
@@ -76,10 +76,10 @@ class Progress:
     left_s: float | None
 
 
-Tell = Callable[[Progress], None]
+OnResult = Callable[[UnitProgress], None]
 
 
-def tell_nobody(progress: Progress) -> None:
+def ignore(progress: UnitProgress) -> None:
     """Tell nobody: the default."""
 
 
@@ -119,7 +119,7 @@ def run_units(
     *,
     kept: Mapping[str, Row],
     save: Callable[[Sections], None],
-    tell: Tell = tell_nobody,
+    on_result: OnResult = ignore,
     tick: Tick,
 ) -> Sections:
     """Make every unit's row, or take it from `kept`.
@@ -158,7 +158,9 @@ def run_units(
         if is_new:
             save(sections)
         seconds = float(row["wall_seconds"]) if is_new else 0.0
-        tell(Progress(number, len(units), f"{unit.section}: {unit.name}", seconds, pace.left_s))
+        on_result(
+            UnitProgress(number, len(units), f"{unit.section}: {unit.name}", seconds, pace.left_s)
+        )
     return sections
 
 

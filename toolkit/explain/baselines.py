@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from toolkit.detectors.base import Detector
 from toolkit.errors import UnknownNameError
-from toolkit.explain.perturbation import Game, antithetic, score, staged, take
+from toolkit.explain.perturbation import RegionGame, antithetic, score, staged, take
 from toolkit.faces.crops import face_width
 from toolkit.faces.mesh import canonical_face, head_pose
 from toolkit.forge.degrade import Picture, noise_like, to_u8
 from toolkit.forge.plant import KINDS as PLANTS
 from toolkit.forge.selfblend import PARTS, blend, region_mask
-from toolkit.types import PLAYERS, FaceCrops, Tick, no_tick, spread
+from toolkit.types import REGIONS, FaceCrops, Tick, no_tick, spread
 from toolkit.verdict.aggregate import frame_logits
 
 Kind = Literal[
@@ -52,7 +52,7 @@ Map = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Light:
+class ValidityTest:
     """One validity test.
 
     Attributes
@@ -101,7 +101,7 @@ class Reference:
     position: int
     rgb: Picture
     logit: float
-    lights: tuple[Light, ...]
+    validity_tests: tuple[ValidityTest, ...]
     parameters: dict[str, Any]
     valid_in_principle: bool
     source: _Face | None = None
@@ -111,9 +111,9 @@ class Reference:
         """Whether it may name regions: no test failed, and V1 passed."""
         return (
             self.valid_in_principle
-            and bool(self.lights)
-            and self.lights[0].passed is True
-            and all(light.passed is not False for light in self.lights)
+            and bool(self.validity_tests)
+            and self.validity_tests[0].passed is True
+            and all(light.passed is not False for light in self.validity_tests)
         )
 
 
@@ -132,7 +132,7 @@ class Choice:
     @property
     def best(self) -> Reference | None:
         """The reference, or the best that was tried: the last one that is judged genuine."""
-        passed = [r for r in self.tried if r.lights[0].passed]
+        passed = [r for r in self.tried if r.validity_tests[0].passed]
         return self.reference or next(reversed(passed or self.tried), None)
 
 
@@ -231,7 +231,7 @@ def warp(picture: Picture, where: Map) -> Picture:
 
 
 def match(
-    picture: Picture, target: Picture, players: NDArray[np.uint8], rng: np.random.Generator
+    picture: Picture, target: Picture, region_map: NDArray[np.uint8], rng: np.random.Generator
 ) -> Picture:
     """Return the picture with the target's colour, and no less noise or more detail than it.
 
@@ -239,7 +239,7 @@ def match(
     ----------
     picture, target : (S, S, 3) uint8
         Aligned with each other.
-    players : (S, S) uint8
+    region_map : (S, S) uint8
     rng
         For the noise.
 
@@ -250,8 +250,8 @@ def match(
         region itself may be what was forged. Missing noise is measured by the median absolute
         deviation of the high-pass residual and added with the target's grain.
     """
-    face = players != PLAYERS.index("background")
-    out = _match_colour(picture, target, players)
+    face = region_map != REGIONS.index("background")
+    out = _match_colour(picture, target, region_map)
     wanted = _noise_level(target.astype(np.float32), face)
     for sigma in (0.0, 0.4, 0.55, 0.7, 0.9, 1.2):  # a sharper donor would stand out
         soft = cv2.GaussianBlur(out, (0, 0), sigma) if sigma else out
@@ -265,15 +265,15 @@ def match(
     return to_u8(soft)
 
 
-def _match_colour(picture: Picture, target: Picture, players: NDArray[np.uint8]) -> Map:
+def _match_colour(picture: Picture, target: Picture, region_map: NDArray[np.uint8]) -> Map:
     size = len(picture)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(1, size // 24) + 1,) * 2)
     have, want = (
         cv2.cvtColor(p.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) for p in (picture, target)
     )
     gain, shift = np.ones_like(have), np.zeros_like(have)
-    for region in np.unique(players):
-        inside = players == region
+    for region in np.unique(region_map):
+        inside = region_map == region
         ring = (cv2.dilate(inside.astype(np.uint8), disc) > 0) & ~inside
         if ring.sum() < 30:
             continue
@@ -338,7 +338,7 @@ class _Face:
     pool: _Pool
     rgb: Picture
     mesh: NDArray[np.float32]
-    players: NDArray[np.uint8]
+    region_map: NDArray[np.uint8]
     pose: Float
 
 
@@ -361,7 +361,7 @@ class _Pool:
             self,
             crops.rgb[position],
             crops.mesh[position],
-            crops.players[position],
+            crops.region_map[position],
             self.poses[position],
         )
 
@@ -405,7 +405,7 @@ class References:
         self._track = _Pool(crops, _poses(crops), tuple(genuine[: max(clear, TESTED + 1)]))
         self._gallery: _Pool | None = None
         self._known: _Pool | None = None
-        self._shared: dict[tuple[str, Kind], Light] = {}
+        self._shared: dict[tuple[str, Kind], ValidityTest] = {}
         self.add_donors(gallery)
         self.know(known)
 
@@ -471,7 +471,7 @@ class References:
             return None
         rgb, parameters, source = made
         logit = float(score(self._detector, self._crops, position, rgb[None])[0])
-        light = Light("V1", logit < self.threshold, logit, f"threshold {self.threshold:.3f}")
+        light = ValidityTest("V1", logit < self.threshold, logit, f"threshold {self.threshold:.3f}")
         fits = kind in AUTOMATIC
         return Reference(kind, position, rgb, logit, (light,), parameters, fits, source)
 
@@ -495,7 +495,7 @@ class References:
                 return None
             other, gap = source
             where = correspondence(face.mesh, other.mesh, size)
-            out = match(warp(other.rgb, where), face.rgb, face.players, rng)
+            out = match(warp(other.rgb, where), face.rgb, face.region_map, rng)
             facts = {"source": other.position, "pose_gap_deg": round(gap, 1), "seed": self.seed}
             return out, facts, other
         width = face_width(face.mesh)
@@ -535,12 +535,12 @@ class References:
     def test(self, reference: Reference, *, plant: bool = True, tick: Tick = no_tick) -> Reference:
         """Return the reference with V2 and, on request, V3 (made once per kind and track)."""
         kind = reference.kind
-        lights = [reference.lights[0], self._once("V2", kind, tick)]
+        validity_tests = [reference.validity_tests[0], self._once("V2", kind, tick)]
         if plant:
-            lights.append(self._once("V3", kind, tick))
-        return replace(reference, lights=tuple(lights))
+            validity_tests.append(self._once("V3", kind, tick))
+        return replace(reference, validity_tests=tuple(validity_tests))
 
-    def _once(self, name: str, kind: Kind, tick: Tick) -> Light:
+    def _once(self, name: str, kind: Kind, tick: Tick) -> ValidityTest:
         if (name, kind) not in self._shared:
             run = self._harmless if name == "V2" else self._finds
             self._shared[name, kind] = run(kind, tick)
@@ -564,31 +564,34 @@ class References:
             return known + [f for f in track if self._logits[f.position] <= limit]
         return track or gallery
 
-    def _harmless(self, kind: Kind, tick: Tick) -> Light:
+    def _harmless(self, kind: Kind, tick: Tick) -> ValidityTest:
         known = self._known_genuine()
         if not known:
-            return Light("V2", None, None, "no face here is known to be genuine")
+            return ValidityTest("V2", None, None, "no face here is known to be genuine")
         changes, judged = [], []
         for step, face in enumerate(known):
             made = self._paint(kind, face)
             if made is None:
                 continue
-            game = Game(self._detector, face.pool.crops, face.position, made[0])
-            masks = [game.full, *(game.full ^ (1 << i) for i in np.unique(face.players).tolist())]
+            game = RegionGame(self._detector, face.pool.crops, face.position, made[0])
+            masks = [
+                game.full,
+                *(game.full ^ (1 << i) for i in np.unique(face.region_map).tolist()),
+            ]
             v = game.values(masks, tick=staged(tick, "test reference", step, len(known)))
             changes += np.abs(v[1:] - v[0]).tolist()
             judged += (v[1:] >= self.threshold).tolist()
         if not changes:
-            return Light("V2", None, None, "too few genuine frames to test on")
+            return ValidityTest("V2", None, None, "too few genuine frames to test on")
         value, fakes = float(np.median(changes)), float(np.mean(judged))
         detail = f"{len(changes)} replacements on genuine frames, {fakes:.0%} judged fake"
-        return Light("V2", value <= HARM_MAX and fakes < FAKE_MAX, value, detail)
+        return ValidityTest("V2", value <= HARM_MAX and fakes < FAKE_MAX, value, detail)
 
-    def _finds(self, kind: Kind, tick: Tick) -> Light:
+    def _finds(self, kind: Kind, tick: Tick) -> ValidityTest:
         """Plant a blend into a genuine crop, part by part, and look for it with this kind."""
         known = self._known_genuine()
         if not known:
-            return Light("V3", None, None, "no face here is known to be genuine")
+            return ValidityTest("V3", None, None, "no face here is known to be genuine")
         clean = known[0]
         hits, masses = [], []
         for step, part in enumerate(PARTS):
@@ -600,19 +603,19 @@ class References:
             if made is None:
                 continue
             found = antithetic(
-                Game(self._detector, planted, 0, made[0]),
+                RegionGame(self._detector, planted, 0, made[0]),
                 pairs=2,
                 seed=self.seed,
                 tick=staged(tick, "test reference", step, len(PARTS)),
             )
             up = np.maximum(found.shares, 0)
-            hits.append(PLAYERS[int(found.shares.argmax())] == part)
-            masses.append(float(up[PLAYERS.index(part)] / up.sum()) if up.any() else 0.0)
+            hits.append(REGIONS[int(found.shares.argmax())] == part)
+            masses.append(float(up[REGIONS.index(part)] / up.sum()) if up.any() else 0.0)
         if not hits:
-            return Light("V3", None, None, "the detector sees none of the planted forgeries")
+            return ValidityTest("V3", None, None, "the detector sees none of the planted forgeries")
         hit, mass = float(np.mean(hits)), float(np.mean(masses))
         detail = f"{len(hits)} planted parts seen, positive mass {mass:.2f}"
-        return Light("V3", hit >= HIT_MIN and mass >= MASS_MIN, hit, detail)
+        return ValidityTest("V3", hit >= HIT_MIN and mass >= MASS_MIN, hit, detail)
 
     # -- choosing
 
@@ -645,7 +648,7 @@ class References:
             made = self.best(kind, position)
             if made is None:
                 continue
-            if made.lights[0].passed:  # the others cost passes and could not save it
+            if made.validity_tests[0].passed:  # the others cost passes and could not save it
                 made = self.test(made, plant=plant, tick=tick)
             tried.append(made)
             if made.is_valid:
@@ -661,12 +664,12 @@ class References:
         if kind not in {"known_frame", "donor"} or made is None:
             return made
         tried = [made]
-        while not tried[-1].lights[0].passed and len(tried) < SOURCES_TRIED:
+        while not tried[-1].validity_tests[0].passed and len(tried) < SOURCES_TRIED:
             other = self.make(kind, position, rank=len(tried))
             if other is None:
                 break
             tried.append(other)
-        passed = tried[-1].lights[0].passed
+        passed = tried[-1].validity_tests[0].passed
         return tried[-1] if passed else min(tried, key=lambda r: r.logit)
 
     def seam_control(
@@ -692,8 +695,8 @@ class References:
             there = warp(itself, correspondence(other.mesh, face.mesh, len(itself)))
             itself = warp(there, correspondence(face.mesh, other.mesh, len(itself)))
             rng = np.random.default_rng(self.seed)
-            itself = match(itself, face.rgb, face.players, rng)
-        game = Game(self._detector, self._crops, p, itself)
+            itself = match(itself, face.rgb, face.region_map, rng)
+        game = RegionGame(self._detector, self._crops, p, itself)
         n = game.n_players
         v = game.values([game.full, *(game.full ^ (1 << i) for i in range(n))], tick=tick)
         total = float(v[0]) - reference.logit if total is None else total

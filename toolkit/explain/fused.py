@@ -31,7 +31,7 @@ class JudgesWithNetwork(Protocol):
         """Return a copy that judges with another network."""
 
 
-def folded(detector: Detector) -> Detector:
+def fuse_batch_norm(detector: Detector) -> Detector:
     """Return a detector that answers the same and sooner; the given one where that cannot be had.
 
     The copy shares everything but the network. It is compared with the original on pictures of
@@ -54,7 +54,7 @@ def folded(detector: Detector) -> Detector:
     with torch.no_grad():  # not inference mode: others may want the copy's gradients
         try:
             truth = _logits(net(x))
-            quick = fold(net, x)
+            quick = _fused_copy(net, x)
             same = quick is not None and torch.allclose(
                 _logits(quick(x)), truth, rtol=0, atol=TOLERANCE
             )
@@ -66,7 +66,7 @@ def folded(detector: Detector) -> Detector:
     return detector.with_network(quick)
 
 
-def fold(net: nn.Module, x: torch.Tensor) -> nn.Module | None:
+def _fused_copy(net: nn.Module, x: torch.Tensor) -> nn.Module | None:
     """Return a folded copy of a network; None when there is nothing to fold.
 
     Which normalisation follows which convolution is seen by running the network on `x` once: its

@@ -18,7 +18,7 @@ from toolkit.explain import regions
 from toolkit.explain.frames import frame_shares
 from toolkit.explain.intervals import find_intervals, interval_level
 from toolkit.messages import phrase
-from toolkit.types import PLAYERS, Aggregate, Evidence, Explanation
+from toolkit.types import REGIONS, Aggregate, Evidence, Explanation
 from toolkit.verdict.aggregate import aggregate, drift, frame_logits, patch_logits
 
 __all__ = [
@@ -41,7 +41,7 @@ def explain(
     evidence: Evidence,
     track_pts: Float,
     shots: NDArray[np.int64],
-    players: NDArray[np.uint8] | None,
+    region_map: NDArray[np.uint8] | None,
     *,
     threshold: float,
     rule: Aggregate,
@@ -61,8 +61,8 @@ def explain(
         Times of the moments in seconds, increasing.
     shots : (N,) int64
         Shot of each moment.
-    players : (N, S, S) uint8 or None
-        Which player each crop pixel belongs to; None leaves the frames unsplit.
+    region_map : (N, S, S) uint8 or None
+        Which region each crop pixel belongs to; None leaves the frames unsplit.
     threshold
         Logit at which the detector says 'forged'.
     rule
@@ -95,12 +95,12 @@ def explain(
     if evidence.patches is not None and evidence.head is not None:
         kind = evidence.head.reference_kind
         reference = float(patch_logits(evidence.head.reference, evidence.head))
-        if players is not None:
-            covers = _span_cover(evidence, players)
+        if region_map is not None:
+            covers = _span_cover(evidence, region_map)
             within = regions.patch_shares(evidence.patches, covers, evidence.head)
     phi = frame_shares(x, reference, rule)
     logit = aggregate(x, rule)
-    shares = np.zeros((len(x), len(PLAYERS)))
+    shares = np.zeros((len(x), len(REGIONS)))
     if within is not None:
         total = within.sum(axis=1)
         split = np.abs(total) >= UNSPLIT_BELOW * np.abs(within).sum(axis=1)
@@ -124,19 +124,24 @@ def explain(
     )
 
 
-def _span_cover(evidence: Evidence, players: NDArray[np.uint8]) -> Float:
+def _span_cover(evidence: Evidence, region_map: NDArray[np.uint8]) -> Float:
     """Return the mean cover over each span: (M, h * w, R)."""
     assert evidence.patches is not None
-    if int(evidence.spans.max()) >= len(players):
-        have = phrase("{n} maps, span up to {last}", n=len(players), last=int(evidence.spans.max()))
+    if int(evidence.spans.max()) >= len(region_map):
+        have = phrase(
+            "{n} maps, span up to {last}", n=len(region_map), last=int(evidence.spans.max())
+        )
         raise ShapeError("a region map is needed for every moment", have)
     h, w = evidence.patches.shape[1:]
     return np.stack(
-        [regions.cover(players[a : b + 1], h, w).mean(axis=0) for a, b in evidence.spans.tolist()]
+        [
+            regions.cover(region_map[a : b + 1], h, w).mean(axis=0)
+            for a, b in evidence.spans.tolist()
+        ]
     )
 
 
-def construction(evidence: Evidence, players: NDArray[np.uint8]) -> Float | None:
+def construction(evidence: Evidence, region_map: NDArray[np.uint8]) -> Float | None:
     """Return every frame's by-construction shares (M, 10), in logits of that frame.
 
     They add up to the frame's logit minus the reference's. None without patch logits.
@@ -145,15 +150,15 @@ def construction(evidence: Evidence, players: NDArray[np.uint8]) -> Float | None
     ----------
     evidence
         M frames or blocks, on N moments.
-    players : (N, S, S) uint8
-        Which player each crop pixel belongs to.
+    region_map : (N, S, S) uint8
+        Which region each crop pixel belongs to.
     """
     if evidence.patches is None or evidence.head is None:
         return None
-    return regions.patch_shares(evidence.patches, _span_cover(evidence, players), evidence.head)
+    return regions.patch_shares(evidence.patches, _span_cover(evidence, region_map), evidence.head)
 
 
-def track_table(evidence: Evidence, players: NDArray[np.uint8], rule: Aggregate) -> Float | None:
+def track_table(evidence: Evidence, region_map: NDArray[np.uint8], rule: Aggregate) -> Float | None:
     """Return the by-construction region game of the whole track: (1024,), no pass needed.
 
     Entry S is the track's logit when, in every frame, the players outside S have the patch
@@ -168,7 +173,7 @@ def track_table(evidence: Evidence, players: NDArray[np.uint8], rule: Aggregate)
     """
     if evidence.patches is None or evidence.head is None:
         return None
-    covers = _span_cover(evidence, players)
+    covers = _span_cover(evidence, region_map)
     tables = regions.patch_table(evidence.patches, covers, evidence.head)
     return np.array([aggregate(column, rule) for column in tables.T])
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from toolkit.explain import pixels, trust
 from toolkit.forge.degrade import Picture
-from toolkit.types import PLAYERS, Tick, no_tick
+from toolkit.types import REGIONS, Tick, no_tick
 
 Name = Literal["patches", "grad_cam", "edges", "centre"]
 NAMES: tuple[Name, ...] = get_args(Name)
@@ -43,7 +43,7 @@ class Lookalike:
         Median size of the rank correlation with the same map of networks with random weights:
         near 0, it shows what was learned; near 1, it would show the same whatever was learned.
     mass : (10,) float64
-        Part of the positive map in each of `PLAYERS`; sums to 1.
+        Part of the positive map in each of `REGIONS`; sums to 1.
     """
 
     name: Name
@@ -58,7 +58,7 @@ class Lookalike:
 
 
 def look_alike(
-    net: Any, crop: Picture, players: NDArray[np.uint8], *, seed: int = 0, tick: Tick = no_tick
+    net: Any, crop: Picture, region_map: NDArray[np.uint8], *, seed: int = 0, tick: Tick = no_tick
 ) -> tuple[Lookalike, ...]:
     """Draw all four maps of a face and check each with random weights.
 
@@ -67,7 +67,7 @@ def look_alike(
     net
         Takes (N, 3, S, S) float32, 0..255; returns logits and patch logits. Left as it is.
     crop : (S, S, 3) uint8
-    players : (S, S) uint8
+    region_map : (S, S) uint8
     seed
         Of the random weights.
     """
@@ -81,7 +81,7 @@ def look_alike(
             checked = trust.randomise(net, explain, seed=seed, tick=tick)
             alike = float(np.median(np.abs(checked.alike)))
         up = np.maximum(heat, 0)
-        mass = np.bincount(players.ravel(), up.ravel(), minlength=len(PLAYERS))
+        mass = np.bincount(region_map.ravel(), up.ravel(), minlength=len(REGIONS))
         found.append(Lookalike(name, heat, alike, mass / (mass.sum() or 1.0)))
     return tuple(found)
 

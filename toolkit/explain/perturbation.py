@@ -22,7 +22,7 @@ from toolkit.errors import DetectorError, OutOfRangeError, ShapeError, UnknownNa
 from toolkit.explain import regions
 from toolkit.forge.degrade import Picture, to_u8
 from toolkit.messages import phrase
-from toolkit.types import PLAYERS, FaceCrops, Tick, no_tick
+from toolkit.types import REGIONS, FaceCrops, Tick, no_tick
 from toolkit.verdict.aggregate import frame_logits
 
 WHOLE = 4
@@ -81,8 +81,8 @@ class Compositor:
     Parameters
     ----------
     crop, reference : (S, S, 3) uint8
-    players : (S, S) uint8
-        Which player each pixel belongs to.
+    region_map : (S, S) uint8
+        Which region each pixel belongs to.
     feather
         Gaussian sigma of the borders in crop sides; 0 = hard.
     n_players
@@ -93,22 +93,22 @@ class Compositor:
         self,
         crop: Picture,
         reference: Picture,
-        players: NDArray[np.uint8],
+        region_map: NDArray[np.uint8],
         *,
         feather: float = FEATHER,
-        n_players: int = len(PLAYERS),
+        n_players: int = len(REGIONS),
     ) -> None:
-        if crop.shape != reference.shape or players.shape != crop.shape[:2]:
+        if crop.shape != reference.shape or region_map.shape != crop.shape[:2]:
             have = phrase(
                 "crop {crop}, reference {reference}, players {players}",
                 crop=str(crop.shape),
                 reference=str(reference.shape),
-                players=str(players.shape),
+                players=str(region_map.shape),
             )
             raise ShapeError("crop, reference and players do not fit", have, "Use one size.")
         self.n_players = n_players
         self.crop = crop
-        soft = np.stack([(players == r).astype(np.float32) for r in range(n_players)], axis=2)
+        soft = np.stack([(region_map == r).astype(np.float32) for r in range(n_players)], axis=2)
         self._sigma = feather * len(crop)
         if feather > 0:
             soft = np.stack(  # cv2.GaussianBlur takes at most four channels
@@ -139,7 +139,7 @@ class Compositor:
         return to_u8(self._base + alpha * self._gap)
 
 
-class Game:
+class RegionGame:
     """The region game of one frame against one reference; each composite is judged once.
 
     Parameters
@@ -169,10 +169,10 @@ class Game:
         self._detector, self._crops, self.position = detector, crops, position
         self._batch = batch or detector.batch or WHOLE
         self.compositor = Compositor(
-            crops.rgb[position], reference, crops.players[position], feather=feather
+            crops.rgb[position], reference, crops.region_map[position], feather=feather
         )
         self.n_players = self.compositor.n_players
-        seen = np.unique(crops.players[position]).tolist()
+        seen = np.unique(crops.region_map[position]).tolist()
         self._absent = self.full ^ sum(1 << r for r in seen)  # replacing them changes nothing
         self._known: dict[int, float] = {}
 
@@ -224,10 +224,10 @@ class Game:
             In logits per pixel; the pixels of a player add up to its share. The share of a player
             that is not in the picture is lost.
         """
-        players = self._crops.players[self.position]
+        region_map = self._crops.region_map[self.position]
         weight = self.compositor.difference + 1.0
-        sums = np.bincount(players.ravel(), weight.ravel(), minlength=self.n_players)
-        return np.asarray((shares / np.where(sums > 0, sums, 1.0))[players] * weight)
+        sums = np.bincount(region_map.ravel(), weight.ravel(), minlength=self.n_players)
+        return np.asarray((shares / np.where(sums > 0, sums, 1.0))[region_map] * weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,7 +281,7 @@ class Intervention:
         return regions.flip_sets(self.table, threshold)
 
 
-def leave_one_out(game: Game, *, tick: Tick = no_tick) -> Float:
+def leave_one_out(game: RegionGame, *, tick: Tick = no_tick) -> Float:
     """Return ``v[all] - v[all but i]`` (n,): the first answer, n + 1 passes.
 
     It misses players that stand in for each other; Shapley shares do not.
@@ -291,7 +291,7 @@ def leave_one_out(game: Game, *, tick: Tick = no_tick) -> Float:
     return np.asarray(v[0] - v[1:])
 
 
-def exact(game: Game, *, tick: Tick = no_tick) -> Intervention:
+def exact(game: RegionGame, *, tick: Tick = no_tick) -> Intervention:
     """Fill all 2^n values and return exact shares.
 
     The order is by how telling a set is (none, all, then sets of few or few missing), so that a
@@ -334,7 +334,7 @@ def permutation_pairs(n: int, pairs: int, seed: int) -> NDArray[np.int64]:
 
 
 def antithetic(
-    game: Game, *, pairs: int = PAIRS, seed: int = 0, tick: Tick = no_tick
+    game: RegionGame, *, pairs: int = PAIRS, seed: int = 0, tick: Tick = no_tick
 ) -> Intervention:
     """Estimate the shares from permutations walked forwards and backwards.
 
@@ -389,7 +389,7 @@ class Composite:
     logit, change
         The detector's answer, and its difference to the untouched frame.
     replaced
-        Names from `PLAYERS`.
+        Names from `REGIONS`.
     """
 
     rgb: Picture
@@ -398,27 +398,27 @@ class Composite:
     replaced: tuple[str, ...]
 
 
-def replace_regions(game: Game, names: Sequence[str]) -> Composite:
+def replace_regions(game: RegionGame, names: Sequence[str]) -> Composite:
     """Replace the named players and judge the result; at most two passes.
 
     Raises
     ------
     UsageError
-        If a name is not in `PLAYERS`.
+        If a name is not in `REGIONS`.
     """
-    unknown = [n for n in names if n not in PLAYERS]
+    unknown = [n for n in names if n not in REGIONS]
     if unknown:
         raise UnknownNameError(
-            "unknown region", ", ".join(unknown), "Choose from {known}.", known=PLAYERS
+            "unknown region", ", ".join(unknown), "Choose from {known}.", known=REGIONS
         )
-    chosen = [i for i, name in enumerate(PLAYERS) if name in names]
+    chosen = [i for i, name in enumerate(REGIONS) if name in names]
     mask = game.full ^ sum(1 << i for i in chosen)
     logit, before = game.values([mask, game.full]).tolist()
     return Composite(
         game.compositor.pictures([mask])[0],
         logit,
         logit - before,
-        tuple(PLAYERS[i] for i in chosen),
+        tuple(REGIONS[i] for i in chosen),
     )
 
 

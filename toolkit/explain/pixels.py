@@ -27,7 +27,7 @@ from toolkit.detectors.base import Detector
 from toolkit.errors import DetectorError, ShapeError, UnknownNameError, UsageError
 from toolkit.forge.degrade import Picture, to_u8
 from toolkit.messages import Message
-from toolkit.types import PLAYERS, Tick, no_tick
+from toolkit.types import REGIONS, Tick, no_tick
 
 Method = Literal[
     "integrated_gradients",
@@ -96,7 +96,7 @@ _RULES: dict[str, tuple[type[nn.Module], ...]] = {
 Float = NDArray[np.float64]
 
 
-class Asked(nn.Module):
+class DetectorModule(nn.Module):
     """A detector as a function of pictures, for methods that need no gradient.
 
     It answers with the very arithmetic that the verdict was made with.
@@ -128,7 +128,7 @@ class PixelAttribution:
         Signed attribution per pixel, summed over colours. A region's share is spread evenly over
         its pixels, so that sums over regions are right for every method.
     regions : (10,) float64
-        `heat` summed over `PLAYERS`.
+        `heat` summed over `REGIONS`.
     logit, reference_logit
         The network's answers; the latter None for methods without a reference.
     completeness
@@ -185,7 +185,7 @@ def attribute(
     rgb: Picture,
     method: Method,
     *,
-    players: NDArray[np.uint8],
+    region_map: NDArray[np.uint8],
     reference: Picture | None = None,
     batch: int | None = None,
     seed: int = 0,
@@ -203,8 +203,8 @@ def attribute(
         The crop.
     method
         From `Method`.
-    players : (S, S) uint8
-        Which player each pixel belongs to.
+    region_map : (S, S) uint8
+        Which region each pixel belongs to.
     reference : (S, S, 3) uint8 or None
         The baseline; needed by the methods in `NEEDS_REFERENCE`.
     batch
@@ -237,8 +237,12 @@ def attribute(
         raise DetectorError("this method is wrong for this network", why, remedy)
     if method in NEEDS_REFERENCE and reference is None:
         raise UsageError("this method needs a reference", method, "Choose one first.")
-    if players.shape != rgb.shape[:2] or (reference is not None and reference.shape != rgb.shape):
-        raise ShapeError("crop, reference and players do not fit", f"{rgb.shape}, {players.shape}")
+    if region_map.shape != rgb.shape[:2] or (
+        reference is not None and reference.shape != rgb.shape
+    ):
+        raise ShapeError(
+            "crop, reference and players do not fit", f"{rgb.shape}, {region_map.shape}"
+        )
     large = is_large(net)
     if batch is None:
         batch = LARGE_BATCH if large else 8
@@ -260,17 +264,17 @@ def attribute(
     with _own_generator(seed, device), _quiet(), cores:
         with torch.no_grad():
             ends = scorer(x if base is None else torch.cat([x, base])).double().tolist()
-        raw = _RUN[method](scorer, x, base, _mask(players, device), own)
+        raw = _RUN[method](scorer, x, base, _mask(region_map, device), own)
     heat = raw.detach().double().cpu().numpy()[0].sum(axis=0)
     if method in BY_REGION:  # Captum writes a region's share on each of its pixels and colours
-        areas = np.bincount(players.ravel(), minlength=len(PLAYERS))
-        heat = heat / raw.shape[1] / areas[players]
+        areas = np.bincount(region_map.ravel(), minlength=len(REGIONS))
+        heat = heat / raw.shape[1] / areas[region_map]
     gap = float(ends[0] - ends[1]) if base is not None else 0.0
     complete = method in COMPLETE and gap != 0
     return PixelAttribution(
         method=method,
         heat=heat,
-        regions=region_sums(heat, players),
+        regions=region_sums(heat, region_map),
         logit=float(ends[0]),
         reference_logit=None if base is None else float(ends[1]),
         completeness=float(heat.sum() - gap) / abs(gap) if complete else None,
@@ -280,9 +284,9 @@ def attribute(
     )
 
 
-def region_sums(heat: Float, players: NDArray[np.uint8]) -> Float:
+def region_sums(heat: Float, region_map: NDArray[np.uint8]) -> Float:
     """Return `heat` (S, S) summed over each player: (10,) float64."""
-    sums = np.bincount(players.ravel(), heat.ravel(), minlength=len(PLAYERS))
+    sums = np.bincount(region_map.ravel(), heat.ravel(), minlength=len(REGIONS))
     return np.asarray(sums, np.float64)
 
 
@@ -334,11 +338,11 @@ def _tensor(rgb: Picture, device: torch.device) -> torch.Tensor:
     return x[None].to(device)
 
 
-def _mask(players: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
+def _mask(region_map: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
     # players that are not in the picture must not cost passes: number those that are
-    _, numbers = np.unique(players, return_inverse=True)
-    mask = torch.from_numpy(numbers.reshape(1, 1, *players.shape).astype(np.int64))
-    return mask.expand(1, 3, *players.shape).contiguous().to(device)
+    _, numbers = np.unique(region_map, return_inverse=True)
+    mask = torch.from_numpy(numbers.reshape(1, 1, *region_map.shape).astype(np.int64))
+    return mask.expand(1, 3, *region_map.shape).contiguous().to(device)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from toolkit.errors import ShapeError
 from toolkit.messages import phrase
-from toolkit.types import PLAYERS, PatchHead
+from toolkit.types import REGIONS, PatchHead
 
 _CHUNK = 64  # frames whose tables are held at once: 64 * 2^10 float64 = 0.5 MB
 
@@ -217,13 +217,13 @@ def _extreme_order(v: Float) -> tuple[int, ...]:
     return tuple(order)
 
 
-def cover(players: NDArray[np.uint8], h: int, w: int, *, n_players: int = len(PLAYERS)) -> Float:
+def cover(region_map: NDArray[np.uint8], h: int, w: int, *, n_players: int = len(REGIONS)) -> Float:
     """Return which share of each nominal tile each player covers.
 
     Parameters
     ----------
-    players : (N, S, S) uint8
-        Which player each pixel belongs to.
+    region_map : (N, S, S) uint8
+        Which region each pixel belongs to.
     h, w
         Tiles down and across; they need not divide S: a pixel on a border counts in parts.
     n_players
@@ -237,21 +237,23 @@ def cover(players: NDArray[np.uint8], h: int, w: int, *, n_players: int = len(PL
     Raises
     ------
     ShapeError
-        If `players` is not (N, S, S) or holds a value that is not a player.
+        If `region_map` is not (N, S, S) or holds a value that is not a player.
     """
-    if players.ndim != 3:
-        raise ShapeError("players has the wrong shape", str(players.shape), "Expected (N, S, S).")
-    if players.size and int(players.max()) >= n_players:
+    if region_map.ndim != 3:
         raise ShapeError(
-            "no such player", str(int(players.max())), "Use 0 to {last}.", last=n_players - 1
+            "players has the wrong shape", str(region_map.shape), "Expected (N, S, S)."
         )
-    _, high, wide = players.shape
+    if region_map.size and int(region_map.max()) >= n_players:
+        raise ShapeError(
+            "no such player", str(int(region_map.max())), "Use 0 to {last}.", last=n_players - 1
+        )
+    _, high, wide = region_map.shape
     row_pixel, row_tile, row_length = _pieces(high, h)
     column_pixel, column_tile, column_length = _pieces(wide, w)
     bins = (row_tile[:, None] * w + column_tile) * n_players
     area = np.outer(row_length, column_length).ravel().astype(np.float64)  # whole numbers: exact
-    out = np.empty((len(players), h * w, n_players))
-    for n, frame in enumerate(players):
+    out = np.empty((len(region_map), h * w, n_players))
+    for n, frame in enumerate(region_map):
         where = bins + frame[row_pixel[:, None], column_pixel]
         out[n].flat = np.bincount(where.ravel(), area, minlength=out[n].size)
     out /= high * wide

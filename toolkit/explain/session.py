@@ -1,8 +1,8 @@
 """Questions to a verdict: what would change it, do two witnesses agree, how far can it be trusted.
 
-A `Subject` is one person of an examination who can be questioned again and again: references,
-games and answers are kept, so that asking twice costs nothing. `inquire` asks everything at once
-and returns what the notebook's panel shows.
+A `PersonExplainer` is one person of an examination who can be questioned again and again:
+references, games and answers are kept, so that asking twice costs nothing. `inquire` asks all
+at once and returns what the notebook's panel shows.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from toolkit.explain.bands import BandShares, band_shares
 from toolkit.explain.baselines import Choice, Kind, Reference, References
 from toolkit.explain.donors import read_donors
 from toolkit.explain.frames import flip_frames
-from toolkit.explain.fused import folded
+from toolkit.explain.fused import fuse_batch_norm
 from toolkit.explain.intervals import interval_level, interval_p_value
-from toolkit.explain.perturbation import Agreement, Composite, Game, Intervention, agreement
+from toolkit.explain.perturbation import Agreement, Composite, Intervention, RegionGame, agreement
 from toolkit.explain.trust import Panel, TrustFigure, completeness_figure, panel
 from toolkit.messages import Message, phrase
-from toolkit.types import PLAYERS, Examination, FaceCrops, Tick, TrackResult, no_tick
+from toolkit.types import REGIONS, Examination, FaceCrops, Tick, TrackResult, no_tick
 from toolkit.verdict.aggregate import aggregate
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ QUESTIONS = ("witnesses", "exact", "trust", "bands", "methods")
 KEY_FRAMES = 8
 
 Float = NDArray[np.float64]
-Tell = Callable[[str, Any], None]
+OnResult = Callable[[str, Any], None]
 """Called in the asking thread with the name of a question and each part of its answer."""
 
 
-def tell_nobody(question: str, part: Any) -> None:
+def ignore(question: str, part: Any) -> None:
     """Tell nobody: the default of every `tell` argument."""
 
 
@@ -85,23 +85,24 @@ class FrameAnswer:
         The moment, its time and its logit.
     choice
         The references that were tried for it.
-    by_construction : (10,) float64 or None
+    intrinsic : (10,) float64 or None
         Shares from the patch logits; None where the detector has none.
-    by_intervention
+    perturbation
         None when there was no reference to intervene with.
     agreement
         None where one of the two is missing, or the reference is not valid.
     heat : (S, S) float64 or None
-        Where the intervention's shares lie, in logits per pixel (`Game.heat`); None where it may
-        name no region. Below the threshold it is there, as the shares are, with little to explain.
+        Where the intervention's shares lie, in logits per pixel (`RegionGame.heat`); None where
+        it may name no region. Below the threshold it is there, as the shares are, with little to
+        explain.
     """
 
     position: int
     at_s: float
     logit: float
     choice: Choice
-    by_construction: Float | None
-    by_intervention: Intervention | None
+    intrinsic: Float | None
+    perturbation: Intervention | None
     agreement: Agreement | None
     heat: Float | None = None
 
@@ -113,9 +114,9 @@ class FrameAnswer:
     @property
     def named_shares(self) -> Float | None:
         """The intervention's shares (10,) where it may name a region, else None."""
-        if self.by_intervention is None or self.choice.reference is None:
+        if self.perturbation is None or self.choice.reference is None:
             return None
-        return self.by_intervention.shares
+        return self.perturbation.shares
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Checked:
     Attributes
     ----------
     replaced
-        Names from `PLAYERS`.
+        Names from `REGIONS`.
     before, after
         Logit of the track as it is, and with the regions replaced.
     moments, of
@@ -222,7 +223,7 @@ def _counting(tick: Tick, step: int, steps: int) -> Tick:
 # -- whom to ask
 
 
-class Subject:
+class PersonExplainer:
     """One person's verdict, ready to be questioned. Nothing is loaded before it is needed.
 
     Parameters
@@ -260,7 +261,7 @@ class Subject:
     ) -> None:
         report = examination.report
         letters = [r.track.person for r in report.tracks]
-        person = person or report.speaks or (letters[0] if letters else "")
+        person = person or report.decisive or (letters[0] if letters else "")
         if person not in letters or person not in examination.crops:
             raise UnknownNameError(
                 "there is no such person", person, "Known: {known}.", known=letters
@@ -285,7 +286,7 @@ class Subject:
         self._donors_read: tuple[Path, ...] = ()
         self._kind: Kind | None = None
         self._choices: dict[tuple[Kind | None, int], Choice] = {}
-        self._games: dict[tuple[Kind | None, int], tuple[Reference, Game]] = {}
+        self._games: dict[tuple[Kind | None, int], tuple[Reference, RegionGame]] = {}
         self._answers: dict[tuple[Kind | None, int], FrameAnswer] = {}
         self._maps: dict[int, tuple[Lookalike, ...]] = {}
 
@@ -325,7 +326,7 @@ class Subject:
     @cached_property
     def construction(self) -> Float | None:
         """By-construction shares of every frame (M, 10), or None without patch logits."""
-        return ledger.construction(self.result.evidence, self.crops.players)
+        return ledger.construction(self.result.evidence, self.crops.region_map)
 
     def change(self) -> Change:
         """Return what would change the verdict; nothing would where it is not 'forged'."""
@@ -335,7 +336,7 @@ class Subject:
         frames = flip_frames(
             self.logits, explanation.reference_logit, result.aggregate, self.threshold
         )
-        table = ledger.track_table(result.evidence, self.crops.players, result.aggregate)
+        table = ledger.track_table(result.evidence, self.crops.region_map, result.aggregate)
         sets = () if table is None else regions.flip_sets(table, self.threshold)
         chance = None
         if explanation.intervals:
@@ -443,7 +444,7 @@ class Subject:
             if len(self.result.evidence.logits) != len(self.crops.rgb):
                 remedy = "Ask about a detector of single frames."
                 raise DetectorError("the detector judges blocks, not frames", "", remedy)
-            self._given, self._detector = judge, folded(judge)
+            self._given, self._detector = judge, fuse_batch_norm(judge)
         return self._detector
 
     def _load(self) -> Detector:
@@ -478,7 +479,7 @@ class Subject:
         """The detector's own network, not folded; None where it has none."""
         return network_of(self._given or self.detector)
 
-    def game(self, position: int, *, tick: Tick = no_tick) -> Game | None:
+    def game(self, position: int, *, tick: Tick = no_tick) -> RegionGame | None:
         """Return the region game of a frame; None when no reference may be used.
 
         Without a valid reference there is no game, unless the user insists on a kind.
@@ -486,13 +487,13 @@ class Subject:
         kind = self._kind
         return self._game(kind, position, self._choice(kind, position, tick))
 
-    def _game(self, kind: Kind | None, position: int, choice: Choice) -> Game | None:
+    def _game(self, kind: Kind | None, position: int, choice: Choice) -> RegionGame | None:
         reference = choice.reference or (choice.best if kind else None)
         if reference is None:
             return None
         made = self._games.get((kind, position))
         if made is None or made[0] is not reference:
-            made = reference, Game(self.detector, self.crops, position, reference.rgb)
+            made = reference, RegionGame(self.detector, self.crops, position, reference.rgb)
             self._games[kind, position] = made
         return made[1]
 
@@ -511,7 +512,7 @@ class Subject:
         kind = self._kind
         choice = self._choice(kind, position, tick)
         known = self._answers.get((kind, position))
-        told = known.by_intervention if known else None
+        told = known.perturbation if known else None
         if known is None or (exact and told is not None and told.method != "exact"):
             game = self._game(kind, position, choice)
             if game is not None:
@@ -530,7 +531,7 @@ class Subject:
             self._answers[kind, answer.position] = answer
 
     def _answer(
-        self, position: int, told: Intervention | None, choice: Choice, game: Game | None
+        self, position: int, told: Intervention | None, choice: Choice, game: RegionGame | None
     ) -> FrameAnswer:
         every = self.construction
         own = None if every is None else every[position]
@@ -569,23 +570,23 @@ class Subject:
             known = self._choices.get((kind, position))
             choice = known or self._look_for(kind, position, asked)
             made = choice.reference or (choice.best if kind else None)
-            if made is None or not made.lights[0].passed:
+            if made is None or not made.validity_tests[0].passed:
                 continue
-            game = Game(self.detector, self.crops, position, made.rgb)
+            game = RegionGame(self.detector, self.crops, position, made.rgb)
             logits[position] = perturbation.replace_regions(game, names).logit
             done += 1
             valid &= made.is_valid
         tick("check", n, n)
         before, after = (aggregate(x, self.result.aggregate) for x in (self.logits, logits))
         turned = before >= self.threshold > after
-        chosen = tuple(p for p in PLAYERS if p in names)
+        chosen = tuple(p for p in REGIONS if p in names)
         return Checked(chosen, before, after, done, n, turned, valid)
 
     def trust(
         self,
         position: int,
         *,
-        tell: Callable[[TrustFigure], None] = lambda _figure: None,
+        on_result: Callable[[TrustFigure], None] = lambda _figure: None,
         tick: Tick = no_tick,
     ) -> Panel:
         """Return the trust panel of a frame; its exact table is kept for the other questions."""
@@ -594,11 +595,11 @@ class Subject:
         game = self._game(kind, position, choice) if choice.reference else None
         every = self.construction
         others = [
-            answer.by_intervention.shares
+            answer.perturbation.shares
             for (used, other), answer in self._answers.items()
             if used == kind
             and other != position
-            and answer.by_intervention is not None
+            and answer.perturbation is not None
             and answer.logit >= self.threshold
         ]
         found = panel(
@@ -609,10 +610,10 @@ class Subject:
             choice=choice,
             game=game,
             net=self.network,
-            by_construction=None if every is None else every[position],
+            intrinsic=None if every is None else every[position],
             frames=others,
             seed=self.seed,
-            tell=tell,
+            on_result=on_result,
             tick=tick,
         )
         if found.intervention is not None:
@@ -631,7 +632,7 @@ class Subject:
         position: int,
         methods: Sequence[Method] | None = None,
         *,
-        tell: Callable[[MethodAnswer], None] = lambda _answer: None,
+        on_result: Callable[[MethodAnswer], None] = lambda _answer: None,
         tick: Tick = no_tick,
     ) -> tuple[MethodAnswer, ...]:
         """Ask Captum's methods about a frame, those that are refused with their reasons.
@@ -644,7 +645,7 @@ class Subject:
 
         reference = self.choice(position, tick=tick).reference
         known = self.answered(position)
-        truth = known.by_intervention if known and known.may_name else None
+        truth = known.perturbation if known and known.may_name else None
         answers = []
         for method in methods or get_args(pixels.Method):
             start = time.perf_counter()
@@ -659,10 +660,12 @@ class Subject:
                 refused = pixels.refusal(self.network, method)
             if refused is None:
                 found = pixels.attribute(
-                    pixels.Asked(self.detector) if asks_only else network_of(self.detector),
+                    pixels.DetectorModule(self.detector)
+                    if asks_only
+                    else network_of(self.detector),
                     self.crops.rgb[position],
                     method,
-                    players=self.crops.players[position],
+                    region_map=self.crops.region_map[position],
                     reference=None if reference is None else reference.rgb,
                     seed=self.seed,
                     tick=tick,
@@ -670,7 +673,7 @@ class Subject:
             both = agreement(found.regions, truth.shares) if found and truth else None
             answer = MethodAnswer(method, found, refused, both, time.perf_counter() - start)
             answers.append(answer)
-            tell(answer)
+            on_result(answer)
         return tuple(answers)
 
     def look_alike(self, position: int, *, tick: Tick = no_tick) -> tuple[Lookalike, ...]:
@@ -692,7 +695,7 @@ class Subject:
             self._maps[position] = look_alike(
                 self.network,
                 self.crops.rgb[position],
-                self.crops.players[position],
+                self.crops.region_map[position],
                 seed=self.seed,
                 tick=tick,
             )
@@ -728,7 +731,9 @@ GRADIENT_COST = {True: 3.0, False: 20.0}
 """A gradient in passes: of the network that judges, or of a float32 one beside an INT8 judge."""
 
 
-def expected_seconds(subject: Subject, question: str, *, key_frames: int = KEY_FRAMES) -> float:
+def expected_seconds(
+    subject: PersonExplainer, question: str, *, key_frames: int = KEY_FRAMES
+) -> float:
     """Return about how long a question takes on this computer; NaN while nothing is known of it.
 
     Parameters
@@ -752,12 +757,12 @@ def expected_seconds(subject: Subject, question: str, *, key_frames: int = KEY_F
 
 
 def ask(
-    subject: Subject,
+    subject: PersonExplainer,
     questions: Sequence[str],
     position: int,
     *,
     key_frames: int = KEY_FRAMES,
-    tell: Tell = tell_nobody,
+    on_result: OnResult = ignore,
     tick: Tick = no_tick,
 ) -> Answers:
     """Ask a subject some of `QUESTIONS` about its key frames and the frame in view.
@@ -809,9 +814,9 @@ def ask(
     timed("references", lambda inner: subject.choice(position, tick=inner))
     if "witnesses" in questions:
         keys = sorted({*subject.key_positions(key_frames)})
-        timed("witnesses", lambda inner: _witnesses(subject, keys, tell, inner), len(keys))
+        timed("witnesses", lambda inner: _witnesses(subject, keys, on_result, inner), len(keys))
     for question in (q for q in QUESTIONS if q in questions and q != "witnesses"):
-        timed(question, _one(subject, question, position, tell))
+        timed(question, _one(subject, question, position, on_result))
     return Answers(
         person=subject.person,
         position=position,
@@ -826,24 +831,26 @@ def ask(
 
 
 def _witnesses(
-    subject: Subject, positions: Sequence[int], tell: Tell, tick: Tick
+    subject: PersonExplainer, positions: Sequence[int], on_result: OnResult, tick: Tick
 ) -> tuple[FrameAnswer, ...]:
     answers = []
     for position in positions:
         answers.append(subject.ask(position, tick=tick))
-        tell("witnesses", answers[-1])
+        on_result("witnesses", answers[-1])
     return tuple(answers)
 
 
-def _one(subject: Subject, question: str, position: int, tell: Tell) -> Callable[[Counted], Any]:
+def _one(
+    subject: PersonExplainer, question: str, position: int, on_result: OnResult
+) -> Callable[[Counted], Any]:
     def said(part: Any) -> None:
-        tell(question, part)
+        on_result(question, part)
 
     def work(tick: Counted) -> Any:
         if question == "trust":
-            return subject.trust(position, tell=said, tick=tick)
+            return subject.trust(position, on_result=said, tick=tick)
         if question == "methods":
-            return subject.methods(position, tell=said, tick=tick)
+            return subject.methods(position, on_result=said, tick=tick)
         if question == "exact":
             answer: Any = subject.ask(position, exact=True, tick=tick)
         else:
@@ -866,7 +873,7 @@ def inquire(
     donors: Sequence[Path] = (),
     known: FaceCrops | None = None,
     seed: int = 0,
-    tell: Tell = tell_nobody,
+    on_result: OnResult = ignore,
     tick: Tick = no_tick,
 ) -> Answers:
     """Ask about a verdict: one call that returns everything the notebook's panel shows.
@@ -884,7 +891,7 @@ def inquire(
     reference
         A kind to insist on; None = chosen by the tests.
     detector, donors, known, seed
-        As for `Subject`.
+        As for `PersonExplainer`.
 
     Returns
     -------
@@ -897,11 +904,13 @@ def inquire(
     Cancelled
         If `tick` says so.
     """
-    subject = Subject(examination, person, detector=detector, donors=donors, known=known, seed=seed)
+    subject = PersonExplainer(
+        examination, person, detector=detector, donors=donors, known=known, seed=seed
+    )
     subject.use(reference)
     if position is None:
         position = strongest(subject.result)
-    return ask(subject, questions, position, key_frames=key_frames, tell=tell, tick=tick)
+    return ask(subject, questions, position, key_frames=key_frames, on_result=on_result, tick=tick)
 
 
 def strongest(result: TrackResult) -> int:

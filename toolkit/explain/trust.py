@@ -32,8 +32,8 @@ from toolkit.explain.baselines import (
 )
 from toolkit.explain.perturbation import (
     Agreement,
-    Game,
     Intervention,
+    RegionGame,
     agreement,
     antithetic,
     correlation,
@@ -41,7 +41,7 @@ from toolkit.explain.perturbation import (
     ranks,
 )
 from toolkit.messages import Message, Typeset
-from toolkit.types import PLAYERS, FaceCrops, Tick, no_tick
+from toolkit.types import REGIONS, FaceCrops, Tick, no_tick
 
 if TYPE_CHECKING:
     from torch import nn
@@ -96,7 +96,7 @@ class TrustFigure:
 # -- the reference
 
 
-def reference_lights(reference: Reference) -> tuple[TrustFigure, ...]:
+def validity_figures(reference: Reference) -> tuple[TrustFigure, ...]:
     """Return a figure for each validity test of a reference."""
     return tuple(
         TrustFigure(
@@ -106,7 +106,7 @@ def reference_lights(reference: Reference) -> tuple[TrustFigure, ...]:
             _LIGHTS[light.name][light.passed if light.value is not None else None],
             {"value": light.value or 0.0, "limit": HARM_MAX, "least": HIT_MIN},
         )
-        for light in reference.lights
+        for light in reference.validity_tests
     )
 
 
@@ -193,7 +193,7 @@ class OrderPlaces:
 
 
 def order_places(
-    table: Float, shares: Float, players: NDArray[np.uint8], *, seed: int = 0
+    table: Float, shares: Float, region_map: NDArray[np.uint8], *, seed: int = 0
 ) -> OrderPlaces:
     """Place the order by `shares`, and its controls, on the scale of all orders.
 
@@ -202,7 +202,7 @@ def order_places(
     table : (2^n,) float64
     shares : (n,) float64
         Any method's region vector.
-    players : (S, S) uint8
+    region_map : (S, S) uint8
         For the centre prior: a Gaussian of a quarter of the crop.
     seed
         Of the random orders.
@@ -213,10 +213,12 @@ def order_places(
     drawn = [
         regions.deletion_place(table, rng.permutation(n).tolist()) for _k in range(RANDOM_ORDERS)
     ]
-    prior = centre_prior(len(players))
-    weight = [float(prior[players == r].mean()) if (players == r).any() else 0.0 for r in range(n)]
+    prior = centre_prior(len(region_map))
+    weight = [
+        float(prior[region_map == r].mean()) if (region_map == r).any() else 0.0 for r in range(n)
+    ]
     central = np.argsort(-np.array(weight), kind="stable").tolist()
-    large = np.argsort(-np.bincount(players.ravel(), minlength=n), kind="stable").tolist()
+    large = np.argsort(-np.bincount(region_map.ravel(), minlength=n), kind="stable").tolist()
     return OrderPlaces(
         deletion=regions.deletion_place(table, order),
         # inserting in an order passes the same sets as deleting in the reverse of it
@@ -433,8 +435,8 @@ def witness_figure(both: Agreement) -> TrustFigure:
 def context_figure(shares: Float) -> TrustFigure:
     """Return the background's part of the positive shares: was it the face at all."""
     up = np.maximum(shares, 0)
-    value = float(up[PLAYERS.index("background")] / up.sum()) if up.any() else 0.0
-    good = not up.any() or int(up.argmax()) != PLAYERS.index("background")
+    value = float(up[REGIONS.index("background")] / up.sum()) if up.any() else 0.0
+    good = not up.any() or int(up.argmax()) != REGIONS.index("background")
     text = (
         N_("The background carries {value:.0%} of the evidence; the face carries the rest.")
         if good
@@ -512,12 +514,12 @@ def panel(
     position: int,
     *,
     choice: Choice | None = None,
-    game: Game | None = None,
+    game: RegionGame | None = None,
     net: Any = None,
-    by_construction: Float | None = None,
+    intrinsic: Float | None = None,
     frames: Sequence[Float] = (),
     seed: int = 0,
-    tell: Callable[[TrustFigure], None] = lambda _figure: None,
+    on_result: Callable[[TrustFigure], None] = lambda _figure: None,
     tick: Tick = no_tick,
 ) -> Panel:
     """Compute the trust panel of one frame, exact table included.
@@ -535,7 +537,7 @@ def panel(
         already: what they know costs nothing.
     net
         The network whose weights are made random, if not the detector's.
-    by_construction : (10,) float64 or None
+    intrinsic : (10,) float64 or None
         The frame's shares from patch logits, to compare the witnesses.
     frames
         Region vectors (10,) by intervention of other frames of the track.
@@ -557,25 +559,25 @@ def panel(
     def add(*found: TrustFigure) -> None:
         for figure in found:
             figures.append(figure)
-            tell(figure)
+            on_result(figure)
 
     if reference is not None:
-        add(*reference_lights(reference))
+        add(*validity_figures(reference))
         add(seam_figure(references.seam_control(reference, tick=tick)))
-        passes += len(PLAYERS) + 1
+        passes += len(REGIONS) + 1
     add(
         randomisation_figure(
             _randomised(net or network_of(detector), crops.rgb[position], seed, tick)
         )
     )
     if choice.reference is not None:
-        game = game or Game(detector, crops, position, choice.reference.rgb)
+        game = game or RegionGame(detector, crops, position, choice.reference.rgb)
         before = game.passes
         told = exact(game, tick=tick)
         assert told.table is not None
         add(
             *order_figures(
-                order_places(told.table, told.shares, crops.players[position], seed=seed)
+                order_places(told.table, told.shares, crops.region_map[position], seed=seed)
             )
         )
         add(additivity_figure(told.table), infidelity_figure(told.table, told.shares))
@@ -585,11 +587,11 @@ def panel(
         passes += game.passes - before
         other = _second(references, choice.reference, position)
         if other is not None:
-            second = Game(detector, crops, position, other.rgb)
+            second = RegionGame(detector, crops, position, other.rgb)
             add(reference_agreement(told, antithetic(second, seed=seed, tick=tick)))
             passes += second.passes
-        if by_construction is not None:
-            add(witness_figure(agreement(by_construction, told.shares)))
+        if intrinsic is not None:
+            add(witness_figure(agreement(intrinsic, told.shares)))
         if frames:
             add(frames_figure([told.shares, *frames]))
         if opens_network(detector):
@@ -599,7 +601,7 @@ def panel(
                 network_of(detector),
                 crops.rgb[position],
                 "integrated_gradients",
-                players=crops.players[position],
+                region_map=crops.region_map[position],
                 reference=choice.reference.rgb,
                 seed=seed,
                 tick=tick,
@@ -616,7 +618,7 @@ def _second(references: References, first: Reference, position: int) -> Referenc
             made = references.make(kind, position, rank=rank)
             if made is None:
                 break
-            if made.lights[0].passed and not np.array_equal(made.rgb, first.rgb):
+            if made.validity_tests[0].passed and not np.array_equal(made.rgb, first.rgb):
                 return made
             if made.source is None:  # every rank gives the same picture
                 break

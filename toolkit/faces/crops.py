@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.faces.regions import OVAL, player_map
+from toolkit.faces.regions import OVAL, region_map_of
 from toolkit.types import FaceCrops
 
 OVAL_INDEX = list(OVAL)
@@ -23,7 +23,7 @@ class Square:
     top: int
     side: int
 
-    def to_frame(self, size: int) -> NDArray[np.float64]:
+    def crop_to_frame(self, size: int) -> NDArray[np.float64]:
         """Return the 2x3 matrix from pixels of the `size` x `size` crop to source pixels."""
         scale = self.side / size
         shift = 0.5 * scale - 0.5  # pixel centres stay pixel centres, as cv2.resize has it
@@ -80,9 +80,9 @@ def cut(rgb: NDArray[np.uint8], square: Square, size: int) -> NDArray[np.uint8]:
 
 def mesh_in_crop(mesh: NDArray[np.floating], square: Square, size: int) -> NDArray[np.float32]:
     """Return the (478, 3) mesh in crop pixels."""
-    to_frame = square.to_frame(size)
-    out = mesh.astype(np.float64) / to_frame[0, 0]
-    out[:, :2] = (mesh[:, :2] - to_frame[:, 2]) / to_frame[0, 0]
+    crop_to_frame = square.crop_to_frame(size)
+    out = mesh.astype(np.float64) / crop_to_frame[0, 0]
+    out[:, :2] = (mesh[:, :2] - crop_to_frame[:, 2]) / crop_to_frame[0, 0]
     return np.asarray(out, np.float32)
 
 
@@ -112,9 +112,9 @@ class CropCollector:
         self._rows.append(
             (
                 cut(rgb, square, self._size),
-                square.to_frame(self._size),
+                square.crop_to_frame(self._size),
                 local,
-                player_map(local, self._size),
+                region_map_of(local, self._size),
                 face_width(mesh),
                 sharpness(rgb, mesh),
                 face_square(mesh, margin=0.0).padding(picture_area(rgb)),

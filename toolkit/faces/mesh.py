@@ -51,7 +51,7 @@ class MeshCrop:
     side: float
     angle: float
 
-    def to_frame(self) -> NDArray[np.float64]:
+    def crop_to_frame(self) -> NDArray[np.float64]:
         """Return the 2x3 matrix from crop pixels (`SIDE` square) to frame pixels."""
         scale = self.side / SIDE
         c, s = math.cos(self.angle) * scale, math.sin(self.angle) * scale
@@ -118,10 +118,10 @@ class FaceMesh:
             self._net = _LiteModel(members.read("face_landmarks_detector.tflite"))
 
     def _read(self, rgb: NDArray[np.uint8], crop: MeshCrop) -> MeshResult:
-        to_frame = crop.to_frame()
+        crop_to_frame = crop.crop_to_frame()
         cut = cv2.warpAffine(
             rgb,
-            to_frame,
+            crop_to_frame,
             (SIDE, SIDE),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
@@ -129,7 +129,7 @@ class FaceMesh:
         out = self._net((cut.astype(np.float32) / 255)[None])
         points = out["Identity"].reshape(478, 3).astype(np.float64)
         logit = float(out["Identity_1"].reshape(-1)[0])
-        flat = points[:, :2] @ to_frame[:, :2].T + to_frame[:, 2]
+        flat = points[:, :2] @ crop_to_frame[:, :2].T + crop_to_frame[:, 2]
         deep = points[:, 2:] * (crop.side / SIDE)
         mesh = np.concatenate([flat, deep], axis=1).astype(np.float32)
         return MeshResult(mesh, 1 / (1 + math.exp(-min(max(logit, -60.0), 60.0))))

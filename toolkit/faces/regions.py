@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from toolkit.errors import ModelError
 from toolkit.faces.mesh import canonical_face
-from toolkit.types import PLAYERS
+from toolkit.types import REGIONS
 
 DEFINITION = "players/1"
 """Version of the definition; stored with a report, because its shares depend on it."""
@@ -56,7 +56,7 @@ _LABELS_SHA256 = "f2733829cdb29664272f18a1101c2ce5078fecb3b8adb1876be7b82b56c23a
 
 @functools.cache
 def triangle_players() -> NDArray[np.uint8]:
-    """Return the player of each of the 898 triangles: (898,) uint8, indices into `PLAYERS`."""
+    """Return the player of each of the 898 triangles: (898,) uint8, indices into `REGIONS`."""
     face = canonical_face()
     vertices, triangles = face.vertices, face.triangles.tolist()
     near: list[set[int]] = [set() for _ in vertices]
@@ -76,11 +76,11 @@ def triangle_players() -> NDArray[np.uint8]:
             inside |= set().union(*(near[i] for i in inside))
         return inside
 
-    unset = len(PLAYERS)
+    unset = len(REGIONS)
     labels = np.full(len(triangles), unset, np.uint8)
-    for player, ring, times in _ORGANS:
+    for region, ring, times in _ORGANS:
         points = grown(ring, times)
-        labels[[points.issuperset(t) for t in triangles]] = PLAYERS.index(player)
+        labels[[points.issuperset(t) for t in triangles]] = REGIONS.index(region)
 
     walls = {
         frozenset(edge)
@@ -91,13 +91,13 @@ def triangle_players() -> NDArray[np.uint8]:
     for k, t in enumerate(triangles):
         for edge in _edges(t):
             owners.setdefault(edge, []).append(k)
-    for player, seed in _FLOODS:
+    for region, seed in _FLOODS:
         stack = [k for k, t in enumerate(triangles) if seed in t and labels[k] == unset]
         while stack:
             k = stack.pop()
             if labels[k] != unset:
                 continue
-            labels[k] = PLAYERS.index(player)
+            labels[k] = REGIONS.index(region)
             for edge in _edges(triangles[k]):
                 if edge not in walls:
                     stack += [n for n in owners[edge] if labels[n] == unset]
@@ -145,7 +145,7 @@ def _shortest_path(
     return way
 
 
-def player_map(mesh: NDArray[np.floating], size: int) -> NDArray[np.uint8]:
+def region_map_of(mesh: NDArray[np.floating], size: int) -> NDArray[np.uint8]:
     """Paint which player each pixel of a square crop belongs to.
 
     Parameters
@@ -158,18 +158,18 @@ def player_map(mesh: NDArray[np.floating], size: int) -> NDArray[np.uint8]:
     Returns
     -------
     (size, size) uint8
-        Indices into `PLAYERS`. Triangles are painted far to near, so at strong yaw the nose hides
+        Indices into `REGIONS`. Triangles are painted far to near, so at strong yaw the nose hides
         the far cheek.
     """
-    background, contour = PLAYERS.index("background"), PLAYERS.index("contour")
+    background, contour = REGIONS.index("background"), REGIONS.index("contour")
     face = canonical_face()
     out = np.full((size, size), background, np.uint8)
     # 4 fractional bits keep neighbours gap-free at small sizes
     corners = np.rint(mesh[:468, :2] * 16).astype(np.int32)[face.triangles]
     depth = mesh[:468, 2][face.triangles].mean(axis=1)
-    players = triangle_players()
+    region_map = triangle_players()
     for i in np.argsort(-depth, kind="stable"):
-        cv2.fillConvexPoly(out, corners[i], int(players[i]), shift=4)
+        cv2.fillConvexPoly(out, corners[i], int(region_map[i]), shift=4)
     inside = (out != background).astype(np.uint8)
     width = float(np.ptp(mesh[list(OVAL), 0]))
     band = cv2.dilate(inside, _disc(CONTOUR_OUTSIDE * width))

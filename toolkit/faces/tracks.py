@@ -128,7 +128,7 @@ class _Tracklet:
 
 
 @dataclass(frozen=True, eq=False)
-class Person:
+class PersonTracklets:
     """Tracklets of one person, in order of time."""
 
     tracklets: tuple[_Tracklet, ...]
@@ -144,7 +144,7 @@ class Person:
         return sum(t.weight for t in self.tracklets)
 
     @property
-    def surest(self) -> float:
+    def max_score(self) -> float:
         """Highest score of its detections, 0..1."""
         return max(f.score for t in self.tracklets for f in t.found)
 
@@ -174,7 +174,7 @@ class Scan:
         What a reader must know.
     """
 
-    persons: tuple[Person, ...]
+    persons: tuple[PersonTracklets, ...]
     looked_at: int
     without_face: int
     cuts: NDArray[np.float64]
@@ -448,14 +448,14 @@ class FaceReader:
                 pose=np.array([head_pose(m) for m in meshes], np.float64),
                 shots=np.array(shots, np.int64),
                 seen=np.array([(t.times[0], t.times[-1]) for t in person.tracklets], np.float64),
-                surest=person.surest,
+                max_score=person.max_score,
                 sampled=asked,
             )
             out.append((track, collector.crops()))
         return out, tuple(notices)
 
     @staticmethod
-    def _moments(video: Video, person: Person, sampling: Sampling) -> NDArray[np.int64]:
+    def _moments(video: Video, person: PersonTracklets, sampling: Sampling) -> NDArray[np.int64]:
         """Return frame indices evenly over the time the person is on screen."""
         count = sampling.frames_for(person.seconds)
         starts = np.array([t.times[0] for t in person.tracklets])
@@ -514,7 +514,7 @@ def _left_out(tracklets: list[_Tracklet], own: dict[_Tracklet | None, int]) -> I
             yield Notice("turned_part", text, tracklet.times[0], values)
 
 
-def _expected(person: Person, at_s: float) -> tuple[int, NDArray[np.float64]]:
+def _expected(person: PersonTracklets, at_s: float) -> tuple[int, NDArray[np.float64]]:
     """Return which tracklet a time belongs to (the nearest), and the box expected there."""
 
     def distance(k: int) -> float:
@@ -561,7 +561,7 @@ def _changes(vectors: list[NDArray[np.float64]]) -> list[tuple[int, int]]:
     return changes
 
 
-def _group(tracklets: list[_Tracklet]) -> list[Person]:
+def _group(tracklets: list[_Tracklet]) -> list[PersonTracklets]:
     """Group tracklets of the same person: best matching pair of groups first, average linkage."""
     groups = [[t] for t in tracklets]
     vectors = [t.embedding for t in tracklets]
@@ -586,5 +586,5 @@ def _group(tracklets: list[_Tracklet]) -> list[Person]:
             break
         mean = merged + other
         vectors[i] = np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12))
-    persons = [Person(tuple(sorted(g, key=lambda t: t.times[0]))) for g in groups]
+    persons = [PersonTracklets(tuple(sorted(g, key=lambda t: t.times[0]))) for g in groups]
     return sorted(persons, key=lambda p: -p.weight)

@@ -34,7 +34,7 @@ MORE_TO_SEE = frozenset({"several_streams", "unread_recordings"})
 """Codes of notices that say that the file holds more than was judged."""
 
 
-def the_region(player: str) -> str:
+def the_region(region: str) -> str:
     """Return a player as it stands in a sentence; left and right are the person's own."""
     return {
         "mouth": _("the mouth"),
@@ -47,7 +47,7 @@ def the_region(player: str) -> str:
         "chin_jaw": _("chin and jaw"),
         "contour": _("the boundary of the face"),
         "background": _("the background, which is not the face"),
-    }[player]
+    }[region]
 
 
 def plain_reason(code: str | None) -> str:
@@ -130,9 +130,9 @@ def headline(report: Report) -> str:
     what = ", ".join(part for part in (where, when_phrase(result)) if part)
     if not what:
         text = _("The detector calls this video forged (person {person}).")
-        return text.format(person=report.speaks)
+        return text.format(person=report.decisive)
     text = _("The detector calls this video forged: {what} (person {person}).")
-    return text.format(what=what, person=report.speaks)
+    return text.format(what=what, person=report.decisive)
 
 
 def caution(report: Report) -> str:

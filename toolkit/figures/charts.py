@@ -18,7 +18,7 @@ from toolkit._i18n import _, language
 from toolkit.explain.intervals import divide_time
 from toolkit.figures.pictures import BLUE, ORANGE, diverging
 from toolkit.figures.sentences import clock, number, region_name
-from toolkit.types import PLAYERS, Interval, TrackResult
+from toolkit.types import REGIONS, Interval, TrackResult
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -53,7 +53,7 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Bars:
-    """Region shares in logits, (10,) float64 in the order of `PLAYERS`, and what stayed unsplit."""
+    """Region shares in logits, (10,) float64 in the order of `REGIONS`, and what stayed unsplit."""
 
     shares: Float
     unsplit: float
@@ -68,7 +68,7 @@ class Matrix:
     start_s, end_s : (M,) float64
         The time each column stands for.
     values : (11, M) float64
-        Shares in logits: `PLAYERS`, then unsplit.
+        Shares in logits: `REGIONS`, then unsplit.
     largest
         Largest size of a value, at least a tiny number: the end of the symmetric scale.
     """
@@ -80,7 +80,7 @@ class Matrix:
 
 
 @dataclass(frozen=True)
-class Table:
+class FigureTable:
     """A chart in text: one heading per column, every cell as it is shown."""
 
     caption: str
@@ -131,7 +131,7 @@ def matrix(result: TrackResult) -> Matrix | None:
 
 def row_names() -> list[str]:
     """Return the ten regions and what could not be divided over them."""
-    return [*(region_name(player) for player in PLAYERS), _("not divided")]
+    return [*(region_name(region) for region in REGIONS), _("not divided")]
 
 
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
@@ -149,14 +149,14 @@ def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     return [round(i * step, 10) + 0.0 for i in range(first, last + 1)]
 
 
-def table(result: TrackResult, chart: Chart) -> Table:
+def table(result: TrackResult, chart: Chart) -> FigureTable:
     """Return the text twin of a chart; empty rows where there is no explanation."""
     if chart == "curve":
         return _curve_table(result)
     return _region_table(result) if chart == "regions" else _matrix_table(result)
 
 
-def _curve_table(result: TrackResult) -> Table:
+def _curve_table(result: TrackResult) -> FigureTable:
     shown, explanation = curve(result), result.explanation
     rows = [
         (
@@ -168,26 +168,26 @@ def _curve_table(result: TrackResult) -> Table:
         for i, (t, x) in enumerate(zip(shown.times.tolist(), shown.logits.tolist(), strict=True))
     ]
     heads = (_("time"), _("evidence (logit)"), _("against the threshold"), _("share (logit)"))
-    return Table(_("Evidence over time"), heads, tuple(rows))
+    return FigureTable(_("Evidence over time"), heads, tuple(rows))
 
 
-def _region_table(result: TrackResult) -> Table:
+def _region_table(result: TrackResult) -> FigureTable:
     shown = bars(result)
     rows: list[tuple[str, ...]] = []
     if shown is not None:
         pairs = zip(row_names(), [*shown.shares, shown.unsplit], strict=True)
         rows = [(name, number(float(share), 4, signed=True)) for name, share in pairs]
-    return Table(_("Share of each region"), (_("region"), _("share (logit)")), tuple(rows))
+    return FigureTable(_("Share of each region"), (_("region"), _("share (logit)")), tuple(rows))
 
 
-def _matrix_table(result: TrackResult) -> Table:
+def _matrix_table(result: TrackResult) -> FigureTable:
     shown = matrix(result)
     rows: list[tuple[str, ...]] = []
     if shown is not None:
         for t, column in zip(curve(result).times.tolist(), shown.values.T.tolist(), strict=True):
             rows.append((clock(t, 2), *(number(value, 4, signed=True) for value in column)))
     heads = (_("time"), *row_names())
-    return Table(_("Share of each region over time (logit)"), heads, tuple(rows))
+    return FigureTable(_("Share of each region over time (logit)"), heads, tuple(rows))
 
 
 # -- Plotly

@@ -24,7 +24,7 @@ def comparison_svg(found: Comparison, apart: Sequence[float]) -> str:
     found
         The comparison.
     apart
-        How far the halves of each genuine recording lie apart, in logits: `Halves.apart`.
+        How far the halves of each genuine recording lie apart, in logits: `GenuineSpread.apart`.
     """
     end = 1.1 * max([*apart, abs(found.difference), found.limit or 0.0, 1.0])
 

@@ -10,12 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit._i18n import _, language, ngettext
-from toolkit.figures.charts import Table
+from toolkit.figures.charts import FigureTable
 from toolkit.figures.pictures import BLUE, ORANGE
 from toolkit.figures.sentences import number
-from toolkit.forge.expression import BLENDSHAPES, Face, Gallery, Matches, Reading
+from toolkit.forge.expression import (
+    BLENDSHAPES,
+    ExpressionFace,
+    ExpressionGallery,
+    ExpressionReading,
+    Matches,
+)
 from toolkit.forge.marks import STATEMENT
-from toolkit.forge.swap import Made, Step
+from toolkit.forge.swap import Made, SwapStep
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -38,7 +44,7 @@ def step_title(name: str) -> str:
     }[name]
 
 
-def step_sentence(step: Step) -> str:
+def step_sentence(step: SwapStep) -> str:
     """Return what a step did, with what was measured."""
     n = step.numbers
     if step.name == "face":
@@ -108,7 +114,7 @@ def choice_title(setting: str, value: str) -> str:
     }[setting, value]
 
 
-def gallery_sentence(gallery: Gallery) -> str:
+def gallery_sentence(gallery: ExpressionGallery) -> str:
     """Return how many faces a gallery has."""
     text = ngettext("{n} picture with a face.", "{n} pictures with a face.", len(gallery)).format(
         n=len(gallery)
@@ -122,18 +128,18 @@ def gallery_sentence(gallery: Gallery) -> str:
     return text
 
 
-def match_caption(face: Face, distance: float) -> str:
+def match_caption(face: ExpressionFace, distance: float) -> str:
     """Return where a match comes from, and its distance."""
     return _("{label}: distance {distance}").format(label=_place(face), distance=number(distance))
 
 
-def _place(face: Face) -> str:
+def _place(face: ExpressionFace) -> str:
     """Return where a face comes from: a time as it is written here, a file name as it is."""
     is_time = re.fullmatch(r"\d+:\d\d\.\d", face.label) is not None
     return face.label.replace(".", ",") if is_time and language() == "nl" else face.label
 
 
-def match_table(gallery: Gallery, matches: Matches) -> Table:
+def match_table(gallery: ExpressionGallery, matches: Matches) -> FigureTable:
     """Return the matches with the parts of their distances."""
     rows = []
     for k, index in enumerate(matches.indices.tolist()):
@@ -141,7 +147,7 @@ def match_table(gallery: Gallery, matches: Matches) -> Table:
         cells = (number(float(p)) for p in parts)
         rows.append((str(k + 1), _place(gallery.faces[index]), *cells))
     heads = (_("place"), _("picture"), _("distance"), _("of expression"), _("of head pose"))
-    return Table(_("The best matches"), heads, tuple(rows))
+    return FigureTable(_("The best matches"), heads, tuple(rows))
 
 
 def expression_name(name: str) -> str:
@@ -155,7 +161,9 @@ def expression_name(name: str) -> str:
     }[name]
 
 
-def expression_table(target: Reading | Face, match: Face) -> Table:
+def expression_table(
+    target: ExpressionReading | ExpressionFace, match: ExpressionFace
+) -> FigureTable:
     """Return the readable expressions of two faces beside each other, 0 to 100, and the pose."""
     rows: list[tuple[str, ...]] = []
     for name in _READABLE:
@@ -165,7 +173,7 @@ def expression_table(target: Reading | Face, match: Face) -> Table:
     for position, name in enumerate((_("turned (degrees)"), _("raised (degrees)"))):
         rows.append((name, *(number(float(f.pose[position]), 0) for f in (target, match))))
     heads = (_("expression, 0 to 100"), _("clip"), _("best match"))
-    return Table(_("Expression of the clip and of the best match"), heads, tuple(rows))
+    return FigureTable(_("Expression of the clip and of the best match"), heads, tuple(rows))
 
 
 def made_sentences(made: Made) -> list[str]:
@@ -227,7 +235,7 @@ def outlined(rgb: NDArray[np.uint8], mask: NDArray[np.floating]) -> NDArray[np.u
 # -- what a detector said of swaps
 
 
-def verdicts_table(found: Mapping[str, Any]) -> Table:
+def verdicts_table(found: Mapping[str, Any]) -> FigureTable:
     """Return what a detector said of swaps made in each way, in counts of clips.
 
     Parameters
@@ -253,7 +261,7 @@ def verdicts_table(found: Mapping[str, Any]) -> Table:
         parts = [inside.get(says) for says in ("heat", "control.centre", "control.area")]
         cells += ["–" if part is None else str(round(100 * part)) for part in parts]
         rows.append((break_title(one["way"]), *cells))
-    return Table(_("What the detector said of swaps made beforehand"), heads, tuple(rows))
+    return FigureTable(_("What the detector said of swaps made beforehand"), heads, tuple(rows))
 
 
 def _counted(rate: Mapping[str, Any] | None) -> str:
@@ -360,7 +368,7 @@ def curve_figure(*curves: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def curve_table(curve: Mapping[str, Any]) -> Table:
+def curve_table(curve: Mapping[str, Any]) -> FigureTable:
     """Return the curve in numbers."""
     rows = tuple(
         (
@@ -372,7 +380,7 @@ def curve_table(curve: Mapping[str, Any]) -> Table:
         for row in curve["sizes"]
     )
     heads = (_("pictures"), _("distance"), _("nine of ten draws"), _("draws"))
-    return Table(_curve_name(curve), heads, rows)
+    return FigureTable(_curve_name(curve), heads, rows)
 
 
 def _curve_name(curve: Mapping[str, Any]) -> str:

@@ -19,13 +19,13 @@ from toolkit.explain import ledger, regions
 from toolkit.explain.bands import BandShares
 from toolkit.explain.baselines import AUTOMATIC, Choice, Reference
 from toolkit.explain.perturbation import Composite
-from toolkit.explain.trust import ADDITIVE_MIN, Panel, TrustFigure, reference_lights
+from toolkit.explain.trust import ADDITIVE_MIN, Panel, TrustFigure, validity_figures
 from toolkit.figures.answer import Check
-from toolkit.figures.charts import Table
+from toolkit.figures.charts import FigureTable
 from toolkit.figures.pictures import BLUE, ORANGE, data_address
 from toolkit.figures.sentences import clock, number, reference_name, region_name
 from toolkit.messages import Message
-from toolkit.types import PLAYERS, Evidence, TrackResult
+from toolkit.types import REGIONS, Evidence, TrackResult
 
 if TYPE_CHECKING:
     from toolkit.explain.lookalikes import Lookalike
@@ -100,7 +100,7 @@ def frame_sum_sentence(result: TrackResult, position: int) -> str:
         return text.format(time=time, logit=number(logit, 2, signed=True))
     split = explanation.shares[position]
     parts = [
-        f"{region_name(PLAYERS[i])} {number(float(split[i]), 3, signed=True)}"
+        f"{region_name(REGIONS[i])} {number(float(split[i]), 3, signed=True)}"
         for i in np.argsort(-np.abs(split), kind="stable").tolist()
         if split[i]
     ]
@@ -179,7 +179,7 @@ def _region_lines(result: TrackResult, change: Change) -> list[str]:
 
 def flip_sentence(answer: FrameAnswer, threshold: float) -> str:
     """Return which regions turn this one frame, by intervention; they need the exact table."""
-    told = answer.by_intervention
+    told = answer.perturbation
     if not answer.may_name or told is None or told.table is None:
         return ""
     if told.logit < threshold:
@@ -197,7 +197,7 @@ def flip_sentence(answer: FrameAnswer, threshold: float) -> str:
 
 def pair_sentence(answer: FrameAnswer) -> str:
     """Return which two regions act together most, where bars do not describe the frame."""
-    told = answer.by_intervention
+    told = answer.perturbation
     if not answer.may_name or told is None or told.table is None:
         return ""
     fits = float(regions.additivity(told.table))
@@ -231,7 +231,7 @@ def checked_sentence(found: Checked) -> str:
         )
     )
     line = text.format(
-        regions=_joined([PLAYERS.index(p) for p in found.replaced]),
+        regions=_joined([REGIONS.index(p) for p in found.replaced]),
         n=found.moments,
         of=found.of,
         before=number(found.before, 2, signed=True),
@@ -261,14 +261,14 @@ def composite_sentence(made: Composite, threshold: float) -> str:
         )
     )
     return text.format(
-        regions=_joined([PLAYERS.index(p) for p in made.replaced]),
+        regions=_joined([REGIONS.index(p) for p in made.replaced]),
         change=number(made.change, 2, signed=True),
         logit=number(made.logit, 2, signed=True),
     )
 
 
-def _joined(players: Sequence[int]) -> str:
-    names = [region_name(PLAYERS[i]) for i in players]
+def _joined(region_map: Sequence[int]) -> str:
+    names = [region_name(REGIONS[i]) for i in region_map]
     if len(names) < 2:
         return "".join(names)
     return _("{first} and {last}").format(first=", ".join(names[:-1]), last=names[-1])
@@ -291,7 +291,7 @@ class RegionRow:
         Change when only this region is replaced (leave one out), when known.
     """
 
-    player: str
+    region: str
     label: str
     construction: float | None
     intervention: float | None
@@ -307,21 +307,21 @@ def region_rows(answer: FrameAnswer | None, own: Float | None = None) -> list[Re
     answer
         None before anything was asked: then `own` (10,) is shown alone.
     """
-    told = answer.by_intervention if answer else None
-    own = answer.by_construction if answer else own
+    told = answer.perturbation if answer else None
+    own = answer.intrinsic if answer else own
     single = None
     if told is not None and told.table is not None:
         single = regions.leave_one_out(told.table)
     return [
         RegionRow(
-            player,
-            region_name(player),
+            region,
+            region_name(region),
             None if own is None else float(own[i]),
             None if told is None else float(told.shares[i]),
             None if told is None or told.method == "exact" else float(told.error[i]),
             None if single is None else float(single[i]),
         )
-        for i, player in enumerate(PLAYERS)
+        for i, region in enumerate(REGIONS)
     ]
 
 
@@ -329,7 +329,7 @@ def top_region_name(shares: Float | None) -> str:
     """Return the region with the largest share; a dash where none speaks for forged."""
     if shares is None or shares.max() <= 0:
         return "–"
-    return region_name(PLAYERS[int(shares.argmax())])
+    return region_name(REGIONS[int(shares.argmax())])
 
 
 def witness_sentence(answers: Sequence[FrameAnswer], threshold: float) -> str:
@@ -373,7 +373,7 @@ def check_of(answers: Sequence[FrameAnswer], threshold: float) -> Check | None:
 
 def frame_witness_sentence(answer: FrameAnswer, threshold: float) -> str:
     """Return what the two witnesses say about a frame, or why the second names no region."""
-    if answer.by_intervention is None:
+    if answer.perturbation is None:
         return no_reference_sentence(answer.choice)
     if not answer.may_name:
         return _(
@@ -382,11 +382,11 @@ def frame_witness_sentence(answer: FrameAnswer, threshold: float) -> str:
         )
     if answer.logit < threshold:
         return _("This frame lies below the threshold, so no region is named.")
-    told = answer.by_intervention
+    told = answer.perturbation
     top = int(told.shares.argmax())
     if told.shares[top] <= 0:
         return _("By intervention no region of this frame speaks for forged.")
-    mine = region_name(PLAYERS[top])
+    mine = region_name(REGIONS[top])
     if told.method == "exact":
         how = _("exact, all {n} composites").format(
             n=len(told.table) if told.table is not None else 0
@@ -401,7 +401,7 @@ def frame_witness_sentence(answer: FrameAnswer, threshold: float) -> str:
         return line
     if answer.agreement.same_top:
         return line + " " + _("By construction it is the same region.")
-    other = region_name(PLAYERS[answer.agreement.top[0]])
+    other = region_name(REGIONS[answer.agreement.top[0]])
     return (
         line
         + " "
@@ -440,7 +440,7 @@ def no_reference_sentence(choice: Choice) -> str:
 
 
 def _failed(reference: Reference) -> str:
-    bad = [light.name for light in reference.lights if light.passed is False]
+    bad = [light.name for light in reference.validity_tests if light.passed is False]
     what = {
         "V1": _("it lies above the threshold itself"),
         "V2": _("it does harm on genuine frames"),
@@ -468,7 +468,7 @@ def kind_name(kind: str) -> str:
 
 def reference_lines(reference: Reference) -> list[str]:
     """Return what was tested of a reference, a sentence a test, each with its sign."""
-    lines = [f"{sign(f.reads_well)} {f.sentence}" for f in reference_lights(reference)]
+    lines = [f"{sign(f.reads_well)} {f.sentence}" for f in validity_figures(reference)]
     if reference.kind not in AUTOMATIC:
         lines.append("✗ " + _("Most detectors take such a picture for forged: only to show that."))
     return lines
@@ -531,7 +531,7 @@ def trust_summary(figures: Sequence[TrustFigure]) -> str:
     return text
 
 
-def curve_table(panel: Panel) -> Table | None:
+def curve_table(panel: Panel) -> FigureTable | None:
     """Return the logit as regions are replaced, and put back, in the order of their shares."""
     told = panel.intervention
     if told is None or told.table is None:
@@ -544,7 +544,7 @@ def curve_table(panel: Panel) -> Table | None:
         regions.deletion_curve(told.table, scale.worst),
         regions.insertion_curve(told.table, order),
     )
-    names = [_("nothing"), *(region_name(PLAYERS[i]) for i in order)]
+    names = [_("nothing"), *(region_name(REGIONS[i]) for i in order)]
     rows = tuple(
         (name, *(number(float(c[step]), 2, signed=True) for c in columns))
         for step, name in enumerate(names)
@@ -556,7 +556,7 @@ def curve_table(panel: Panel) -> Table | None:
         _("worst order"),
         _("put back"),
     )
-    return Table(_("Logit as regions are replaced one by one"), heads, rows)
+    return FigureTable(_("Logit as regions are replaced one by one"), heads, rows)
 
 
 # -- frequencies
@@ -619,7 +619,7 @@ def method_sentence(answer: MethodAnswer) -> str:
     if found.regions[top] <= 0:
         said = _("No region speaks for forged")
     else:
-        said = _("First: {region}").format(region=region_name(PLAYERS[top]))
+        said = _("First: {region}").format(region=region_name(REGIONS[top]))
     parts = [said]
     if answer.agreement is not None:
         parts.append(

@@ -13,7 +13,7 @@ from typing import Any
 
 from toolkit import _i18n, figures
 from toolkit._i18n import _
-from toolkit.figures.charts import Table
+from toolkit.figures.charts import FigureTable
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
@@ -104,7 +104,7 @@ def definitions(pairs: Iterable[tuple[str, Any]]) -> str:
     return f"<dl>{rows}</dl>"
 
 
-def table(shown: Table) -> str:
+def table(shown: FigureTable) -> str:
     """Return a table that scrolls by itself where it is too wide."""
     heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in shown.heads)
     rows = "".join(

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from toolkit._i18n import _
 from toolkit.figures.sentences import clock, number, region_name, speaking, top_region
-from toolkit.types import PLAYERS, Report
+from toolkit.types import REGIONS, Report
 
 
 @dataclass(frozen=True)
-class Truth:
-    """What was planted: regions (names out of `PLAYERS`) and the stretch of time."""
+class PlantedTruth:
+    """What was planted: regions (names out of `REGIONS`) and the stretch of time."""
 
     regions: tuple[str, ...]
     start_s: float
@@ -35,7 +35,7 @@ class PlantedComparison:
         union, 0..1.
     """
 
-    truth: Truth
+    truth: PlantedTruth
     top: str | None
     temporal_iou: float
 
@@ -45,20 +45,20 @@ class PlantedComparison:
         return self.top in self.truth.regions
 
 
-def read_truth(video: Path | str) -> Truth | None:
+def read_truth(video: Path | str) -> PlantedTruth | None:
     """Return what was planted in a video, from the file beside it; None where there is none."""
     path = Path(video).with_suffix(".truth.json")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        truth = Truth(
+        truth = PlantedTruth(
             tuple(str(r) for r in found["regions"]), float(found["start_s"]), float(found["end_s"])
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return truth if truth.regions and set(truth.regions) <= set(PLAYERS) else None
+    return truth if truth.regions and set(truth.regions) <= set(REGIONS) else None
 
 
-def compare(report: Report, truth: Truth) -> PlantedComparison:
+def compare(report: Report, truth: PlantedTruth) -> PlantedComparison:
     """Compare the track that speaks with what was planted."""
     result = speaking(report)
     if result is None or result.explanation is None:
@@ -67,7 +67,7 @@ def compare(report: Report, truth: Truth) -> PlantedComparison:
     return PlantedComparison(truth, top_region(result), _temporal_iou(stretches, truth))
 
 
-def _temporal_iou(stretches: list[tuple[float, float]], truth: Truth) -> float:
+def _temporal_iou(stretches: list[tuple[float, float]], truth: PlantedTruth) -> float:
     """Stretches do not overlap one another."""
     inside = sum(max(0.0, min(b, truth.end_s) - max(a, truth.start_s)) for a, b in stretches)
     union = sum(b - a for a, b in stretches) + (truth.end_s - truth.start_s) - inside

@@ -12,7 +12,7 @@ import numpy as np
 from toolkit._i18n import _, language, ngettext
 from toolkit.media import show_name
 from toolkit.messages import text_of
-from toolkit.types import PLAYERS, Explanation, Interval, KeyFrame, Report, TrackResult
+from toolkit.types import REGIONS, Explanation, Interval, KeyFrame, Report, TrackResult
 
 _SAID_ELSEWHERE = {"abstained", "several_persons"}
 _CUTS_NAMED = 8
@@ -53,7 +53,7 @@ def clock(seconds: float, digits: int = 1) -> str:
     return text.replace(".", ",") if language() == "nl" else text
 
 
-def region_name(player: str) -> str:
+def region_name(region: str) -> str:
     """Return what people call a player; left and right are said to be the subject's."""
     return {
         "mouth": _("mouth"),
@@ -66,7 +66,7 @@ def region_name(player: str) -> str:
         "chin_jaw": _("chin and jaw"),
         "contour": _("face boundary"),
         "background": _("background"),
-    }[player]
+    }[region]
 
 
 def stage_name(stage: str) -> str:
@@ -110,7 +110,7 @@ def reference_name(kind: str) -> str:
 
 def speaking(report: Report) -> TrackResult | None:
     """Return the track whose verdict is the clip's."""
-    return next((r for r in report.tracks if r.track.person == report.speaks), None)
+    return next((r for r in report.tracks if r.track.person == report.decisive), None)
 
 
 def _against(logit: float, threshold: float) -> str:
@@ -160,7 +160,7 @@ def top_region(result: TrackResult) -> str | None:
         return None
     shares = explanation.region_shares
     best = int(shares.argmax())
-    return PLAYERS[best] if shares[best] > 0 else None
+    return REGIONS[best] if shares[best] > 0 else None
 
 
 def region_sentence(result: TrackResult) -> str:
@@ -192,7 +192,7 @@ def _named(explanation: Explanation) -> str:
     chosen = [i for i in order if shares[i] > 0 and shares[i] >= _SMALL_PART * shares[order[0]]]
     return ", ".join(
         _("{region} ({share} logit)").format(
-            region=region_name(PLAYERS[i]), share=number(shares[i], signed=True)
+            region=region_name(REGIONS[i]), share=number(shares[i], signed=True)
         )
         for i in chosen
     )

@@ -108,7 +108,7 @@ PLAIN = Weights(1.0, 1.0, 1.0, 1.0, roll_degrees=30.0, subtract_rest=False)
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class ExpressionReading:
     """What was read in one picture: `mesh` (478, 3) px, `coefficients` (52,), `pose` (3,) degrees.
 
     `pose` is yaw, pitch, roll.
@@ -119,20 +119,24 @@ class Reading:
     pose: tuple[float, float, float]
 
 
-class FaceReader:
+class ExpressionReader:
     """Reads the largest face of a picture: mesh, expression, pose. One per thread."""
 
     def __init__(self) -> None:
         self._find, self._expression = LargestFace(), Expression()
 
-    def __call__(self, rgb: Picture) -> Reading | None:
+    def __call__(self, rgb: Picture) -> ExpressionReading | None:
         """Return the largest face of an (H, W, 3) RGB picture, or None."""
         mesh = self._find(rgb)
-        return None if mesh is None else Reading(mesh, self._expression(mesh), head_pose(mesh))
+        return (
+            None
+            if mesh is None
+            else ExpressionReading(mesh, self._expression(mesh), head_pose(mesh))
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class Face:
+class ExpressionFace:
     """One picture of a face, cut out of what it came from.
 
     Attributes
@@ -165,7 +169,7 @@ class Face:
 
 
 @dataclass(frozen=True, eq=False)
-class Gallery:
+class ExpressionGallery:
     """Faces of one person to search in.
 
     Attributes
@@ -182,7 +186,7 @@ class Gallery:
         Pictures that were looked at and had no usable face.
     """
 
-    faces: tuple[Face, ...]
+    faces: tuple[ExpressionFace, ...]
     is_clip: bool
     sources: tuple[str, ...]
     name: str
@@ -222,10 +226,10 @@ class Gallery:
         """(52,) this person's median: the resting face."""
         return rest_of(self.coefficients)
 
-    def picked(self, indices: Sequence[int] | NDArray[np.int64]) -> Gallery:
+    def picked(self, indices: Sequence[int] | NDArray[np.int64]) -> ExpressionGallery:
         """Return a smaller gallery; its faces keep their order."""
         chosen = tuple(self.faces[i] for i in sorted(set(np.asarray(indices).tolist())))
-        return Gallery(chosen, self.is_clip, self.sources, self.name)
+        return ExpressionGallery(chosen, self.is_clip, self.sources, self.name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,7 +268,7 @@ def rest_of(coefficients: Float) -> Float:
 def squared_distances(
     target: Float,
     target_poses: Float,
-    gallery: Gallery,
+    gallery: ExpressionGallery,
     *,
     target_rest: Float | None = None,
     weights: Weights = USUAL,
@@ -308,8 +312,8 @@ def _apart(a: Float, b: Float) -> Float:
 
 
 def search(
-    gallery: Gallery,
-    target: Reading | Face,
+    gallery: ExpressionGallery,
+    target: ExpressionReading | ExpressionFace,
     *,
     k: int = 10,
     target_rest: Float | None = None,
@@ -419,7 +423,7 @@ def read_clip(
     name: str = "",
     keep_pictures: bool = True,
     tick: Tick = no_tick,
-) -> Gallery:
+) -> ExpressionGallery:
     """Make a gallery of the largest face in frames of a clip, evenly in time.
 
     Parameters
@@ -458,7 +462,7 @@ def read_clip(
     span = float(times[inside[-1]] - times[inside[0]])
     count = min(len(inside), PICTURES_MAX, max(1, round(span * per_second) + 1))
     wanted = inside[spread(len(inside), count)]
-    reader, faces, missed = FaceReader(), [], 0
+    reader, faces, missed = ExpressionReader(), [], 0
     for frame in media.read(video, wanted.astype(np.int64), tick=tick, stage="gallery"):
         reading = reader(frame.rgb)
         if reading is None:
@@ -466,14 +470,14 @@ def read_clip(
             continue
         label = _clock(frame.pts_seconds - float(video.pts[0]))
         faces.append(cut_face(frame.rgb, reading, label, frame.index, keep=keep_pictures))
-    return Gallery(
+    return ExpressionGallery(
         tuple(faces), True, (video.sha256,), name or media.show_name(path), without_face=missed
     )
 
 
 def read_folder(
     folder: Path | str, *, name: str = "", keep_pictures: bool = True, tick: Tick = no_tick
-) -> Gallery:
+) -> ExpressionGallery:
     """Make a gallery of the largest face in each picture of a folder, by file name.
 
     Raises
@@ -503,7 +507,7 @@ def read_folder(
 
 def read_pictures(
     pictures: Sequence[tuple[str, bytes]], *, name: str, tick: Tick = no_tick
-) -> Gallery:
+) -> ExpressionGallery:
     """Make a gallery of pictures that exist in memory only; nothing is written.
 
     Parameters
@@ -529,9 +533,9 @@ def _gallery(
     name: str,
     keep: bool,
     tick: Tick,
-) -> Gallery:
-    reader = FaceReader()
-    faces: list[Face] = []
+) -> ExpressionGallery:
+    reader = ExpressionReader()
+    faces: list[ExpressionFace] = []
     sources: list[str] = []
     missed = 0
     for number, (label, load) in enumerate(named):
@@ -544,7 +548,7 @@ def _gallery(
             continue
         faces.append(cut_face(rgb, reading, label, number, keep=keep))
         sources.append(hashlib.sha256(data).hexdigest())
-    return Gallery(tuple(faces), False, tuple(sources), name, without_face=missed)
+    return ExpressionGallery(tuple(faces), False, tuple(sources), name, without_face=missed)
 
 
 def decode_picture(data: bytes) -> Picture | None:
@@ -567,7 +571,9 @@ def decode_picture(data: bytes) -> Picture | None:
         return None
 
 
-def cut_face(rgb: Picture, reading: Reading, label: str, index: int, *, keep: bool = True) -> Face:
+def cut_face(
+    rgb: Picture, reading: ExpressionReading, label: str, index: int, *, keep: bool = True
+) -> ExpressionFace:
     """Cut a face with its margin out of a picture; a very large one is made smaller."""
     import cv2
 
@@ -587,7 +593,7 @@ def cut_face(rgb: Picture, reading: Reading, label: str, index: int, *, keep: bo
         mesh[:, :2] = (reading.mesh[:, :2] - (x0, y0) + 0.5) * factor - 0.5
     if not keep:
         picture = np.zeros((0, 0, 3), np.uint8)
-    return Face(
+    return ExpressionFace(
         np.ascontiguousarray(picture), mesh, reading.coefficients, reading.pose, label, index
     )
 

@@ -50,7 +50,7 @@ class Blend:
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class BlendPair:
     """A forged and a genuine picture (H, W, 3) uint8 made from the same photograph."""
 
     fake: Picture
@@ -175,7 +175,7 @@ def small_move(centre: NDArray[np.floating], face_width: float, rng: Rng) -> NDA
     return matrix
 
 
-def self_blend(rgb: Picture, mesh: NDArray[np.floating], rng: Rng) -> Pair | None:
+def self_blend(rgb: Picture, mesh: NDArray[np.floating], rng: Rng) -> BlendPair | None:
     """Make one forged and one genuine picture of a photograph.
 
     Parameters
@@ -210,7 +210,7 @@ def self_blend(rgb: Picture, mesh: NDArray[np.floating], rng: Rng) -> Pair | Non
         return None
     ratio = float(rng.choice([0.35, 0.5, 0.75, 1, 1, 1]))
     fake = blend(source, target, mask, ratio)
-    return Pair(fake, target, Blend(mask, ratio, regions))
+    return BlendPair(fake, target, Blend(mask, ratio, regions))
 
 
 def blend(

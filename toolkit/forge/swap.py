@@ -42,7 +42,13 @@ from toolkit.faces.mesh import MeshCrop, canonical_face
 from toolkit.files import atomic_path
 from toolkit.forge import expression, marks
 from toolkit.forge.degrade import h264, to_u8
-from toolkit.forge.expression import Face, FaceReader, Gallery, Picture, Reading
+from toolkit.forge.expression import (
+    ExpressionFace,
+    ExpressionGallery,
+    ExpressionReader,
+    ExpressionReading,
+    Picture,
+)
 from toolkit.forge.marks import Place
 from toolkit.messages import phrase, text_of
 from toolkit.types import Tick, Video, no_tick
@@ -80,7 +86,7 @@ INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 3
 
 
 @dataclass(frozen=True)
-class Recipe:
+class SwapRecipe:
     """How a swap is made; the usual values make the best one.
 
     Attributes
@@ -160,7 +166,7 @@ class Recipe:
                 )
 
 
-USUAL = Recipe()
+USUAL = SwapRecipe()
 
 BREAKS: dict[str, dict[str, object]] = {
     "none": {},
@@ -173,7 +179,7 @@ BREAKS: dict[str, dict[str, object]] = {
 """One step broken on purpose: what is changed in a recipe."""
 
 
-def broken(recipe: Recipe, step: str) -> Recipe:
+def broken(recipe: SwapRecipe, step: str) -> SwapRecipe:
     """Return the recipe with one step broken, by a name out of `BREAKS`.
 
     Raises
@@ -498,7 +504,7 @@ def _poisson(source: Picture, target: Picture, mask: Mask) -> Picture:
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class SwapStep:
     """One step of a swap, to be shown: a picture, and what was measured (name, value)."""
 
     name: str
@@ -523,7 +529,7 @@ class Swapped:
 
     rgb: Picture
     mask: Mask
-    steps: tuple[Step, ...]
+    steps: tuple[SwapStep, ...]
 
 
 @dataclass(frozen=True)
@@ -559,8 +565,8 @@ class _Window:
 def swap_frame(
     rgb: Picture,
     mesh: NDArray[np.floating],
-    faces: Face | Sequence[tuple[Face, float]],
-    recipe: Recipe = USUAL,
+    faces: ExpressionFace | Sequence[tuple[ExpressionFace, float]],
+    recipe: SwapRecipe = USUAL,
     *,
     show: bool = True,
 ) -> Swapped:
@@ -585,7 +591,7 @@ def swap_frame(
     UsageError
         If the gallery kept no pictures, or the face lies outside the frame.
     """
-    mixed = [(faces, 1.0)] if isinstance(faces, Face) else list(faces)
+    mixed = [(faces, 1.0)] if isinstance(faces, ExpressionFace) else list(faces)
     if not mixed or not all(face.rgb.size for face, _weight in mixed):
         raise UsageError("this gallery has no pictures", "", "Make it with its pictures.")
     window = _Window.around(mesh, rgb.shape)
@@ -622,17 +628,17 @@ def swap_frame(
         return Swapped(out, truth, ())
     shown_mask = np.repeat(np.rint(used * 255).astype(np.uint8)[..., None], 3, axis=2)
     steps = (
-        Step("face", _with_mesh(target, place), {"face_width_px": width}),
-        Step("search", main.rgb, {"gallery_width_px": main.width, "kept_width_px": kept}),
-        Step("warp", flat, {"hidden": float(warped.hidden), "stretch": warped.stretch}),
-        Step(
+        SwapStep("face", _with_mesh(target, place), {"face_width_px": width}),
+        SwapStep("search", main.rgb, {"gallery_width_px": main.width, "kept_width_px": kept}),
+        SwapStep("warp", flat, {"hidden": float(warped.hidden), "stretch": warped.stretch}),
+        SwapStep(
             "colour",
             coloured.rgb * shows[..., None],
             {"before": coloured.before, "after": coloured.after},
         ),
-        Step("mask", shown_mask, {"area_px": float(used.sum()), "own_mouth": own_mouth}),
-        Step("blend", labelled(blended), {"edge": _edge_step(blended, used)}),
-        Step("back", labelled(out, mesh), {"changed_part": float((truth > 0).mean())}),
+        SwapStep("mask", shown_mask, {"area_px": float(used.sum()), "own_mouth": own_mouth}),
+        SwapStep("blend", labelled(blended), {"edge": _edge_step(blended, used)}),
+        SwapStep("back", labelled(out, mesh), {"changed_part": float((truth > 0).mean())}),
     )
     return Swapped(out, truth, steps)
 
@@ -646,14 +652,14 @@ def labelled(rgb: Picture, mesh: NDArray[np.floating] | None = None) -> Picture:
     return marks.draw_label(rgb, marks.choose_place(rgb.shape, crops, wider))
 
 
-def compress(rgb: Picture, crf: int) -> Step:
+def compress(rgb: Picture, crf: int) -> SwapStep:
     """Return the step that codes a frame as the last of a short H.264 video."""
     coded = h264(rgb, crf)
     error = float(np.sqrt(np.mean((coded.astype(np.float32) - rgb) ** 2)))
-    return Step("compress", coded, {"crf": float(crf), "error": error})
+    return SwapStep("compress", coded, {"crf": float(crf), "error": error})
 
 
-def _at_resolution(face: Face, width: int) -> tuple[Picture, float]:
+def _at_resolution(face: ExpressionFace, width: int) -> tuple[Picture, float]:
     """Return picture and width of a face, shrunk to `width` and enlarged back if asked."""
     own = face.width
     if not width or width >= own:
@@ -729,10 +735,10 @@ class Performance:
         """(52,) the resting face of this stretch."""
         return expression.rest_of(self.coefficients[self.has_face].astype(np.float64))
 
-    def at(self, moment: int) -> Reading:
+    def at(self, moment: int) -> ExpressionReading:
         """Return what was read at one moment."""
         yaw, pitch, roll = self.poses[moment].tolist()
-        return Reading(self.mesh[moment], self.coefficients[moment], (yaw, pitch, roll))
+        return ExpressionReading(self.mesh[moment], self.coefficients[moment], (yaw, pitch, roll))
 
 
 def read_performance(
@@ -762,7 +768,7 @@ def read_performance(
     mesh = np.full((len(wanted), 478, 3), np.nan, np.float32)
     coefficients = np.zeros((len(wanted), len(expression.BLENDSHAPES)), np.float32)
     poses = np.zeros((len(wanted), 3))
-    reader = FaceReader()
+    reader = ExpressionReader()
     for t, rgb in _frames(video, wanted, tick, "read"):
         reading = reader(rgb)
         if reading is not None:
@@ -797,7 +803,7 @@ def _frames(
 
 
 def choose_faces(
-    performance: Performance, gallery: Gallery, recipe: Recipe = USUAL
+    performance: Performance, gallery: ExpressionGallery, recipe: SwapRecipe = USUAL
 ) -> tuple[NDArray[np.int64], Float]:
     """Choose a gallery face for every moment of a performance.
 
@@ -875,10 +881,10 @@ class Made:
 
 def swap(
     performance: Performance,
-    gallery: Gallery,
+    gallery: ExpressionGallery,
     out: Path | str,
     *,
-    recipe: Recipe = USUAL,
+    recipe: SwapRecipe = USUAL,
     consent: bool = False,
     tick: Tick = no_tick,
 ) -> Made:
@@ -964,7 +970,9 @@ def swap(
     return Made(path, sidecar, masks_path, len(chosen), forged, chosen, distances, place)
 
 
-def _fading(gallery: Gallery, chosen: NDArray[np.int64], moment: int) -> list[tuple[Face, float]]:
+def _fading(
+    gallery: ExpressionGallery, chosen: NDArray[np.int64], moment: int
+) -> list[tuple[ExpressionFace, float]]:
     """Return the faces that show at a moment, each once, with weights that sum to 1."""
     weights: dict[int, float] = {}
     for offset, weight in zip((-1, 0, 1), FADE, strict=True):
@@ -1025,7 +1033,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(argv)
     try:
-        recipe = Recipe(
+        recipe = SwapRecipe(
             blend=options.blend,
             colour=options.colour,
             mouth=options.mouth,
@@ -1049,7 +1057,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _command(options: argparse.Namespace, recipe: Recipe) -> tuple[Made, float]:
+def _command(options: argparse.Namespace, recipe: SwapRecipe) -> tuple[Made, float]:
     marks.check_out(options.out)
     target, source = (marks.sample_path(t) or Path(t) for t in (options.target, options.faces))
     for path in (target, source):

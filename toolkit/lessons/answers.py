@@ -17,7 +17,7 @@ from toolkit.files import atomic_write
 SCHEMA = "doorzicht.answers/1"
 
 
-class Answers:
+class PupilAnswers:
     """Values by name, on disk after every change.
 
     Parameters

@@ -195,7 +195,7 @@ def _swapped(plan: Plan, video: Video, wanted: NDArray[np.int64], tick: Tick) ->
 
 
 @functools.lru_cache(maxsize=4)
-def gallery_of(name: str) -> expression.Gallery:
+def gallery_of(name: str) -> expression.ExpressionGallery:
     """Return about `GALLERY_FACES` faces of a sample, evenly in time."""
     per_second = min(8.0, GALLERY_FACES / max(_length(name), 1.0))
     return expression.read_clip(samples.path(name), per_second=per_second)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from toolkit.errors import UsageError
 from toolkit.messages import Message
-from toolkit.types import PLAYERS
+from toolkit.types import REGIONS
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 GROUP = 5
@@ -29,7 +29,7 @@ DRAWS = 1 << 10
 QUIZZES = 1 << 15
 CHECK_PRIME, CHECK_SHIFT = 32_749, 20_261
 CHECK_LENGTH = 3
-DIGIT = 1 + 2 * 3 * 2 * (1 + len(PLAYERS))
+DIGIT = 1 + 2 * 3 * 2 * (1 + len(REGIONS))
 QUESTIONS_MAX = 12
 CONFIDENCES = 3
 
@@ -49,7 +49,7 @@ class Given:
     confidence
         With the first answer: 0 a guess, 1 fairly sure, 2 sure.
     region
-        Part of the face that was suspected, a name out of `PLAYERS`, or None.
+        Part of the face that was suspected, a name out of `REGIONS`, or None.
     """
 
     first: bool
@@ -59,7 +59,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Result:
+class CodeResult:
     """One pupil's answers: a `Given` per question, None where it was not finished."""
 
     quiz: int
@@ -90,7 +90,7 @@ def length(questions: int) -> int:
 _QUESTIONS = {length(n): n for n in range(1, QUESTIONS_MAX + 1)}
 
 
-def encode(result: Result) -> str:
+def encode(result: CodeResult) -> str:
     """Return the code of a pupil's answers.
 
     Raises
@@ -115,7 +115,7 @@ def encode(result: Result) -> str:
     return "-".join(text[i : i + GROUP] for i in range(0, len(text), GROUP))
 
 
-def decode(code: str) -> Result:
+def decode(code: str) -> CodeResult:
     """Return what a code says.
 
     Raises
@@ -137,10 +137,10 @@ def decode(code: str) -> Result:
     quiz, draw = divmod(number, DRAWS)
     if quiz >= QUIZZES:
         raise UsageError("this is not a result code", repr(code[:60]))
-    return Result(quiz, draw, tuple(_given(d) for d in reversed(digits)))
+    return CodeResult(quiz, draw, tuple(_given(d) for d in reversed(digits)))
 
 
-def find(text: str) -> tuple[list[Result], list[Misfit]]:
+def find(text: str) -> tuple[list[CodeResult], list[Misfit]]:
     """Find the codes in what a teacher pasted: one per line, with or without words beside them.
 
     Returns
@@ -148,7 +148,7 @@ def find(text: str) -> tuple[list[Result], list[Misfit]]:
     results, misfits
         Each code once, in order; and the lines in which there is none, ``"repeated"`` ones too.
     """
-    found: dict[Result, None] = {}
+    found: dict[CodeResult, None] = {}
     misfits = []
     for line in text[:_TEXT_MAX].splitlines():
         words = [w for w in re.split(r"[\W_]+", line, flags=re.ASCII) if w]
@@ -162,7 +162,7 @@ def find(text: str) -> tuple[list[Result], list[Misfit]]:
     return list(found), misfits
 
 
-def _in_line(words: list[str]) -> tuple[list[Result], str]:
+def _in_line(words: list[str]) -> tuple[list[CodeResult], str]:
     """Return the codes that runs of words make, and why there is none."""
     results, why, start = [], "no_code", 0
     while start < len(words):
@@ -196,20 +196,20 @@ def _digit(given: Given | None) -> int:
         return 0
     if not 0 <= given.confidence < CONFIDENCES:
         raise UsageError("this confidence does not exist", str(given.confidence))
-    if given.region is not None and given.region not in PLAYERS:
+    if given.region is not None and given.region not in REGIONS:
         raise UsageError("this region does not exist", given.region)
-    region = 0 if given.region is None else 1 + PLAYERS.index(given.region)
+    region = 0 if given.region is None else 1 + REGIONS.index(given.region)
     head = (int(given.first) * CONFIDENCES + given.confidence) * 2 + int(given.second)
-    return 1 + head * (1 + len(PLAYERS)) + region
+    return 1 + head * (1 + len(REGIONS)) + region
 
 
 def _given(digit: int) -> Given | None:
     if digit == 0:
         return None
-    head, region = divmod(digit - 1, 1 + len(PLAYERS))
+    head, region = divmod(digit - 1, 1 + len(REGIONS))
     head, second = divmod(head, 2)
     first, confidence = divmod(head, CONFIDENCES)
-    return Given(bool(first), confidence, bool(second), PLAYERS[region - 1] if region else None)
+    return Given(bool(first), confidence, bool(second), REGIONS[region - 1] if region else None)
 
 
 def _write(number: int, size: int) -> str:

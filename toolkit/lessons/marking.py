@@ -63,7 +63,7 @@ def is_right(
     ----------
     answer
         A position for ``choice``, positions for ``many``, a typed text for ``number``, a name out
-        of `PLAYERS` for ``region``.
+        of `REGIONS` for ``region``.
     known
         The right answer where only the moment tells it: of the same form, or a number.
     within

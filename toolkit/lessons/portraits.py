@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from toolkit import media, samples
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.forge.plant import FaceFinder
-from toolkit.lessons.tiny_detector import Face, face_of
+from toolkit.lessons.tiny_detector import PersonFace, face_of
 from toolkit.training.data import read_picture
 from toolkit.types import Tick, no_tick, spread
 
@@ -23,7 +23,7 @@ def person_of(name: str) -> str:
     return _PERSON.get(name, name.split("_", maxsplit=1)[0])
 
 
-def faces(*, per_clip: int = FACES_PER_CLIP, tick: Tick = no_tick) -> list[Face]:
+def faces(*, per_clip: int = FACES_PER_CLIP, tick: Tick = no_tick) -> list[PersonFace]:
     """Return faces of every genuine sample on this machine, evenly in time.
 
     Raises
@@ -33,7 +33,7 @@ def faces(*, per_clip: int = FACES_PER_CLIP, tick: Tick = no_tick) -> list[Face]
     """
     made = samples.planted().id
     names = [n for n in samples.names(present=True) if n != made]
-    found: list[Face] = []
+    found: list[PersonFace] = []
     for number, name in enumerate(names):
         tick("faces", number, len(names))
         found += _clip_faces(name, per_clip)
@@ -45,7 +45,7 @@ def faces(*, per_clip: int = FACES_PER_CLIP, tick: Tick = no_tick) -> list[Face]
 
 
 @functools.lru_cache(maxsize=16)
-def _clip_faces(name: str, count: int) -> tuple[Face, ...]:
+def _clip_faces(name: str, count: int) -> tuple[PersonFace, ...]:
     video = media.probe(samples.path(name))
     indices = spread(len(video.pts), count)
     find, out = FaceFinder(), []
@@ -57,7 +57,7 @@ def _clip_faces(name: str, count: int) -> tuple[Face, ...]:
 
 
 @functools.lru_cache(maxsize=1)
-def _picture_faces() -> tuple[Face, ...]:
+def _picture_faces() -> tuple[PersonFace, ...]:
     try:
         rgb = read_picture(samples.path(PICTURE))
     except ToolkitError:
@@ -68,9 +68,9 @@ def _picture_faces() -> tuple[Face, ...]:
     return (face_of(rgb, mesh, PICTURE),)
 
 
-def one_per_person(found: Sequence[Face]) -> list[Face]:
+def one_per_person(found: Sequence[PersonFace]) -> list[PersonFace]:
     """Return the middle picture of each person."""
-    people: dict[str, list[Face]] = {}
+    people: dict[str, list[PersonFace]] = {}
     for face in found:
         people.setdefault(face.person, []).append(face)
     return [group[len(group) // 2] for group in people.values()]

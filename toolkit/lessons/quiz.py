@@ -29,7 +29,7 @@ from toolkit.lessons.codes import QUESTIONS_MAX, QUIZZES
 from toolkit.lessons.tally import Key
 from toolkit.messages import phrase
 from toolkit.storage.cache import runs_folder
-from toolkit.types import PLAYERS, FaceCrops, Sampling, Tick, TrackResult, no_tick, spread
+from toolkit.types import REGIONS, FaceCrops, Sampling, Tick, TrackResult, no_tick, spread
 
 if TYPE_CHECKING:
     from toolkit.detectors.seamnet_small import SeamNetDetector
@@ -159,7 +159,7 @@ def _question(found: Mapping[str, Any]) -> Question:
     plan = dict(found["plan"])
     plan["regions"] = tuple(plan["regions"])
     top, verdict = found["top"], found["verdict"]
-    if verdict not in ("forged", "not_forged", "none") or top not in (None, *PLAYERS):
+    if verdict not in ("forged", "not_forged", "none") or top not in (None, *REGIONS):
         raise ValueError(verdict, top)
     return Question(
         plan=Plan(**plan),
@@ -473,7 +473,7 @@ def _asked(plan: Plan, clip: bytes, examination: Examination) -> Question:
         face=jpeg(face),
         heat=jpeg(_heat(result, crops, at)),
         mask=jpeg(outlined(face, mask)) if mask.any() else b"",
-        outlines=outlines(crops.players[at]),
+        outlines=outlines(crops.region_map[at]),
         verdict="none" if result.verdict.abstained or logit is None else verdict,
         gap=0.0 if logit is None else float(logit - threshold),
         top=figures.top_region(result),
@@ -490,18 +490,18 @@ def _heat(result: TrackResult, crops: FaceCrops, at: int) -> NDArray[np.uint8]:
     return figures.overlay(key_frame, figures.strength_at(result, at))
 
 
-def outlines(players: NDArray[np.uint8]) -> dict[str, list[list[tuple[float, float]]]]:
+def outlines(region_map: NDArray[np.uint8]) -> dict[str, list[list[tuple[float, float]]]]:
     """Return the outline of each player on a crop, in units of its side.
 
     Parameters
     ----------
-    players : (S, S) uint8
-        Indices into `PLAYERS`.
+    region_map : (S, S) uint8
+        Indices into `REGIONS`.
     """
-    size = players.shape[0]
+    size = region_map.shape[0]
     out = {}
-    for index, name in enumerate(PLAYERS):
-        part = (players == index).astype(np.uint8)
+    for index, name in enumerate(REGIONS):
+        part = (region_map == index).astype(np.uint8)
         rings, _hierarchy = cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         kept = [
             cv2.approxPolyDP(r, 0.8, True)[:, 0]

@@ -19,7 +19,7 @@ from toolkit.figures.answer import CLEAR_GAP
 from toolkit.figures.page_parts import speaking
 from toolkit.files import atomic_write
 from toolkit.lessons.quiz import Question, Quiz
-from toolkit.types import PLAYERS
+from toolkit.types import REGIONS
 
 _HERE = Path(__file__).parent
 POLICY = (
@@ -138,7 +138,7 @@ def data(quiz: Quiz) -> dict[str, Any]:
     """Return what the module needs: plain values, answers scrambled, words in both languages."""
     return {
         "number": quiz.number,
-        "players": list(PLAYERS),
+        "players": list(REGIONS),
         "questions": [
             {
                 "clip": base64.b64encode(q.clip).decode(),
@@ -345,5 +345,5 @@ def strings() -> dict[str, str]:
             "scrambled: whoever wants to cheat can. The clips show real people; keep them to "
             "yourself."
         ),
-        **{f"region_{player}": figures.region_name(player) for player in PLAYERS},
+        **{f"region_{region}": figures.region_name(region) for region in REGIONS},
     }

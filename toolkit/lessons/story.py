@@ -28,7 +28,7 @@ SECONDS = 8.0
 START_S, END_S = 2.8, 5.2
 """The stretch of the story in which the face is another's."""
 CHAIN = "crop10,caption,crf26"
-RECIPE = swap.Recipe(resolution=56, colour="mean", feather=0.05)
+RECIPE = swap.SwapRecipe(resolution=56, colour="mean", feather=0.05)
 """Made in haste, as most that is shared is."""
 SOURCE, RECEIVED, TRUTH = "recording.mp4", "received.mp4", "truth.json"
 

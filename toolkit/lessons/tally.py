@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from toolkit.errors import UsageError
-from toolkit.lessons.codes import CONFIDENCES, Given, Result
+from toolkit.lessons.codes import CONFIDENCES, CodeResult, Given
 from toolkit.messages import phrase
 
 FACE = frozenset(
@@ -116,7 +116,7 @@ def tally_one(key: Key, given: Given) -> Tally:
     )
 
 
-def tally(keys: Sequence[Key], results: Sequence[Result]) -> ClassResult:
+def tally(keys: Sequence[Key], results: Sequence[CodeResult]) -> ClassResult:
     """Return what a class made of a quiz.
 
     Raises

@@ -17,7 +17,7 @@ from typing import Any, Literal, NoReturn
 
 from toolkit import _i18n, models
 from toolkit.errors import UnknownNameError, UsageError
-from toolkit.types import PLAYERS
+from toolkit.types import REGIONS
 
 FOLDER = models.ROOT / "notebooks" / "lessons"
 
@@ -82,7 +82,7 @@ class Exercise:
     number, within
         Right answer of a ``number`` and how far off is still right; None = known at run time only.
     regions
-        Right answers of a ``region``, names out of `PLAYERS`; empty = known at run time only.
+        Right answers of a ``region``, names out of `REGIONS`; empty = known at run time only.
     """
 
     id: str
@@ -212,8 +212,8 @@ class _Reader:
         regions: tuple[str, ...] = ()
         if kind == "region" and answer is not None:
             regions = tuple(answer)
-            if not regions or not set(regions) <= set(PLAYERS):
-                self._refuse(f"{at}.answer", f"choose from {', '.join(PLAYERS)}")
+            if not regions or not set(regions) <= set(REGIONS):
+                self._refuse(f"{at}.answer", f"choose from {', '.join(REGIONS)}")
         return Exercise(
             id=str(identity),
             kind=kind,

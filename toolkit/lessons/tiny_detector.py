@@ -69,7 +69,7 @@ def ten_lines() -> nn.Sequential:
 
 
 @dataclass(frozen=True, eq=False)
-class Face:
+class PersonFace:
     """A picture of one person's face.
 
     Attributes
@@ -134,7 +134,7 @@ class Learned:
     logits: NDArray[np.float32]
 
 
-def make_pairs(faces: Sequence[Face], count: int, rng: np.random.Generator) -> Pairs:
+def make_pairs(faces: Sequence[PersonFace], count: int, rng: np.random.Generator) -> Pairs:
     """Blend faces with altered copies of themselves.
 
     Raises
@@ -201,7 +201,7 @@ def count(net: nn.Module, pairs: Pairs) -> tuple[Count, NDArray[np.float32]]:
 
 def train(
     net: nn.Module,
-    faces: Sequence[Face],
+    faces: Sequence[PersonFace],
     *,
     unseen: str,
     steps: int = STEPS,
@@ -272,8 +272,8 @@ def train(
     return Learned(tuple(moments), seen, never, tests["unseen"], found)
 
 
-def face_of(rgb: Picture, mesh: NDArray[np.float32], person: str, *, side: int = 260) -> Face:
+def face_of(rgb: Picture, mesh: NDArray[np.float32], person: str, *, side: int = 260) -> PersonFace:
     """Cut a wide square round a face and bring it to about `side` px."""
     square = face_square(mesh, margin=0.45)
     size = min(side, max(96, square.side))
-    return Face(cut(rgb, square, size), mesh_in_crop(mesh, square, size), person)
+    return PersonFace(cut(rgb, square, size), mesh_in_crop(mesh, square, size), person)

@@ -18,7 +18,7 @@ from toolkit.errors import OutOfRangeError, UnknownNameError
 from toolkit.faces.crops import face_width
 from toolkit.forge.plant import KINDS, forged_mask
 from toolkit.forge.selfblend import blend
-from toolkit.lessons.tiny_detector import Face
+from toolkit.lessons.tiny_detector import PersonFace
 from toolkit.messages import phrase
 
 Picture = NDArray[np.uint8]
@@ -47,7 +47,7 @@ class Spectrum:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class TraceView:
     """A face before and after, and both through the lens of one trace.
 
     Attributes
@@ -73,7 +73,7 @@ class Seen:
     spectrum: Spectrum
 
 
-def look(face: Face, trace: Trace, *, regions: tuple[str, ...], strength: float) -> Seen:
+def look(face: PersonFace, trace: Trace, *, regions: tuple[str, ...], strength: float) -> TraceView:
     """Forge a part of a face with one kind of trace, and look at it through that trace's lens.
 
     Parameters
@@ -114,7 +114,7 @@ def look(face: Face, trace: Trace, *, regions: tuple[str, ...], strength: float)
     lens = _LENSES[trace]
     before, after = lens(face.rgb, mask), lens(forged, mask)
     where = _edge(mask) if trace == "seam" else mask > 0.5
-    return Seen(
+    return TraceView(
         face.rgb,
         forged,
         mask,

@@ -53,7 +53,7 @@ _FFMPEG = {"lavf", "lavc", "libx264", "libx265", "x264", "x265"}
 
 
 @dataclass(frozen=True)
-class Entry:
+class MetadataEntry:
     """One printable text from the file; `where` is for example ``"file"`` or ``"video 0"``."""
 
     where: str
@@ -200,7 +200,7 @@ class Provenance:
     rate: Rate
     frames_per_second: float | None
     gop: Gop
-    encoders: tuple[Entry, ...]
+    encoders: tuple[MetadataEntry, ...]
     encoder_settings: str | None
     creation_time: str | None
     audio: tuple[str, ...]
@@ -208,7 +208,7 @@ class Provenance:
     trailing_bytes: int
     borders: tuple[int, int, int, int] | None
     signs: tuple[Sign, ...]
-    metadata: tuple[Entry, ...]
+    metadata: tuple[MetadataEntry, ...]
     tools: dict[str, str]
     not_examined: tuple[str, ...]
 
@@ -338,12 +338,14 @@ def _provenance(
     borders: tuple[int, int, int, int] | None,
 ) -> Provenance:
     codes = {notice.code for notice in video.notices}
-    metadata = [Entry(*(printable(text) for text in row)) for row in found["metadata"]]
+    metadata = [MetadataEntry(*(printable(text) for text in row)) for row in found["metadata"]]
     not_examined = ["double_compression"]
     tools = {printable(k, most=40): printable(v, most=40) for k, v in found["libraries"].items()}
     if "rows" in media_info:
         metadata += [
-            Entry(f"MediaInfo {printable(where, most=40)}", printable(key), printable(value))
+            MetadataEntry(
+                f"MediaInfo {printable(where, most=40)}", printable(key), printable(value)
+            )
             for where, key, value in media_info["rows"]
         ]
         tools["MediaInfo"] = printable(media_info["version"], most=40)
@@ -416,15 +418,17 @@ def _gop(video: Video, found: dict[str, Any], *, is_timed: bool) -> Gop:
     )
 
 
-def _encoders(metadata: list[Entry], line: str) -> tuple[tuple[Entry, ...], str | None]:
+def _encoders(
+    metadata: list[MetadataEntry], line: str
+) -> tuple[tuple[MetadataEntry, ...], str | None]:
     """Return who is named as encoder, each text once, and the settings line of the library."""
     named = [e for e in metadata if e.key.lower() in _ENCODER_KEYS and e.value.strip()]
     settings = next((e.value for e in metadata if e.key == "encoding_settings"), None)
     if line:
         name, _sep, options = line.partition("options: ")
-        named.append(Entry("stream", "library", " - ".join(name.split(" - ")[:2])))
+        named.append(MetadataEntry("stream", "library", " - ".join(name.split(" - ")[:2])))
         settings = printable(options) if options else settings
-    seen: dict[str, Entry] = {}
+    seen: dict[str, MetadataEntry] = {}
     for entry in named:
         if not any(entry.value in other or other in entry.value for other in seen):
             seen[entry.value] = entry
@@ -440,7 +444,7 @@ def _family(encoder: str) -> str:
     return found[0] if found else encoder.lower()
 
 
-def _creation_time(metadata: list[Entry], raw: object) -> str | None:
+def _creation_time(metadata: list[MetadataEntry], raw: object) -> str | None:
     """Return the creation time the file states; MP4's own clock where there is no tag."""
     for entry in metadata:
         if entry.key.lower() in {

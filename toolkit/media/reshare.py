@@ -61,7 +61,7 @@ _RANGES: dict[str, tuple[int, int] | None] = {
 
 
 @dataclass(frozen=True)
-class Step:
+class ReshareStep:
     """One step of a chain; `value` is 0 for the steps that take none."""
 
     kind: str
@@ -71,7 +71,7 @@ class Step:
         return self.kind if _RANGES[self.kind] is None else f"{self.kind}{self.value}"
 
 
-def parse(text: str) -> tuple[Step, ...]:
+def parse(text: str) -> tuple[ReshareStep, ...]:
     """Return the steps of a chain.
 
     Raises
@@ -103,13 +103,13 @@ def parse(text: str) -> tuple[Step, ...]:
                 low=limits[0] if limits else 0,
                 high=limits[1] if limits else 0,
             )
-        steps.append(Step(kind, int(number or 0)))
+        steps.append(ReshareStep(kind, int(number or 0)))
     if not steps:
         raise UsageError("the re-share chain is empty", repr(text), "For example: scale480,crf28.")
     return tuple(steps)
 
 
-def describe(chain: str | Sequence[Step]) -> str:
+def describe(chain: str | Sequence[ReshareStep]) -> str:
     """Return what a chain does, in one sentence in the language in use.
 
     Raises
@@ -132,7 +132,7 @@ def describe(chain: str | Sequence[Step]) -> str:
 
 
 def reshare(
-    source: Path | str, out: Path | str, chain: str | Sequence[Step], *, tick: Tick = no_tick
+    source: Path | str, out: Path | str, chain: str | Sequence[ReshareStep], *, tick: Tick = no_tick
 ) -> None:
     """Write what is left of a clip at the end of a chain.
 
@@ -156,9 +156,9 @@ def reshare(
     """
     steps = parse(chain) if isinstance(chain, str) else tuple(chain)
     if steps[-1].kind != "crf":
-        steps = (*steps, Step("crf", LAST_CRF))
+        steps = (*steps, ReshareStep("crf", LAST_CRF))
     with tempfile.TemporaryDirectory(prefix="doorzicht-") as folder:
-        here, share = Path(source), list[Step]()
+        here, share = Path(source), list[ReshareStep]()
         for number, step in enumerate(steps):
             if step.kind != "crf":
                 share.append(step)
@@ -168,7 +168,7 @@ def reshare(
             here, share = there, []
 
 
-def _share(source: Path, out: Path, steps: Sequence[Step], crf: int, tick: Tick) -> None:
+def _share(source: Path, out: Path, steps: Sequence[ReshareStep], crf: int, tick: Tick) -> None:
     """Do the steps of one share, and code once."""
     video = probe(source, tick=tick)
     indices, pts = np.arange(len(video.pts)), video.pts - video.pts[0]

@@ -25,7 +25,7 @@ from toolkit.figures.pictures import EVEN_SHARES, strengths
 from toolkit.media.display import DisplayCopy
 from toolkit.messages import phrase
 from toolkit.player.words import words
-from toolkit.types import PLAYERS, FaceCrops, FaceTrack, Report, TrackResult
+from toolkit.types import REGIONS, FaceCrops, FaceTrack, Report, TrackResult
 
 SCHEMA = "doorzicht.scene/1"
 MAP_SIDE = 48
@@ -124,9 +124,9 @@ class Scene:
             "width": copy.width,
             "height": copy.height,
             "start_s": copy.start_s,
-            "players": list(PLAYERS),
+            "players": list(REGIONS),
             "cuts": sorted(cuts),
-            "speaks": report.speaks,
+            "speaks": report.decisive,
             "persons": persons,
             "arrays": places,
         }
@@ -233,7 +233,7 @@ class _Person:
         row_of_frame, starts, ends, stretch = self._time()
         explanation = self._result.explanation
         m = len(self._times)
-        shares = np.zeros((m, len(PLAYERS) + 1), "<f4")
+        shares = np.zeros((m, len(REGIONS) + 1), "<f4")
         if explanation is not None:
             shares[:, :-1], shares[:, -1] = explanation.shares, explanation.unsplit
         arrays: dict[str, NDArray[Any]] = {
@@ -286,8 +286,8 @@ class _Person:
     def _place(self, report: Report) -> Float:
         """Return left, top and side of each moment's crop in pixels of the copy; NaN = unknown."""
         if self._crops is not None:
-            scale = self._crops.to_frame[:, 0, 0]
-            corner = self._crops.to_frame[:, :, 2] - (0.5 * scale - 0.5)[:, None]
+            scale = self._crops.crop_to_frame[:, 0, 0]
+            corner = self._crops.crop_to_frame[:, :, 2] - (0.5 * scale - 0.5)[:, None]
             squares = np.column_stack([corner, scale * self._crops.rgb.shape[1]])
         else:
             squares = _mesh_squares(self._track, _MARGINS.get(_detector(report), 0.125))
@@ -326,18 +326,18 @@ class _Person:
         return np.asarray(np.rint(scaled[:, ::step, ::step] * 127) + 128, np.uint8)
 
     def _moments(self) -> NDArray[np.float32]:
-        """Return each frame's own division, (M, 11) in logits: `PLAYERS`, then not divided.
+        """Return each frame's own division, (M, 11) in logits: `REGIONS`, then not divided.
 
         A row adds up to the frame's logit minus the reference's. Where the detector has no
         patches, or nobody knows where the face lies, all of it stays undivided.
         """
         evidence, explanation = self._result.evidence, self._result.explanation
-        own = np.zeros((len(self._times), len(PLAYERS) + 1))
+        own = np.zeros((len(self._times), len(REGIONS) + 1))
         if explanation is None or self._result.verdict.abstained:
             return own.astype("<f4")
         is_single = bool((evidence.spans[:, 0] == evidence.spans[:, 1]).all())
         if self._crops is not None or (is_single and np.isfinite(self._squares).any()):
-            maps = self._maps if self._crops is None else self._crops.players
+            maps = self._maps if self._crops is None else self._crops.region_map
             rows = evidence
             if self._crops is None:  # a map for each row, not for each moment of the track
                 at = np.arange(len(self._rows), dtype=np.int64)
@@ -351,21 +351,21 @@ class _Person:
 
     @functools.cached_property
     def _maps(self) -> NDArray[np.uint8]:
-        """Which player each pixel of the crop belongs to, for each row."""
+        """Which region each pixel of the crop belongs to, for each row."""
         if self._crops is not None:
-            return np.asarray(self._crops.players[self._rows])
+            return np.asarray(self._crops.region_map[self._rows])
         from toolkit.faces.crops import Square, mesh_in_crop
-        from toolkit.faces.regions import player_map
+        from toolkit.faces.regions import region_map_of
 
         maps = np.full(
-            (len(self._rows), _MESH_SIDE, _MESH_SIDE), PLAYERS.index("background"), np.uint8
+            (len(self._rows), _MESH_SIDE, _MESH_SIDE), REGIONS.index("background"), np.uint8
         )
         for row, at in enumerate(self._rows.tolist()):
             if np.isfinite(self._squares[at]).all():
                 left, top, side = self._squares[at] / [*self._scale, self._scale[0]]
                 square = Square(round(left), round(top), round(side))
                 mesh = mesh_in_crop(self._track.mesh[at], square, _MESH_SIDE)
-                maps[row] = player_map(mesh, _MESH_SIDE)
+                maps[row] = region_map_of(mesh, _MESH_SIDE)
         return maps
 
     def _map(self) -> NDArray[np.uint8]:

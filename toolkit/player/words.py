@@ -8,7 +8,7 @@ from typing import Any
 from toolkit import figures
 from toolkit._i18n import _, language
 from toolkit.media.display import DisplayCopy
-from toolkit.types import PLAYERS, Report
+from toolkit.types import REGIONS, Report
 
 
 def words(
@@ -20,7 +20,7 @@ def words(
         "decimal": "," if language() == "nl" else ".",
         "label": label,
         "note": _note(report, copy),
-        "regions": {player: figures.region_name(player) for player in PLAYERS},
+        "regions": {player: figures.region_name(player) for player in REGIONS},
         "verdicts": {
             r.track.person: figures.track_sentence(r)
             for r in report.tracks

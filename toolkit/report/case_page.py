@@ -23,10 +23,10 @@ from toolkit.report.sections import (
     Grid,
     Items,
     Play,
+    ReportTree,
     Section,
     Strip,
     Text,
-    Told,
 )
 
 _STYLE = """
@@ -50,7 +50,7 @@ for (const el of document.querySelectorAll('[data-scene]')) {
 """
 
 
-def page(told: Told, scenes: Mapping[str, Scene]) -> str:
+def page(told: ReportTree, scenes: Mapping[str, Scene]) -> str:
     """Return the document, in the language in use.
 
     Parameters
@@ -143,7 +143,7 @@ def _data(exhibit: str, scene: Scene) -> str:
         "scenes": [scene.facts],
         "strings": [scene.strings()],
         "frame": 0,
-        "person": scene.report.speaks or "",
+        "person": scene.report.decisive or "",
         "region": "",
         "offset_s": 0.0,
     }

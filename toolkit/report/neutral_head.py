@@ -18,9 +18,9 @@ from toolkit import figures
 from toolkit._i18n import _
 from toolkit.errors import ShapeError
 from toolkit.faces.mesh import canonical_face
-from toolkit.faces.regions import player_map
+from toolkit.faces.regions import region_map_of
 from toolkit.messages import phrase
-from toolkit.types import PLAYERS
+from toolkit.types import REGIONS
 
 SIDE = 320
 _SCALE = 4  # outlines are taken from a painting this much finer
@@ -41,7 +41,7 @@ def line_head(
     Parameters
     ----------
     shares
-        One per player, in the order of `PLAYERS`, on the scale of the logit.
+        One per player, in the order of `REGIONS`, on the scale of the logit.
     unsplit
         What no region carries.
     title
@@ -60,14 +60,14 @@ def line_head(
         If there is not one finite share per player, or `ident` has other characters.
     """
     values = [float(v) for v in shares]
-    if len(values) != len(PLAYERS) or not np.isfinite([*values, unsplit]).all():
+    if len(values) != len(REGIONS) or not np.isfinite([*values, unsplit]).all():
         raise ShapeError(
             "shares do not fit the players", phrase("{n} values", n=len(values)), "Give ten."
         )
     if not ident or not ident.replace("-", "").replace("_", "").isalnum() or not ident.isascii():
         raise ShapeError("an SVG id has odd characters", repr(ident)[:40], "Use letters and -.")
     heading = title or _("Share of each region, on a neutral head")
-    names = [figures.region_name(player) for player in PLAYERS]
+    names = [figures.region_name(region) for region in REGIONS]
     numbers = [figures.number(v, 3, signed=True) for v in values]
     listed = ", ".join(f"{name} {number}" for name, number in zip(names, numbers, strict=True))
     largest = max(map(abs, values)) or 1.0
@@ -88,7 +88,7 @@ def line_head(
     for row, (name, number, kind) in enumerate(zip(names, numbers, kinds, strict=True)):
         parts += _legend_row(ident, row, name, number, kind)
     rest = figures.number(unsplit, 3, signed=True)
-    parts += _legend_row(ident, len(PLAYERS), _("not divided"), rest, "none0")
+    parts += _legend_row(ident, len(REGIONS), _("not divided"), rest, "none0")
     parts += _key(ident)
     return "".join(parts) + "</svg>"
 
@@ -134,7 +134,7 @@ def _text(x: int, y: int, text: str) -> str:
 
 def _key(ident: str) -> list[str]:
     """Say what direction and density mean, and what they do not."""
-    y = _TOP + (len(PLAYERS) + 1) * _ROW + 10
+    y = _TOP + (len(REGIONS) + 1) * _ROW + 10
     parts = [f'<path d="M{_LIST} {y - 8}H{_WIDTH - 20}" stroke="{_INK}" stroke-width="0.5"/>']
     directions = (("for3", _("raises the evidence")), ("against3", _("lowers the evidence")))
     for row, (kind, text) in enumerate(directions):
@@ -160,10 +160,10 @@ def _outlines() -> tuple[str, ...]:
     mesh = np.zeros((478, 3), np.float32)
     # the model's y goes up and its z towards us; those of pictures go down and away
     mesh[:468] = (face - middle) * np.array([scale, -scale, -scale]) + [size / 2, size / 2, 0]
-    painted = player_map(mesh, size)
+    painted = region_map_of(mesh, size)
     paths = []
-    for player in range(len(PLAYERS)):
-        mask = (painted == player).astype(np.uint8)
+    for region in range(len(REGIONS)):
+        mask = (painted == region).astype(np.uint8)
         found, _hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
         loops = []
         for loop in found:

@@ -26,10 +26,10 @@ from toolkit.report.sections import (
     Grid,
     Items,
     Play,
+    ReportTree,
     Section,
     Strip,
     Text,
-    Told,
 )
 
 TEMPLATE = Path(__file__).with_name("case.typ")
@@ -49,7 +49,7 @@ class PdfError(ToolkitError, RuntimeError):
     """The PDF could not be set."""
 
 
-def pdf(told: Told, *, date: str, author: str = "") -> bytes:
+def pdf(told: ReportTree, *, date: str, author: str = "") -> bytes:
     """Set the report, in the language in use.
 
     Parameters
@@ -72,13 +72,13 @@ def pdf(told: Told, *, date: str, author: str = "") -> bytes:
     return made
 
 
-def pictures(told: Told, *, date: str, ppi: float = 80) -> list[bytes]:
+def pictures(told: ReportTree, *, date: str, ppi: float = 80) -> list[bytes]:
     """Return the pages as PNG, for looking at."""
     pages: Any = _compile(told, date, "", format="png", ppi=ppi)
     return pages if isinstance(pages, list) else [pages]
 
 
-def _compile(told: Told, date: str, author: str, **how: Any) -> Any:
+def _compile(told: ReportTree, date: str, author: str, **how: Any) -> Any:
     import typst
 
     day = dt.date.fromisoformat(date[:10])

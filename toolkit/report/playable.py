@@ -132,7 +132,7 @@ def _blocks(scenes: tuple[Scene, ...]) -> str:
         "scenes": [scene.facts for scene in scenes],
         "strings": [scene.strings() for scene in scenes],
         "frame": 0,
-        "person": scenes[0].report.speaks or "",
+        "person": scenes[0].report.decisive or "",
         "region": "",
         "offset_s": 0.0,
     }

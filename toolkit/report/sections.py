@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from toolkit import figures
 from toolkit._i18n import _, ngettext
-from toolkit.figures.charts import Table
+from toolkit.figures.charts import FigureTable
 from toolkit.media import show_name
 from toolkit.media.provenance import printable
 from toolkit.messages import Message
@@ -52,7 +52,7 @@ class Facts:
 class Grid:
     """A table; `is_long` ones are folded away on screen, and set small on paper."""
 
-    table: Table
+    table: FigureTable
     is_long: bool = False
 
 
@@ -120,7 +120,7 @@ FIRST_OPINION = "first-opinion"
 
 
 @dataclass(frozen=True)
-class Told:
+class ReportTree:
     """The tree, and those of its words that are also fields of `report.json`."""
 
     title: str
@@ -143,7 +143,7 @@ class Still:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ExhibitFigures:
     """What belongs to an exhibit besides its facts: the report for figures, and covered stills."""
 
     report: Report
@@ -157,7 +157,9 @@ class Shown:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-def build(facts: Mapping[str, Any], shown: Mapping[str, Shown], compared: Sequence[Block]) -> Told:
+def build(
+    facts: Mapping[str, Any], shown: Mapping[str, ExhibitFigures], compared: Sequence[Block]
+) -> ReportTree:
     """Put the facts of a case into words.
 
     Parameters
@@ -224,7 +226,7 @@ def build(facts: Mapping[str, Any], shown: Mapping[str, Shown], compared: Sequen
         Section("glossary", _("Words used"), (Facts(tuple(glossary)),)),
         _checklist(facts),
     )
-    return Told(
+    return ReportTree(
         title=written(facts["title"] or _("Report of a video examination")),
         sections=sections,
         fields={
@@ -297,7 +299,7 @@ def when(utc: str | None) -> str:
 # -- sections
 
 
-def _first_page(facts: Mapping[str, Any], shown: Mapping[str, Shown]) -> Iterator[Block]:
+def _first_page(facts: Mapping[str, Any], shown: Mapping[str, ExhibitFigures]) -> Iterator[Block]:
     """Say what a reader without time needs: which case, by whom, when, what, and how sure."""
     examiner = facts["examiner"]
     who = ", ".join(filter(None, (examiner["name"], examiner["role"])))
@@ -340,7 +342,7 @@ def _explanation_holds(e: Mapping[str, Any]) -> str:
     return figures.check_sentence("agrees" if figure["reads_well"] else "contested")
 
 
-def _summary(facts: Mapping[str, Any], shown: Mapping[str, Shown]) -> list[str]:
+def _summary(facts: Mapping[str, Any], shown: Mapping[str, ExhibitFigures]) -> list[str]:
     lines = []
     for e in facts["exhibits"]:
         report = shown[e["id"]].report
@@ -448,7 +450,7 @@ def _told(key: str, value: str | None) -> str:
     return show_name(value) if key == "original_name" and value else _or_unknown(value)
 
 
-def _result(e: Mapping[str, Any], shown: Shown) -> Section:
+def _result(e: Mapping[str, Any], shown: ExhibitFigures) -> Section:
     report = shown.report
     _kind, mark = figures.verdict_mark(report)
     blocks: list[Block] = [Text(figures.verdict_sentence(report), "verdict", mark)]
@@ -471,7 +473,7 @@ def _result(e: Mapping[str, Any], shown: Shown) -> Section:
     if verdict.log10_lr is not None:
         heads = (_("ratio for H1 over H2"), _("words"))
         caption = _("The scale of words; for ratios below 1 the same with H2")
-        table = Table(caption, heads, tuple(wording.scale_rows()))
+        table = FigureTable(caption, heads, tuple(wording.scale_rows()))
         blocks += [Grid(table), Text(_("Published scales differ at both ends."), "note")]
     lines = figures.not_judged(report)
     if lines:
@@ -494,7 +496,9 @@ def _name(e: Mapping[str, Any], person: str, facts: Mapping[str, Any]) -> str:
     return f"{e['id']}, {text}" if len(facts["exhibits"]) > 1 else text
 
 
-def _persons(e: Mapping[str, Any], shown: Shown, facts: Mapping[str, Any]) -> Iterator[Section]:
+def _persons(
+    e: Mapping[str, Any], shown: ExhibitFigures, facts: Mapping[str, Any]
+) -> Iterator[Section]:
     by_person = {r.track.person: r for r in shown.report.tracks}
     for p in e["persons"]:
         r = by_person[p["id"]]
@@ -516,7 +520,9 @@ def _persons(e: Mapping[str, Any], shown: Shown, facts: Mapping[str, Any]) -> It
                 for f in p["frames_unused"]
             )
             heads = (_("frame"), _("time"), _("why not"))
-            blocks.append(Grid(Table(_("Frames not used"), heads, rows), is_long=len(rows) > 8))
+            blocks.append(
+                Grid(FigureTable(_("Frames not used"), heads, rows), is_long=len(rows) > 8)
+            )
         ident = f"curve-{e['id']}-{p['id']}"
         table = figures.table(r, "curve")
         svg = charts_svg.curve(figures.curve(r))
@@ -538,18 +544,20 @@ def why_unused(code: str) -> str:
     }.get(code, code)
 
 
-def _with_frames(table: Table, r: TrackResult) -> Table:
+def _with_frames(table: FigureTable, r: TrackResult) -> FigureTable:
     """Add the frame number to the table of the curve."""
     index = r.track.indices[r.evidence.spans[:, 0]].tolist()
     rows = tuple((str(i), *row) for i, row in zip(index, table.rows, strict=True))
-    return Table(_("Every frame that was used"), (_("frame"), *table.heads), rows)
+    return FigureTable(_("Every frame that was used"), (_("frame"), *table.heads), rows)
 
 
 def _chart(ident: str, svg: str, caption: str, alt: str) -> Figure:
     return Figure(f"{ident}.svg", svg.encode(), f"{caption}. {alt}", caption, is_styled=False)
 
 
-def _figures(e: Mapping[str, Any], shown: Shown, facts: Mapping[str, Any]) -> Iterator[Section]:
+def _figures(
+    e: Mapping[str, Any], shown: ExhibitFigures, facts: Mapping[str, Any]
+) -> Iterator[Section]:
     trust = e["attribution"]["trust"]
     for r in shown.report.tracks:
         person, where = r.track.person, f"{e['id']}-{r.track.person}"
@@ -581,7 +589,7 @@ def _figures(e: Mapping[str, Any], shown: Shown, facts: Mapping[str, Any]) -> It
         yield Section(f"trust-{e['id']}", _("Trust in the explanation"), (Text(text, "warning"),))
 
 
-def _stills(person: str, where: str, shown: Shown, r: TrackResult) -> Iterator[Block]:
+def _stills(person: str, where: str, shown: ExhibitFigures, r: TrackResult) -> Iterator[Block]:
     """Yield the key frames of a revealed person: the face, and the same with the evidence."""
     found = []
     for still in shown.stills:
@@ -614,7 +622,7 @@ def _attribution(r: TrackResult) -> Iterator[tuple[str, str]]:
     yield _("left over when added up"), f"{explanation.residual:.1e}"
 
 
-def _trust(trust: Mapping[str, Any], shown: Shown) -> Iterator[Block]:
+def _trust(trust: Mapping[str, Any], shown: ExhibitFigures) -> Iterator[Block]:
     at = _("Tested on the strongest frame, number {n} at {time}.").format(
         n=trust["frame"], time=figures.clock(trust["pts"], 2)
     )
@@ -623,7 +631,7 @@ def _trust(trust: Mapping[str, Any], shown: Shown) -> Iterator[Block]:
         text = _("No reference passed its tests, so no region is named by intervention.")
         yield Text(text, "warning")
     heads = (_("test"), _("figure"), _("what it says"))
-    yield Grid(Table(_("How far the explanation can be trusted"), heads, shown.trust))
+    yield Grid(FigureTable(_("How far the explanation can be trusted"), heads, shown.trust))
 
 
 def trust_name(name: str) -> str:
@@ -649,7 +657,7 @@ def trust_name(name: str) -> str:
     return known.get(name, name.replace("_", " "))
 
 
-def _container(e: Mapping[str, Any], shown: Shown) -> list[Block]:
+def _container(e: Mapping[str, Any], shown: ExhibitFigures) -> list[Block]:
     blocks: list[Block] = [
         Text(_("Facts of the container are listed, not judged; none of them feeds the verdict.")),
         Facts(tuple((label, written(value)) for label, value in shown.container)),
@@ -663,11 +671,11 @@ def _container(e: Mapping[str, Any], shown: Shown) -> list[Block]:
     )
     if rows:
         heads = (_("where"), _("name"), _("value"))
-        blocks.append(Grid(Table(_("Texts in the file"), heads, rows), is_long=True))
+        blocks.append(Grid(FigureTable(_("Texts in the file"), heads, rows), is_long=True))
     return blocks
 
 
-def _reshares(_e: Mapping[str, Any], shown: Shown) -> list[Block]:
+def _reshares(_e: Mapping[str, Any], shown: ExhibitFigures) -> list[Block]:
     if not shown.reshares:
         text = _("It was not tried whether the verdict holds after cropping and coding again.")
         return [Text(text, "note")]
@@ -708,7 +716,7 @@ def compared(number: int, pair: Mapping[str, Any], line: str, sizes: Any) -> lis
     return blocks
 
 
-def _method(e: Mapping[str, Any], _shown: Shown) -> list[Block]:
+def _method(e: Mapping[str, Any], _shown: ExhibitFigures) -> list[Block]:
     method = e["method"]
     detector, used, software = method["detector"], method["used"], method["software"]
     seen = detector.get("input") or {}
@@ -765,7 +773,7 @@ def _flat(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{k} {'–' if v is None else v}" for k, v in values.items()) or unknown()
 
 
-def _validation(e: Mapping[str, Any], _shown: Shown) -> list[Block]:
+def _validation(e: Mapping[str, Any], _shown: ExhibitFigures) -> list[Block]:
     found = e["validation"]
     held, ratio = found["held_back"], found["calibration"]
     blocks: list[Block] = []
@@ -839,7 +847,9 @@ def _validation(e: Mapping[str, Any], _shown: Shown) -> list[Block]:
             _("turned (degrees)"),
             _("outside the picture (in 100)"),
         )
-        blocks.append(Grid(Table(_("How the persons of this exhibit can be seen"), heads, rows)))
+        blocks.append(
+            Grid(FigureTable(_("How the persons of this exhibit can be seen"), heads, rows))
+        )
     return blocks
 
 
@@ -883,11 +893,11 @@ def _alternatives(facts: Mapping[str, Any]) -> Section:
         )
         for a in facts["alternatives"]
     )
-    table = Table(_("Other explanations considered"), heads, rows)
+    table = FigureTable(_("Other explanations considered"), heads, rows)
     return Section("alternatives", table.caption, (Grid(table),), points=(10,))
 
 
-def _limits(facts: Mapping[str, Any], shown: Mapping[str, Shown]) -> list[str]:
+def _limits(facts: Mapping[str, Any], shown: Mapping[str, ExhibitFigures]) -> list[str]:
     lines = []
     for e in facts["exhibits"]:
         blind = e["method"]["detector"].get("blind_to") or ()
@@ -927,7 +937,7 @@ def _notes(facts: Mapping[str, Any]) -> Section:
     title = _("Notes")
     blocks: tuple[Block, ...] = (Text(_("There are no notes."), "note"),)
     if rows:
-        blocks = (Grid(Table(title, heads, rows)),)
+        blocks = (Grid(FigureTable(title, heads, rows)),)
     return Section("notes", title, blocks)
 
 
@@ -979,7 +989,7 @@ def _privacy(facts: Mapping[str, Any]) -> Section:
     return Section("privacy", _("Privacy"), (Text(text), Facts(pairs)), points=(14,))
 
 
-def _files(e: Mapping[str, Any], _shown: Shown) -> list[Block]:
+def _files(e: Mapping[str, Any], _shown: ExhibitFigures) -> list[Block]:
     made = e["derived"]
     intro = _("Everything was made from a working copy with the same hash as the original.")
     heads = (_("file within the case"), "SHA-256")
@@ -993,11 +1003,11 @@ def _files(e: Mapping[str, Any], _shown: Shown) -> list[Block]:
     blocks: list[Block] = [
         Text(intro),
         Facts(((_("SHA-256 of the working copy"), made["working_copy_sha256"]),)),
-        Grid(Table(_("Files"), heads, rows), is_long=True),
+        Grid(FigureTable(_("Files"), heads, rows), is_long=True),
     ]
     if pictures:
         caption = _("Pictures and the frames they come from")
-        blocks.append(Grid(Table(caption, frames, pictures), is_long=True))
+        blocks.append(Grid(FigureTable(caption, frames, pictures), is_long=True))
     return blocks
 
 
@@ -1044,7 +1054,7 @@ def _log(facts: Mapping[str, Any]) -> Section:
         (
             Text(text),
             Facts(((_("head of the log"), facts["log"]["head"]),)),
-            Grid(Table(_("Steps"), heads, rows), is_long=len(rows) > 40),
+            Grid(FigureTable(_("Steps"), heads, rows), is_long=len(rows) > 40),
         ),
         points=(12,),
     )
@@ -1129,7 +1139,9 @@ def _checklist(facts: Mapping[str, Any]) -> Section:
         "Structured after habits of ENFSI, SWGDE and ISO/IEC; this is not a statement of "
         "compliance."
     )
-    return Section("checklist", title, (Text(purpose, "note"), Grid(Table(title, heads, rows))))
+    return Section(
+        "checklist", title, (Text(purpose, "note"), Grid(FigureTable(title, heads, rows)))
+    )
 
 
 def _many(
@@ -1137,7 +1149,7 @@ def _many(
     ident: str,
     title: str,
     blocks: Any,
-    shown: Mapping[str, Shown],
+    shown: Mapping[str, ExhibitFigures],
     *,
     points: tuple[int, ...] = (),
     more: Sequence[Block] = (),

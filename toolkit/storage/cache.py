@@ -46,7 +46,7 @@ Key = Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class CacheEntry:
     """What was kept.
 
     Attributes
@@ -109,12 +109,12 @@ class Cache:
     def __repr__(self) -> str:
         return f"Cache({str(self.folder)!r}, limit_bytes={self.limit_bytes})"
 
-    def get(self, kind: str, key: Key) -> Entry | None:
+    def get(self, kind: str, key: Key) -> CacheEntry | None:
         """Return what was kept under a key, or None."""
         entry = self.open(name_of(kind, key))
         return entry if entry is not None and entry.key == json.loads(json.dumps(key)) else None
 
-    def open(self, name: str) -> Entry | None:
+    def open(self, name: str) -> CacheEntry | None:
         """Return an entry by its name, or None; a damaged one is removed."""
         if not _NAME.fullmatch(name):
             return None
@@ -159,7 +159,7 @@ class Cache:
         self._make_room(keep=name)
         return name
 
-    def entries(self, kind: str, *, arrays: tuple[str, ...] = ()) -> list[Entry]:
+    def entries(self, kind: str, *, arrays: tuple[str, ...] = ()) -> list[CacheEntry]:
         """Return all entries of a kind, newest first, with only the named arrays of their card.
 
         Damaged entries are left out. Looking does not count as use.
@@ -231,7 +231,7 @@ def _write(path: Path, head: dict[str, Any], arrays: Mapping[str, NDArray[Any]])
                 np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
 
 
-def _read(path: Path, *, only: tuple[str, ...] | None) -> Entry:
+def _read(path: Path, *, only: tuple[str, ...] | None) -> CacheEntry:
     with zipfile.ZipFile(path) as archive:
         if archive.getinfo(_HEAD).file_size > _HEAD_MAX:
             raise ValueError(_HEAD)
@@ -248,4 +248,6 @@ def _read(path: Path, *, only: tuple[str, ...] | None) -> Entry:
                 file.read()  # to the end: only there the checksum is compared
             arrays[info.filename.removesuffix(".npy")] = array
     packed = Packed(head["plain"] if only is None else None, arrays)
-    return Entry(path.name, dict(head["key"]), dict(head["card"]), float(head["kept_at"]), packed)
+    return CacheEntry(
+        path.name, dict(head["key"]), dict(head["card"]), float(head["kept_at"]), packed
+    )

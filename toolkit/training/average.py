@@ -21,7 +21,7 @@ import torch
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.jobs import TerminalLine
 from toolkit.training.data import index_folder, parse_folder
-from toolkit.training.train import Recipe, Trainer, trained_network
+from toolkit.training.train import Trainer, TrainingRecipe, trained_network
 from toolkit.types import Tick, no_tick
 
 
@@ -76,10 +76,10 @@ def average(
     return trainer
 
 
-def _recipe(weights: Path) -> Recipe:
+def _recipe(weights: Path) -> TrainingRecipe:
     """Return the recipe in the card of weights."""
     facts = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
-    return Recipe(**facts["recipe"])
+    return TrainingRecipe(**facts["recipe"])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

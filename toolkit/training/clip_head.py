@@ -60,7 +60,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class HeadRecipe:
     """Everything that decides the heads besides the data.
 
     The first head learns from self-blends and genuine clips. Where there are forged clips, a second
@@ -153,7 +153,7 @@ class _Group:
     clips: list[NDArray[np.int8]]
 
 
-class Trainer:
+class HeadTrainer:
     """One training run; what it made lies in a folder of its own, which is git-ignored.
 
     Parameters
@@ -171,7 +171,7 @@ class Trainer:
         folders: Sequence[Folder],
         clips: Sequence[ListedClip],
         work: Path,
-        recipe: Recipe,
+        recipe: HeadRecipe,
         *,
         tick: Tick = no_tick,
     ) -> None:
@@ -417,7 +417,7 @@ def train(
     clips: Sequence[ListedClip],
     out: Path,
     work: Path,
-    recipe: Recipe,
+    recipe: HeadRecipe,
     *,
     threshold: float | None = None,
     tick: Tick = no_tick,
@@ -441,6 +441,6 @@ def train(
         The card's facts.
     """
     folders = [index_folder(p, work, weight=w, tick=tick) for p, w in faces]
-    trainer = Trainer(folders, clips, work, recipe, tick=tick)
+    trainer = HeadTrainer(folders, clips, work, recipe, tick=tick)
     trainer.run(tick=tick)
     return trainer.export(out, threshold=threshold, tick=tick)

@@ -39,7 +39,7 @@ FRAMES = 16  # of a clip
 PLACES = GRID * GRID
 
 
-class Reader:
+class TokenReader:
     """Pictures in, what the heads read out, not standardised.
 
     Parameters
@@ -108,7 +108,7 @@ class Store:
 
     def __init__(self, work: Path, folders: Sequence[Folder], shape: Shape, *, seed: int) -> None:
         self._folders, self._seed, self.shape = folders, seed, shape
-        self._reader: Reader | None = None
+        self._reader: TokenReader | None = None
         faces = [[str(p.path) for p in f.photos] + [repr(f.weight)] for f in folders]
         small = json.loads(seamnet_small.WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
         facts = [models.find(clip_body.ID).sha256, small["sha256"], shape.blocks, seed, faces]
@@ -117,10 +117,10 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     @property
-    def reader(self) -> Reader:
+    def reader(self) -> TokenReader:
         """The body; opened when something must be computed."""
         if self._reader is None:
-            self._reader = Reader(self.shape)
+            self._reader = TokenReader(self.shape)
         return self._reader
 
     def scale(self, *, tick: Tick = no_tick) -> Scale:

@@ -50,7 +50,7 @@ ALLOCATOR = {
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingRecipe:
     """Everything that decides the weights besides the data."""
 
     steps: int = 2400
@@ -97,7 +97,7 @@ def trained_network(weights: Path) -> tuple[SeamNet, str]:
     return detector.net, detector.card.weights_sha256
 
 
-def learning_rate(step: int, recipe: Recipe) -> float:
+def learning_rate(step: int, recipe: TrainingRecipe) -> float:
     """Return the rate of one cycle: linear warm-up, then half a cosine down to 1 %."""
     warm = max(1, round(recipe.warm_up * recipe.steps))
     if step < warm:
@@ -111,7 +111,7 @@ def loss_of(
     pictures: torch.Tensor,
     tiles: torch.Tensor,
     usable: torch.Tensor,
-    recipe: Recipe,
+    recipe: TrainingRecipe,
 ) -> torch.Tensor:
     """Return the loss of B pairs: pictures (B, 2, 3, S, S) uint8, tiles (B, G, G), usable (B,)."""
     flat = pictures.flatten(0, 1).float().contiguous(memory_format=torch.channels_last)
@@ -138,7 +138,7 @@ class Trainer:
         self,
         folders: Sequence[Folder],
         work: Path,
-        recipe: Recipe,
+        recipe: TrainingRecipe,
         *,
         start: Path | None = None,
         device: str = "auto",
@@ -350,7 +350,7 @@ def train(
     faces: Sequence[tuple[Path, float]],
     out: Path,
     work: Path,
-    recipe: Recipe,
+    recipe: TrainingRecipe,
     *,
     start: Path | None = None,
     device: str = "auto",

@@ -40,7 +40,7 @@ class Limits:
     sharpness
         Smallest median variance of the Laplacian (face at 128 px). Between a clip coded at CRF
         51 (17) and the softest usable genuine clip looked at (32).
-    surest
+    max_score
         Smallest value of the face detector's highest score. The main person of each of 86 clips
         reached 0.92; what else had passed for a face there, a toy robot above all, at most 0.79.
     """
@@ -53,7 +53,7 @@ class Limits:
     yaw_part: float = 0.5
     padding: float = 0.10
     sharpness: float = 20.0
-    surest: float = SURE_SCORE
+    max_score: float = SURE_SCORE
 
     def __post_init__(self) -> None:
         if self.moments < 1:
@@ -168,8 +168,8 @@ _RULES = (
     ),
     _Rule(
         "unsure_face",
-        lambda track, crops, limits: track.surest,
-        lambda limits: limits.surest,
+        lambda track, crops, limits: track.max_score,
+        lambda limits: limits.max_score,
         N_(
             "This may not be a face: the face detector's highest score is {value:.2f}, below the "
             "limit of {limit:g}."

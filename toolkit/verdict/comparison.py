@@ -41,7 +41,7 @@ Span = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Halves:
+class GenuineSpread:
     """How far the halves of genuine recordings lie apart.
 
     Attributes
@@ -219,7 +219,9 @@ def stretch(
     )
 
 
-def compare_stretches(questioned: Stretch, known: Stretch, halves: Halves | None) -> Comparison:
+def compare_stretches(
+    questioned: Stretch, known: Stretch, halves: GenuineSpread | None
+) -> Comparison:
     """Put a questioned stretch beside a known one.
 
     Parameters
@@ -248,7 +250,9 @@ def compare_stretches(questioned: Stretch, known: Stretch, halves: Halves | None
     )
 
 
-def within(result: TrackResult, crops: FaceCrops, known: Span, halves: Halves | None) -> Comparison:
+def within(
+    result: TrackResult, crops: FaceCrops, known: Span, halves: GenuineSpread | None
+) -> Comparison:
     """Compare the rest of a track with the seconds of it that are known to be genuine.
 
     Parameters
@@ -310,13 +314,13 @@ def path_for(detector: str) -> Path:
     return models.ROOT / "models" / f"{detector}-halves.json"
 
 
-def save(halves: Halves, path: Path) -> None:
+def save(halves: GenuineSpread, path: Path) -> None:
     """Write what was measured, as JSON."""
     content = {"schema": SCHEMA, **asdict(halves)}
     atomic_write(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
-def find(detector: str, weights_sha256: str) -> Halves | None:
+def find(detector: str, weights_sha256: str) -> GenuineSpread | None:
     """Return what was measured with these very weights, or None: then there is no limit.
 
     Raises
@@ -332,7 +336,7 @@ def find(detector: str, weights_sha256: str) -> Halves | None:
         apart = tuple(float(a) for a in content["apart"])
         sharper = tuple(float(a) for a in content.get("sharper", ()))
         softer, of = (int(n) for n in content.get("softer", (0, 0)))
-        found = Halves(
+        found = GenuineSpread(
             apart, str(content["weights_sha256"]), str(content["population"]), sharper, (softer, of)
         )
         sound = content["schema"] == SCHEMA and len(apart) >= LEAST and 0 <= softer <= of
@@ -397,7 +401,7 @@ def known_faces(
     seconds: Span | None = None,
     person: str | None = None,
 ) -> FaceCrops:
-    """Return the faces that are known to be genuine, for `explain.session.Subject`.
+    """Return the faces that are known to be genuine, for `explain.session.PersonExplainer`.
 
     Parameters and errors are those of `compare`. It is for the user to say that they show the same
     person.
@@ -421,7 +425,7 @@ def _sides(
     person: str | None,
 ) -> tuple[TrackResult, TrackResult, Examination]:
     """Return who is in question, who is known to be genuine, and the examination of the latter."""
-    wanted = person or questioned.report.speaks
+    wanted = person or questioned.report.decisive
     mine = next((r for r in questioned.report.tracks if r.track.person == wanted), None)
     if mine is None:
         reason = "" if person else questioned.report.verdict.reason

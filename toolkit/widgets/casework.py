@@ -20,11 +20,11 @@ from toolkit.casework.case import ALTERNATIVES, STATES, Case, create
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.jobs import STAGE_WEIGHTS
 from toolkit.storage.cache import runs_folder
-from toolkit.types import PLAYERS, Tick
+from toolkit.types import REGIONS, Tick
 from toolkit.widgets import html as fragments
 from toolkit.widgets.player import Player
 from toolkit.widgets.saved import Saved, pages
-from toolkit.widgets.status import Status
+from toolkit.widgets.status import StatusLine
 from toolkit.widgets.task import Task
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self.report: Path | None = None
         self.findings: Findings | None = None
         self._problem: BaseException | None = None
-        self._status = Status()  # brings the style sheet
+        self._status = StatusLine()  # brings the style sheet
         self._language = ipywidgets.ToggleButtons(
             options=[("English", "en"), ("Nederlands", "nl")],
             value=_i18n.language(),
@@ -108,7 +108,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         )
         self.add_class("dz-workbench")
         self.add_class("dz-casework")
-        self.say()
+        self.retranslate()
         if folder is not None:
             self.open_case()
 
@@ -184,7 +184,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         )
         self._held = ipywidgets.HTML()
         self._presumed = self._menu(lambda: _("Presumed source of this exhibit"))
-        self.laying: Task[Alignment] = Task(
+        self.aligning: Task[Alignment] = Task(
             lambda: _("Lay it on its source"), self._lay, self._laid, weights=_COMPARE
         )
         self._lies = ipywidgets.HTML()
@@ -194,7 +194,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             self.trying,
             self._held,
             self._presumed,
-            self.laying,
+            self.aligning,
             self._lies,
         ]
 
@@ -327,7 +327,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             self.adding,
             self.showing,
             self.trying,
-            self.laying,
+            self.aligning,
             self.reporting,
             self.checking,
         )
@@ -490,16 +490,16 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 
     # -- what is shown
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use."""
         for heading, name in self._headings:
             heading.value = f'<h3 lang="{_i18n.language()}">{escape(name())}</h3>'
         for widget, name in self._labels:
             widget.description = name()
         for task in self._tasks:
-            task.say()
+            task.retranslate()
         self.player.retranslate()
-        self._saved.say()
+        self._saved.retranslate()
         self._refill()
         self._refresh()
 
@@ -531,7 +531,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         ):
             _fill(menu, options)
         chosen = self._regions.value
-        self._regions.options = [(figures.region_name(p), p) for p in PLAYERS]
+        self._regions.options = [(figures.region_name(p), p) for p in REGIONS]
         self._regions.value = chosen
         self._show_fields()
 
@@ -623,7 +623,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         chosen, case = self.exhibit, self.case
         others = [e for e in exhibits if chosen is None or e != chosen.id]
         _fill(self._presumed, [(e, e) for e in others])
-        for widget in (self._presumed, self.laying):
+        for widget in (self._presumed, self.aligning):
             widget.layout.display = None if others else "none"
         self._held.value = self._lies.value = ""
         if chosen is None or case is None:
@@ -693,7 +693,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 
     def _on_language(self, change: Any) -> None:
         _i18n.set_language(change["new"])
-        self.say()
+        self.retranslate()
 
     def _on_exhibit(self, change: Any) -> None:
         if change["new"] is not None:

@@ -17,7 +17,7 @@ import traitlets
 from toolkit import figures, player
 from toolkit._i18n import _
 from toolkit.player import Scene
-from toolkit.types import PLAYERS
+from toolkit.types import REGIONS
 
 POSTER_PICTURES = 3
 
@@ -29,7 +29,7 @@ class RegionAsked:
     Attributes
     ----------
     region, person
-        Which region of whom: one of `types.PLAYERS`, and a letter.
+        Which region of whom: one of `types.REGIONS`, and a letter.
     position
         Moment of that person's track.
     frame
@@ -56,7 +56,7 @@ class _Playing(anywidget.AnyWidget):
     offset_s = traitlets.Float(0.0).tag(sync=True)
     frame = traitlets.Int(0, min=0).tag(sync=True)
     person = traitlets.Unicode("").tag(sync=True)
-    region = traitlets.Enum(("", *PLAYERS), "").tag(sync=True)
+    region = traitlets.Enum(("", *REGIONS), "").tag(sync=True)
     position = traitlets.Int(-1)
 
     def __init__(self, *shown: Scene, offset_s: float = 0.0) -> None:
@@ -98,7 +98,7 @@ class _Playing(anywidget.AnyWidget):
 
     def _put(self, shown: tuple[Scene, ...]) -> None:
         first = shown[0] if shown else None
-        person = first.report.speaks if first else None
+        person = first.report.decisive if first else None
         persons = [p for scene in shown for p in scene.persons]
         with self.hold_sync(), self.hold_trait_notifications():
             self._shown = shown
@@ -177,7 +177,7 @@ class Player(_Playing):
         self._put(() if scene is None else (scene,))
 
 
-class Comparison(_Playing):
+class SideBySide(_Playing):
     """Two scenes side by side under one scrubber, kept at the same time.
 
     Original and re-share, two detectors, two persons, or two moments of one video.

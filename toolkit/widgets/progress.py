@@ -18,7 +18,7 @@ INTERVAL_S = 0.25
 PATIENCE_S = 0.4  # shorter work shows nothing
 
 
-class Shown(Protocol):
+class ShowsItself(Protocol):
     """A result that shows itself as a card."""
 
     def _repr_html_(self) -> str | None: ...
@@ -54,7 +54,7 @@ class NotebookProgress:
             )
         self._put(_html(bar(part, text)))
 
-    def show(self, analysis: Shown) -> None:
+    def show(self, analysis: ShowsItself) -> None:
         """Put the card of a result in the place of the bar."""
         self._put(analysis)
         self._handle = None  # it stays

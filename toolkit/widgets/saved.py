@@ -101,9 +101,9 @@ class Saved(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self._folder, self._files = folder, tuple(files)
         self._told.value = ""
         self.layout.display = None
-        self.say()
+        self.retranslate()
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use."""
         if self._folder is None:
             return

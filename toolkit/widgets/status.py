@@ -13,7 +13,7 @@ from toolkit._i18n import _
 _HERE = Path(__file__).parent
 
 
-class Status(anywidget.AnyWidget):
+class StatusLine(anywidget.AnyWidget):
     """One line that screen readers announce; carries the panel's style sheet."""
 
     _esm = _HERE / "status.js"

@@ -65,7 +65,7 @@ class Task(ipywidgets.VBox, Generic[T]):  # type: ignore[misc]  # ipywidgets shi
         super().__init__([row, self._words])
         self.add_class("dz-task")
         self.add_class("dz-task-idle")
-        self.say()
+        self.retranslate()
 
     def __repr__(self) -> str:
         return f"Task(state={self.state!r})"
@@ -98,7 +98,7 @@ class Task(ipywidgets.VBox, Generic[T]):  # type: ignore[misc]  # ipywidgets shi
             self.error = None
             self._set("idle")
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use."""
         self.button.description = self._name()
         self._cancel.description = _("Cancel")

@@ -10,7 +10,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def in_turn(method: Callable[P, R]) -> Callable[P, R]:
+def synchronized(method: Callable[P, R]) -> Callable[P, R]:
     """Return a method that waits for the panel's lock, ``self.turns``: a `threading.RLock`."""
 
     @functools.wraps(method)

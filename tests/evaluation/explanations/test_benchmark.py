@@ -8,10 +8,10 @@ import pytest
 
 from toolkit.cli import main as cli
 from toolkit.errors import Cancelled, UsageError
-from toolkit.evaluation.explanations import benchmark, pairs, planted, tables, transplants
+from toolkit.evaluation.explanations import pairs, planted, tables, transplants
 from toolkit.evaluation.explanations import benchmark as explanations
 from toolkit.evaluation.explanations.adversarial import BUDGETS, Budget
-from toolkit.evaluation.explanations.benchmark import read_pairs
+from toolkit.evaluation.explanations.benchmark import benchmark, read_pairs
 from toolkit.evaluation.explanations.scores import EVERY_CONTROL
 
 WITNESSES = ["ledger", "intervention"]
@@ -127,11 +127,11 @@ def test_stopped_work_goes_on_and_gives_the_same(pair_list, tmp_path, blocks, wi
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        benchmark(twice, detector=blocks, out=out, tell=stop, **SMALL)
+        benchmark(twice, detector=blocks, out=out, on_result=stop, **SMALL)
     half = json.loads(out.read_text())
     assert not half["complete"]
     assert len(half["pairs"]) == 1
-    rest = benchmark(twice, detector=blocks, out=out, tell=told.append, **SMALL)
+    rest = benchmark(twice, detector=blocks, out=out, on_result=told.append, **SMALL)
     assert [p.seconds > 0 for p in told] == [True, False, True]
     assert without_seconds(rest) == without_seconds(whole)
     assert json.loads(out.read_text()) == json.loads(json.dumps(rest))

@@ -17,7 +17,7 @@ from toolkit.evaluation.explanations.methods import (
     OnceNetwork,
     method_keys,
 )
-from toolkit.types import PLAYERS, FaceCrops
+from toolkit.types import REGIONS, FaceCrops
 
 
 @pytest.fixture
@@ -25,14 +25,14 @@ def crops():
     """Return four made-up faces; in the last one the mouth is red."""
     rng = np.random.default_rng(0)
     rgb = rng.integers(90, 130, (4, 224, 224, 3)).astype(np.uint8)
-    players = np.full((4, 224, 224), PLAYERS.index("background"), np.uint8)
-    players[:, 128:176, 80:144] = PLAYERS.index("mouth")
-    players[:, 64:96, 48:96] = PLAYERS.index("right_eye")
+    region_map = np.full((4, 224, 224), REGIONS.index("background"), np.uint8)
+    region_map[:, 128:176, 80:144] = REGIONS.index("mouth")
+    region_map[:, 64:96, 48:96] = REGIONS.index("right_eye")
     rgb[3, 144:160, 100:124] = 250, 20, 20
     mesh = np.broadcast_to(rng.uniform(40, 180, (478, 3)).astype(np.float32), (4, 478, 3))
     eye = np.broadcast_to(np.eye(2, 3), (4, 2, 3)).copy()
     plain = (np.full(4, v) for v in (140.0, 100.0, 0.0))
-    return FaceCrops(rgb, eye, mesh.copy(), players, *plain)
+    return FaceCrops(rgb, eye, mesh.copy(), region_map, *plain)
 
 
 def rows(crops, positions):
@@ -81,7 +81,7 @@ def test_every_witness_finds_the_region_that_the_detector_reads(blocks, crops):
     assert set(answers.told) == {*WITNESSES, "captum.feature_ablation"}
     assert answers.reference == "clean_frame"
     for told in answers.told.values():
-        assert PLAYERS[int(told.regions.argmax())] == "mouth"
+        assert REGIONS[int(told.regions.argmax())] == "mouth"
     assert answers.told["ledger"].passes == 0
     assert explain.passes["computed"] < explain.passes["asked"]
     repeated = Explainer(blocks, crops, evidence, seed=0)(3, keys)
@@ -92,10 +92,10 @@ def test_every_witness_finds_the_region_that_the_detector_reads(blocks, crops):
 def test_the_intervention_is_graded_by_its_map(blocks, crops):
     explain = Explainer(blocks, crops, blocks.evidence(crops), seed=0)
     told = explain(3, ["intervention"]).told["intervention"]
-    mouth = crops.players[3] == PLAYERS.index("mouth")
+    mouth = crops.region_map[3] == REGIONS.index("mouth")
     red = np.zeros_like(mouth)
     red[144:160, 100:124] = True  # what the reference lacks
-    assert told.heat[mouth].sum() == pytest.approx(told.regions[PLAYERS.index("mouth")])
+    assert told.heat[mouth].sum() == pytest.approx(told.regions[REGIONS.index("mouth")])
     assert told.heat[red].mean() > 3 * told.heat[mouth & ~red].mean()
     assert red[told.points].all()
 
@@ -103,7 +103,7 @@ def test_the_intervention_is_graded_by_its_map(blocks, crops):
 def test_shares_on_other_regions_are_never_on_their_own(blocks, crops):
     answers = Explainer(blocks, crops, blocks.evidence(crops), seed=0)(3, ["intervention"])
     told, blind = answers.told["intervention"], answers.controls["control.dealt"]
-    tops = Counter(PLAYERS[int(one.regions.argmax())] for one in blind)
+    tops = Counter(REGIONS[int(one.regions.argmax())] for one in blind)
     assert tops == {"right_eye": 2, "background": 2}  # the mouth leads, and these are in sight
     for one in blind:
         assert one.heat.sum() == pytest.approx(told.heat.sum())

@@ -11,7 +11,7 @@ from toolkit.detectors.base import InputSpec
 from toolkit.errors import UsageError
 from toolkit.evaluation.explanations import pairs
 from toolkit.evaluation.explanations.pairs import find_truth, known_halves, read_pairs
-from toolkit.types import PLAYERS
+from toolkit.types import REGIONS
 
 SPEC = InputSpec(size=224, margin=0.125)
 HEADER = "original,fake,method,scene,kind,n_common_frames,crop_x\n"
@@ -23,8 +23,8 @@ def test_the_changed_area_is_the_planted_one(pair_list):
     assert truth.masks.shape == (4, 224, 224)
     assert truth.by_pixel
     assert truth.ratio > 2
-    assert PLAYERS[truth.regions[0]] == "mouth"
-    inside = truth.crops.players == PLAYERS.index("mouth")
+    assert REGIONS[truth.regions[0]] == "mouth"
+    inside = truth.crops.region_map == REGIONS.index("mouth")
     assert (truth.masks & inside).sum() > 0.6 * truth.masks.sum()
     assert truth.masks.any(axis=(1, 2)).tolist() == [False, False, True, True]  # from 1.0 s on
     assert truth.masks.mean() < 0.15
@@ -42,7 +42,7 @@ def test_a_shifted_original_is_registered_not_resized(pair_list, tmp_path):
     (tmp_path / "right.csv").write_text(HEADER + row + "6\n")
     (right,) = read_pairs(tmp_path / "right.csv")
     truth = find_truth(right, SPEC, frames=2)
-    assert PLAYERS[truth.regions[0]] == "mouth"
+    assert REGIONS[truth.regions[0]] == "mouth"
     (tmp_path / "wrong.csv").write_text(HEADER + row + "20\n")
     (wrong,) = read_pairs(tmp_path / "wrong.csv")
     with pytest.raises(UsageError, match="crop_x"):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.evaluation.explanations.scores import (
-    Told,
+    Attribution,
     blind_iou,
     by_region,
     controls,
@@ -20,7 +20,7 @@ from toolkit.evaluation.explanations.scores import (
     top_overlap,
 )
 from toolkit.explain.trust import centre_prior
-from toolkit.types import PLAYERS
+from toolkit.types import REGIONS
 
 
 def test_maps_with_a_known_answer():
@@ -29,7 +29,7 @@ def test_maps_with_a_known_answer():
     regions = np.eye(10)[0]
 
     def of(heat):
-        return score(Told(heat, regions, heat == heat.max(), 0, 0.0), mask, [0])
+        return score(Attribution(heat, regions, heat == heat.max(), 0, 0.0), mask, [0])
 
     assert of(mask.astype(float)) == {"mass": 1, "hit": 1, "rank": 1, "region_hit": 1}
     flat = of(np.ones((20, 20)))
@@ -43,18 +43,18 @@ def test_maps_with_a_known_answer():
 
 
 def test_controls_score_their_priors_and_repeat():
-    players = np.arange(10, dtype=np.uint8).repeat(10)[:, None].repeat(100, 1)
+    region_map = np.arange(10, dtype=np.uint8).repeat(10)[:, None].repeat(100, 1)
     mask = np.zeros((100, 100), bool)
     mask[:20] = True
     rgb = np.zeros((100, 100, 3), np.uint8)
-    made = controls(rgb, players, seed=1)
+    made = controls(rgb, region_map, seed=1)
     scores = [score(t, mask, []) for t in made["control.random"]]
     assert np.mean([s["mass"] for s in scores]) == pytest.approx(0.2, abs=0.03)
     assert score(made["control.area"][0], mask, [])["rank"] == pytest.approx(0.2)
     centre = score(made["control.centre"][0], mask, [])
     assert centre["mass"] == pytest.approx(centre_prior(100)[mask].sum())
     assert centre["mass"] < 0.15
-    again = controls(rgb, players, seed=1)
+    again = controls(rgb, region_map, seed=1)
     assert (again["control.random"][3].heat == made["control.random"][3].heat).all()
 
 
@@ -74,18 +74,18 @@ def test_the_contrast_control_points_at_the_edge_nearest_to_the_centre():
 
 
 def test_a_region_vector_is_spread_over_its_pixels():
-    players = np.array([[0, 0], [3, 9]], np.uint8)
+    region_map = np.array([[0, 0], [3, 9]], np.uint8)
     shares = np.zeros(10)
     shares[[0, 3, 5]] = 2.0, -1.0, 9.0  # region 5 is not in the picture and cannot be pointed at
-    told = by_region(shares, players, 4, 0.5)
+    told = by_region(shares, region_map, 4, 0.5)
     assert told.heat.tolist() == [[1, 1], [-1, 0]]
     assert told.points.tolist() == [[True, True], [False, False]]
 
 
 def test_the_lower_face_has_a_part():
     shares = np.zeros(10)
-    shares[[PLAYERS.index("mouth"), PLAYERS.index("chin_jaw"), PLAYERS.index("nose")]] = 1, 2, 1
-    shares[PLAYERS.index("contour")] = -5
+    shares[[REGIONS.index("mouth"), REGIONS.index("chin_jaw"), REGIONS.index("nose")]] = 1, 2, 1
+    shares[REGIONS.index("contour")] = -5
     assert lower_part(shares) == pytest.approx(0.75)
     assert lower_part(-np.ones(10)) is None
 

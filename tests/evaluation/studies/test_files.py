@@ -28,7 +28,7 @@ def test_what_cannot_be_made_is_left_out_and_said(sample, tmp_path):
 
 
 def test_a_wrong_outcome_is_not_hidden(sample, monkeypatch, capsys):
-    wrong = study_files.Outcome("this", "that", ok=False)
+    wrong = study_files.RowOutcome("this", "that", ok=False)
     monkeypatch.setitem(study_files.ROWS, "F10", ("a list", lambda _: wrong))
     assert cli.main(["study", "files", "--rows", "F10", "--device", "cpu"]) == 1
     assert "WRONG" in capsys.readouterr().out

@@ -28,7 +28,7 @@ def reading(logits):
         if halves_ is None:
             raise VideoError("the file is empty", path.name, "Choose another.")
         result, crops = judged(np.repeat(halves_, 16))
-        report = SimpleNamespace(tracks=(result,), speaks="A", verdict=result.verdict)
+        report = SimpleNamespace(tracks=(result,), decisive="A", verdict=result.verdict)
         return SimpleNamespace(report=report, crops={"A": crops})
 
     return examine

@@ -12,16 +12,16 @@ from toolkit import media
 from toolkit.evaluation.studies import two_persons as telling
 from toolkit.evaluation.studies.two_persons import (
     BOUNDARY_S,
-    Outcome,
+    StoryOutcome,
     Variant,
     judge,
     main,
+    on_result,
     summarise,
-    tell,
     variants,
 )
 
-RIGHT = Outcome(
+RIGHT = StoryOutcome(
     variant=variants(1)[0],
     persons=2,
     a="not_forged",
@@ -107,7 +107,7 @@ def test_the_genuine_part_is_not_touched(sample, tmp_path):
     forged = dataclasses.replace(plain, strength=2.0)
     frames = []
     for variant in (plain, forged):
-        cut_s = tell(variant, tmp_path / "story.mp4")
+        cut_s = on_result(variant, tmp_path / "story.mp4")
         assert cut_s == 1.0
         video = media.probe(tmp_path / "story.mp4")
         assert (video.width, video.height) == telling.CANVAS

@@ -231,7 +231,7 @@ def clips(sample, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("logits", "speaks", "of_the_clip", "whose"),
+    ("logits", "decisive", "of_the_clip", "whose"),
     [
         ([0.5, 2.0], "B", 2.0, "B"),
         ([-3.0, 4.0], None, -3.0, "A"),  # both abstain: the verdict is that of the first
@@ -240,7 +240,7 @@ def clips(sample, tmp_path):
         ([], None, None, None),
     ],
 )
-def test_whose_logit_counts(logits, speaks, of_the_clip, whose):
+def test_whose_logit_counts(logits, decisive, of_the_clip, whose):
     def said(logit):
         return SimpleNamespace(logit=logit)
 
@@ -248,7 +248,7 @@ def test_whose_logit_counts(logits, speaks, of_the_clip, whose):
         SimpleNamespace(track=SimpleNamespace(person=p), verdict=said(z))
         for p, z in zip("ABC", logits, strict=False)
     ]
-    report = SimpleNamespace(tracks=tracks, verdict=said(of_the_clip), speaks=speaks)
+    report = SimpleNamespace(tracks=tracks, verdict=said(of_the_clip), decisive=decisive)
     found = verdicts.speaking(report)
     assert (found and found.track.person) == whose
 

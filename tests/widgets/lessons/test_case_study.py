@@ -66,7 +66,7 @@ def test_who_when_and_where_are_those_of_the_report(dossier):
     ]  # fmt: skip
     assert not FORBIDDEN.search(re.sub(r"<[^>]*>", " ", shown))
     _i18n.set_language("nl")
-    panel.say()
+    panel.retranslate()
     assert "<h4>Waar in het gezicht</h4>" in panel._shown.value
     # what was judged is in the case, so that another examiner finds it
     again = cases.Case(dossier.case.path("."))

@@ -41,7 +41,7 @@ def test_the_controls_stay_when_the_language_turns():
     lab.choose("noise", region="nose", strength=1.5)
     lab._face.value = 1
     _i18n.set_language("nl")
-    lab.say()
+    lab.retranslate()
     assert (lab._trace.value, lab._region.value, lab._face.value) == ("noise", "nose", 1)
     assert "Door de lens" in lab._shown.value
 
@@ -80,5 +80,5 @@ def test_a_forgery_of_ones_own_is_held_beside_the_mask(sample):
     # three seconds of a plainly forged mouth: its strongest evidence must not lie elsewhere
     assert lab.hits >= 2
     _i18n.set_language("nl")
-    lab.say()
+    lab.retranslate()
     assert 'lang="nl"' in lab._shown.value

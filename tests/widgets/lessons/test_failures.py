@@ -11,8 +11,8 @@ from toolkit import _i18n
 from toolkit.lessons.doubt import TREATMENTS, Attacked
 from toolkit.widgets.lessons.failures import (
     CLIPS,
+    ClipVerdict,
     FailureLab,
-    Heard,
     OddsLab,
     PatternLab,
     card_alarms,
@@ -28,7 +28,7 @@ OUTCOMES = [
 
 
 def heard(clip, gap, treatment="nothing"):
-    return Heard(clip, treatment, gap >= 0, gap, None, FACE)
+    return ClipVerdict(clip, treatment, gap >= 0, gap, None, FACE)
 
 
 @pytest.mark.parametrize(("clip", "gap", "sentence", "sign"), OUTCOMES)
@@ -52,7 +52,7 @@ def test_the_same_clip_untreated_stands_beside_it():
 
 def test_no_verdict_says_why_and_counts_neither_way():
     lab = FailureLab()
-    lab._arrive(Heard("genuine", "recode", None, None, "The face is too small.", None))
+    lab._arrive(ClipVerdict("genuine", "recode", None, None, "The face is too small.", None))
     assert "No verdict. The face is too small." in lab._shown.value
     assert "<td>no verdict</td><td>–</td>" in lab._table.value
     assert "<svg" not in lab._shown.value
@@ -65,7 +65,7 @@ def test_choices_stay_when_the_language_turns():
     lab.choose("careful", "beauty")
     lab._arrive(heard("careful", -0.2, "beauty"))
     _i18n.set_language("nl")
-    lab.say()
+    lab.retranslate()
     assert (lab._clip.value, lab._treatment.value) == ("careful", "beauty")
     assert 'lang="nl"' in lab._table.value
     assert "schoonheidsfilter" in lab._table.value

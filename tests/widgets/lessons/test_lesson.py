@@ -135,7 +135,7 @@ def test_a_shown_widget_speaks_too(make):
     class Shown:
         said = 0
 
-        def say(self):
+        def retranslate(self):
             self.said += 1
 
     lesson = make()

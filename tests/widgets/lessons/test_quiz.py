@@ -11,7 +11,7 @@ from tests.lessons import made_up
 from toolkit import _i18n
 from toolkit.errors import UsageError
 from toolkit.lessons import codes, quiz
-from toolkit.lessons.codes import Given, Result
+from toolkit.lessons.codes import CodeResult, Given
 from toolkit.lessons.tally import Tally
 from toolkit.widgets.lessons.quiz import ClassLab, QuizLab, bars_svg
 
@@ -35,7 +35,7 @@ def test_it_makes_a_quiz_and_the_page(made, tmp_path):
     assert out.parent == quiz.folder(tmp_path)
     assert "Written" in lab._where.value
     _i18n.set_language("nl")
-    lab.say()
+    lab.retranslate()
     assert lab.player.language == "nl"
     assert f"Quiz {made.number:05d}: 6 clips" in lab._about.value
     assert QuizLab(runs=tmp_path).quiz.number == made.number
@@ -67,10 +67,10 @@ def test_a_class_is_counted(made, tmp_path):
     first = Given(False, 2, True)
     answers = [first, Given(False, 0, False), Given(True, 1, True)]
     pupils = [
-        Result(made.number, n, (None, given, None, None, None, None))
+        CodeResult(made.number, n, (None, given, None, None, None, None))
         for n, given in enumerate(answers)
     ]
-    other = Result((made.number + 1) % codes.QUIZZES, 1, pupils[0].given)
+    other = CodeResult((made.number + 1) % codes.QUIZZES, 1, pupils[0].given)
     text = "\n".join([*map(codes.encode, pupils), codes.encode(other), "<img src=x>", "hello"])
     kept = []
     lab = ClassLab(runs=tmp_path, on_text=kept.append)
@@ -88,7 +88,7 @@ def test_a_class_is_counted(made, tmp_path):
 
 
 def test_codes_of_an_unknown_quiz_are_told(tmp_path):
-    lab = ClassLab(runs=tmp_path, text=codes.encode(Result(5, 1, (None,) * 6)))
+    lab = ClassLab(runs=tmp_path, text=codes.encode(CodeResult(5, 1, (None,) * 6)))
     assert "not on this computer" in lab._shown.value
     assert lab.result is None
 

@@ -11,9 +11,9 @@ from tests.widgets import made_up
 from toolkit.detectors.base import Card, InputSpec
 from toolkit.explain import ledger
 from toolkit.faces.mesh import canonical_face
-from toolkit.faces.regions import player_map
+from toolkit.faces.regions import region_map_of
 from toolkit.types import (
-    PLAYERS,
+    REGIONS,
     Aggregate,
     Evidence,
     Examination,
@@ -30,7 +30,7 @@ from toolkit.verdict.aggregate import aggregate, frame_logits, patch_logits
 SIZE, GRID, FRAMES = 112, 7, 8
 GREEN = (3, 4, 5)  # the frames with a green mouth
 THRESHOLD = 0.0
-MOUTH = PLAYERS.index("mouth")
+MOUTH = REGIONS.index("mouth")
 
 
 def mesh(shift: float = 0.0) -> np.ndarray:
@@ -44,22 +44,22 @@ def mesh(shift: float = 0.0) -> np.ndarray:
     return points
 
 
-def picture(players: np.ndarray, seed: int, *, green: bool) -> np.ndarray:
+def picture(region_map: np.ndarray, seed: int, *, green: bool) -> np.ndarray:
     """Return a drawn face with camera noise; the mouth is green on request."""
     rng = np.random.default_rng(seed)
-    tones = rng.integers(-6, 6, (len(PLAYERS), 1)) + np.array(
+    tones = rng.integers(-6, 6, (len(REGIONS), 1)) + np.array(
         [[170, 90, 90], *[[205, 165, 140]] * 8, [70, 90, 120]]
     )
     if green:
         tones[MOUTH] = (60, 190, 60)
-    shaded = tones[players] + rng.normal(0, 3, (SIZE, SIZE, 3))
+    shaded = tones[region_map] + rng.normal(0, 3, (SIZE, SIZE, 3))
     return np.clip(np.rint(shaded), 0, 255).astype(np.uint8)
 
 
 def crops(*, green: tuple[int, ...] = GREEN) -> FaceCrops:
     """Return the face of each frame, a little further to the side each time."""
     meshes = [mesh(0.4 * k) for k in range(FRAMES)]
-    maps = [player_map(m, SIZE) for m in meshes]
+    maps = [region_map_of(m, SIZE) for m in meshes]
     return FaceCrops(
         np.stack([picture(m, k, green=k in green) for k, m in enumerate(maps)]),
         np.broadcast_to(np.eye(2, 3), (FRAMES, 2, 3)).copy(),
@@ -113,14 +113,14 @@ def result(given: FaceCrops, person: str = "A", *, explained: bool = True) -> Tr
         pose=np.zeros((n, 3)),
         shots=np.zeros(n, np.int64),
         seen=np.array([[0.2, 4.8]]),
-        surest=0.95,
+        max_score=0.95,
     )
     evidence, rule = Green().evidence(given), Aggregate("top_k", 3)
     logit = aggregate(frame_logits(evidence), rule)
     explanation = None
     if explained:
         explanation = ledger.explain(
-            evidence, pts, track.shots, given.players, threshold=THRESHOLD, rule=rule
+            evidence, pts, track.shots, given.region_map, threshold=THRESHOLD, rule=rule
         )
     shown = tuple(KeyFrame(p, given.rgb[p], ledger.heat(evidence, p)) for p in GREEN)
     return TrackResult(track, Verdict(logit, THRESHOLD), rule, evidence, explanation, shown)

@@ -66,7 +66,7 @@ def test_what_cannot_be_uploaded_is_told_with_what_to_do(choose, tmp_path, conte
 def test_the_limit_is_in_the_label_in_both_languages(choose):
     assert "8 MB" in choose.upload.description
     _i18n.set_language("nl")
-    choose.say()
+    choose.retranslate()
     assert choose.upload.description == "Kleine video uploaden (tot 8 MB)"
 
 
@@ -80,7 +80,7 @@ def no_weights(tmp_path, monkeypatch):
 
 
 def test_a_detector_without_weights_says_where_to_get_them(choose, no_weights):
-    choose.say()
+    choose.retranslate()
     assert not shown(choose._missing)
     choose.detector.value = "mesoinception4"
     assert shown(choose._missing)
@@ -92,13 +92,13 @@ def test_a_detector_without_weights_says_where_to_get_them(choose, no_weights):
 def test_who_judges_in_place_of_seamnet_is_said(choose, monkeypatch, tmp_path):
     monkeypatch.delenv(clip_body.SMALL_VARIABLE, raising=False)
     monkeypatch.setattr(models, "CACHE", tmp_path)
-    choose.say()
+    choose.retranslate()
     assert shown(choose._missing)
     assert "MB) was not fetched. The small SeamNet" in choose._how.value
     assert "small SeamNet judges in its place" in choose._how.value
     assert not shown(choose._weights)
     _i18n.set_language("nl")
-    choose.say()
+    choose.retranslate()
     assert "is niet opgehaald" in choose._how.value
 
 

@@ -71,7 +71,7 @@ def test_another_clip_and_another_detector(all_weights, compare, panel, tmp_path
     kinds = [o.kind for o in offered(compare)]
     assert kinds.count("clip") == 2  # the first clip as both detectors judged it
     assert kinds.count("detector") == 0  # this one was judged by one only
-    compare.later.value = 0.4
+    compare.offset.value = 0.4
     seen = put(compare, next(o for o in offered(compare) if o.kind == "clip"))
     until(panel, "done")
     left, right = seen.shown
@@ -144,16 +144,16 @@ def test_seconds_that_are_known_to_be_genuine(compare, panel):
     assert not compare._said.value  # it was about A
     assert panel._result._known is None
     assert panel._result._inquiry.subject._known is None
-    assert not shown(compare.take_back)
+    assert not shown(compare.retract)
     compare.show(panel.examination, compare._copy, "A")
     assert "Person A scores" in compare._said.value
     assert panel._result._known.person == "A"
     compare.other.value = Other("moment")
     compare.go.click()
     assert "genuine from 0:00.0 to" in compare._said.value  # looking elsewhere takes nothing back
-    compare.take_back.click()
+    compare.retract.click()
     assert not compare._said.value
-    assert not shown(compare.take_back)
+    assert not shown(compare.retract)
     assert panel._result._known is None
 
 
@@ -197,7 +197,7 @@ def test_seconds_that_cannot_serve_leave_what_was_said(compare, panel):
     compare.go.click()
     assert "no such seconds" in compare._problem.value
     assert panel._result._known is before
-    compare.take_back.click()
+    compare.retract.click()
     assert not compare._problem.value
 
 
@@ -226,15 +226,15 @@ def test_what_is_known_comes_back_with_its_clip_and_in_another_kernel(known_clip
     panel.reopen(first)
     until(panel, "done")
     assert (panel._result._known.faces.rgb == faces.rgb).all()
-    later = make()
-    until(later, "done", "idle")
-    look_at(later, "compare")
-    compare = later._result.compare
-    assert (later._result._known.faces.rgb == faces.rgb).all()
+    offset = make()
+    until(offset, "done", "idle")
+    look_at(offset, "compare")
+    compare = offset._result.compare
+    assert (offset._result._known.faces.rgb == faces.rgb).all()
     assert compare.other.value.kind == "clip"
     assert compare.genuine.value
     assert f"You said that {other.name} is genuine." in compare._said.value
-    compare.take_back.click()
+    compare.retract.click()
     last = make()
     until(last, "done", "idle")
     assert last._result._known is None
@@ -245,16 +245,16 @@ def test_a_clip_known_to_be_genuine_that_is_not_kept_any_more(known_clip, make):
     panel, other = known_clip
     first, entry = panel._choose.path.value, panel._result.compare.other.value.name
     panel._cache.remove(entry)
-    later = make()  # in another kernel, too
-    until(later, "done", "idle")
+    offset = make()  # in another kernel, too
+    until(offset, "done", "idle")
     run(panel)
-    for shown_by in (panel, later):
+    for shown_by in (panel, offset):
         assert shown_by.state == "done"
         compare = shown_by._result.compare
         assert shown_by._result._known is None
         assert "You said that known.mp4 is genuine." in compare._said.value
         assert "known to be genuine is no longer kept: known.mp4" in compare._said.value
-        assert shown(compare.take_back)
+        assert shown(compare.retract)
         assert compare.other.value in offered(compare)
     panel._language.value = "nl"
     assert "niet meer bewaard" in panel._result.compare._said.value
@@ -294,7 +294,7 @@ def test_everything_is_forgotten_while_a_known_clip_is_chosen(known_clip):
     assert compare.other.value in offered(compare)
     assert compare.go.description == "Naast elkaar tonen"
     panel._language.value = "en"
-    compare.take_back.click()
+    compare.retract.click()
     assert not compare._said.value
 
 
@@ -318,7 +318,7 @@ def test_who_had_that_letter_before_is_not_who_has_it_now(compare, panel):
         compare.show(panel.examination, compare._copy, person)
     assert panel._result._known is None
     assert "said of somebody else" in compare._said.value
-    assert shown(compare.take_back)
+    assert shown(compare.retract)
 
 
 def test_what_cannot_be_kept_holds_until_the_panel_is_closed(compare, panel):
@@ -340,7 +340,7 @@ def test_what_cannot_be_kept_holds_until_the_panel_is_closed(compare, panel):
     folder.joinpath(f"{panel.report.video.sha256}.json").unlink()
     folder.rmdir()
     folder.write_text("in the way")
-    compare.take_back.click()  # and neither does what was taken back return
+    compare.retract.click()  # and neither does what was taken back return
     elsewhere_and_back()
     assert panel._result._known is None
 

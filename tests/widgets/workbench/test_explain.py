@@ -13,7 +13,7 @@ from tests.widgets.workbench import made_up_inquiry as made_up
 from toolkit import _i18n
 from toolkit.explain import pixels
 from toolkit.figures import inquiry as words
-from toolkit.widgets.workbench.explain import STATES, Inquiry
+from toolkit.widgets.workbench.explain import STATES, ExplainPanel
 
 pytestmark = pytest.mark.usefixtures("face_models")
 
@@ -27,7 +27,7 @@ def english():
 
 @pytest.fixture
 def panel():
-    made = Inquiry(made_up.examination(), detector=made_up.Green(), donors=())
+    made = ExplainPanel(made_up.examination(), detector=made_up.Green(), donors=())
     yield made
     made.close()
 
@@ -56,11 +56,11 @@ def test_the_sum_is_there_before_anything_is_asked(panel):
 
 
 def test_nothing_is_shown_without_an_examination():
-    panel = Inquiry()
+    panel = ExplainPanel()
     assert panel.layout.display == "none"
     panel.ask("trust")
     panel.check()
-    panel.say()
+    panel.retranslate()
     assert panel.state == "idle"
     panel.show(made_up.examination(), person="B")
     assert panel.person == "B"
@@ -134,7 +134,7 @@ def test_no_percentage_or_number_stands_beside_forged(panel):
     ask(panel, "witnesses", "trust", "bands", "methods")
     for language in ("en", "nl"):
         _i18n.set_language(language)
-        panel.say()
+        panel.retranslate()
         for part in (panel._trust, panel._sum, panel._changes, panel._bands, panel._witnesses):
             said = plain(part.value).lower()
             for word in ("forged", "fake", "genuine", "vervalst", "nep", "echt"):
@@ -143,7 +143,7 @@ def test_no_percentage_or_number_stands_beside_forged(panel):
 
 def test_the_host_may_move_it_and_is_told_when_the_user_does():
     told = []
-    panel = Inquiry(
+    panel = ExplainPanel(
         made_up.examination(),
         detector=made_up.Green(),
         donors=(),
@@ -171,7 +171,7 @@ def test_the_host_may_move_it_and_is_told_when_the_user_does():
 
 def test_cancel_keeps_what_was_answered():
     slow = made_up.Green()
-    panel = Inquiry(made_up.examination(), detector=slow, donors=())
+    panel = ExplainPanel(made_up.examination(), detector=slow, donors=())
     ask(panel, "witnesses")
     slow.pause = 0.02
     panel.position = 2
@@ -188,7 +188,7 @@ def test_cancel_keeps_what_was_answered():
 
 def test_another_examination_cancels_and_forgets():
     slow = made_up.Green(pause=0.02)
-    panel = Inquiry(made_up.examination(), detector=slow, donors=())
+    panel = ExplainPanel(made_up.examination(), detector=slow, donors=())
     panel.ask("exact")
     panel.show(made_up.examination(), person="B", position=3)
     assert (panel.person, panel.position, panel.state) == ("B", 3, "idle")
@@ -222,7 +222,7 @@ def test_a_kind_on_request_warns_and_names_no_region(panel):
 
 def test_without_a_valid_reference_nothing_can_be_ticked():
     everywhere = made_up.examination(green=tuple(range(made_up.FRAMES)), persons="A")
-    panel = Inquiry(everywhere, detector=made_up.Green(), donors=())
+    panel = ExplainPanel(everywhere, detector=made_up.Green(), donors=())
     ask(panel, "witnesses")
     assert not panel._board.enabled
     assert "No reference is valid" in plain(panel._witnesses.value)
@@ -234,7 +234,7 @@ def test_what_rested_on_no_reference_is_taken_back_when_donors_come(monkeypatch)
     donors = made_up.crops(green=())
     monkeypatch.setattr("toolkit.explain.session.read_donors", lambda *_given, **_options: donors)
     everywhere = made_up.examination(green=tuple(range(made_up.FRAMES)), persons="A")
-    panel = Inquiry(everywhere, detector=made_up.Green(), donors=())
+    panel = ExplainPanel(everywhere, detector=made_up.Green(), donors=())
     ask(panel, "witnesses", "trust", "bands")
     assert "On no key frame" in panel._witnesses.value
     monkeypatch.setattr(panel, "_clips", lambda: (Path("donor.mp4"),))
@@ -247,7 +247,7 @@ def test_what_rested_on_no_reference_is_taken_back_when_donors_come(monkeypatch)
 
 def test_what_is_known_to_be_genuine_gives_a_reference():
     everywhere = made_up.examination(green=tuple(range(made_up.FRAMES)), persons="A")
-    panel = Inquiry(everywhere, detector=made_up.Green(), donors=())
+    panel = ExplainPanel(everywhere, detector=made_up.Green(), donors=())
     ask(panel, "witnesses")
     assert "known to be genuine may give one" in plain(panel._witnesses.value)
     known = made_up.crops(green=())
@@ -309,12 +309,12 @@ def test_making_it_loads_neither_torch_nor_plotly():
 
 def test_states_are_the_contracts():
     assert STATES == ("idle", "running", "done", "cancelled", "error")
-    assert repr(Inquiry()) == "Inquiry(person='', position=0, state='idle')"
+    assert repr(ExplainPanel()) == "Inquiry(person='', position=0, state='idle')"
 
 
 def test_answers_are_there_again_after_another_clip_was_looked_at():
     checks = []
-    panel = Inquiry(
+    panel = ExplainPanel(
         made_up.examination(),
         detector=made_up.Green(),
         donors=(),

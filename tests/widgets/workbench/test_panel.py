@@ -44,7 +44,7 @@ def test_a_run_ends_with_words_player_and_pictures(panel, clip):
     assert all(item["heat"] and item["face"] for item in result.strip.items)
     assert shown(result.player)
     assert result.player.person == "A"
-    assert panel.report.speaks == "A"
+    assert panel.report.decisive == "A"
     assert panel.report.video.path == clip
     assert panel.examination.crops.keys() == {"A", "B"}
     assert views(panel) == ["why", "ask", "compare", "notes"]  # the player has the charts

@@ -79,7 +79,7 @@ from toolkit.evaluation.explanations.known_truth import Gallery
 from toolkit.evaluation.explanations.methods import WITNESSES, Explainer, method_keys
 from toolkit.evaluation.explanations.pairs import (
     FRAMES,
-    Pair,
+    ForgeryPair,
     find_truth,
     gallery_of,
     known_halves,
@@ -91,7 +91,7 @@ from toolkit.evaluation.explanations.scores import (
     LOWER_FACE,
     MAPS,
     SCORES,
-    Told,
+    Attribution,
     controls,
     lower_part,
     mean_of,
@@ -100,19 +100,19 @@ from toolkit.evaluation.explanations.scores import (
 )
 from toolkit.evaluation.explanations.transplants import pair_digests, pair_facts
 from toolkit.evaluation.resumable import (
+    OnResult,
     Row,
     Sections,
-    Tell,
     Unit,
     digest,
+    ignore,
     read_rows,
     run_units,
-    tell_nobody,
 )
 from toolkit.evaluation.verdicts.scores import RESAMPLES, wilson
 from toolkit.explain.baselines import AUTOMATIC
 from toolkit.files import atomic_write
-from toolkit.types import PLAYERS, FaceCrops, Tick, no_tick
+from toolkit.types import REGIONS, FaceCrops, Tick, no_tick
 from toolkit.verdict.aggregate import aggregate, frame_logits, rule_for
 
 __all__ = ["benchmark", "planted", "read_pairs"]
@@ -195,7 +195,7 @@ class _Bench:
         out: Path | None,
         fresh: bool,
         schema: str,
-        tell: Tell,
+        on_result: OnResult,
     ) -> dict[str, Any]:
         """Run the units and keep the result in a file after each of them."""
         kept = read_rows(out, (schema,)) if out is not None else {}
@@ -219,7 +219,7 @@ class _Bench:
                 found["kept"] = [r for k, r in kept.items() if k not in have and k in keys]
                 _write(out, found)
 
-        sections = run_units(units, kept=kept, save=save, tell=tell, tick=self.tick)
+        sections = run_units(units, kept=kept, save=save, on_result=on_result, tick=self.tick)
         result = document(sections, complete=True)
         if out is not None:
             _write(out, result)
@@ -238,7 +238,7 @@ def _wall(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def benchmark(
-    pairs: Sequence[Pair],
+    pairs: Sequence[ForgeryPair],
     *,
     detector: str | Detector = "seamnet",
     methods: Sequence[str] = (),
@@ -252,7 +252,7 @@ def benchmark(
     seed: int = 0,
     out: Path | None = None,
     fresh: bool = False,
-    tell: Tell = tell_nobody,
+    on_result: OnResult = ignore,
     tick: Tick = no_tick,
 ) -> dict[str, Any]:
     """Explain every forgery with every method and score it against what was changed.
@@ -349,7 +349,7 @@ def benchmark(
         out=out,
         fresh=fresh,
         schema=SCHEMA,
-        tell=tell,
+        on_result=on_result,
     )
 
 
@@ -364,7 +364,7 @@ def planted(
     seed: int = 0,
     out: Path | None = None,
     fresh: bool = False,
-    tell: Tell = tell_nobody,
+    on_result: OnResult = ignore,
     tick: Tick = no_tick,
 ) -> dict[str, Any]:
     """Plant the grid of `planted_grid` into clips and grade the explanations.
@@ -399,14 +399,16 @@ def planted(
         settings = bench.settings | {"seconds_kept": planted_grid.SECONDS}
         return {"planted_summary": found, "settings": settings}
 
-    return bench.run(units, summarise, out=out, fresh=fresh, schema=PLANTED_SCHEMA, tell=tell)
+    return bench.run(
+        units, summarise, out=out, fresh=fresh, schema=PLANTED_SCHEMA, on_result=on_result
+    )
 
 
 # -- one pair
 
 
 def _score_pair(
-    pair: Pair, bench: _Bench, frames: int, attack: Budget | None, tick: Tick
+    pair: ForgeryPair, bench: _Bench, frames: int, attack: Budget | None, tick: Tick
 ) -> dict[str, Any]:
     judge, seed = bench.judge, bench.seed
     truth = find_truth(pair, judge.spec, frames=frames, tick=tick)
@@ -425,15 +427,15 @@ def _score_pair(
         judge, truth.crops, evidence, gallery=bench.gallery(), known=known, seed=seed, tick=tick
     )
     chosen = [p for p in np.argsort(-logits, kind="stable").tolist() if truth.masks[p].any()]
-    gathered: dict[str, list[tuple[dict[str, float], Told]]] = {}
+    gathered: dict[str, list[tuple[dict[str, float], Attribution]]] = {}
     kinds: list[str | None] = []
     attacked: dict[str, Any] | None = None
     for position in chosen[: bench.faces]:
         answers = explain(position, bench.keys)
         kinds.append(answers.reference)
-        players, mask = truth.crops.players[position], truth.masks[position]
+        region_map, mask = truth.crops.region_map[position], truth.masks[position]
         several = {k: [t] for k, t in answers.told.items()}
-        several |= answers.controls | controls(truth.crops.rgb[position], players, seed=seed)
+        several |= answers.controls | controls(truth.crops.rgb[position], region_map, seed=seed)
         for key, told in several.items():
             scores = [score(t, mask, truth.regions) for t in told]
             mean = {s: float(np.mean([row[s] for row in scores])) for s in SCORES}
@@ -456,7 +458,7 @@ def _score_pair(
         "truth": "pixels" if truth.by_pixel else "regions",
         "ratio": truth.ratio,
         "area": float(truth.masks.mean()),
-        "changed": [PLAYERS[r] for r in truth.regions],
+        "changed": [REGIONS[r] for r in truth.regions],
         "faces": len(kinds),
         "references": kinds,
         "passes": explain.passes,
@@ -466,7 +468,7 @@ def _score_pair(
 
 
 def _per_method(
-    gathered: Mapping[str, Sequence[tuple[dict[str, float], Told]]],
+    gathered: Mapping[str, Sequence[tuple[dict[str, float], Attribution]]],
 ) -> dict[str, dict[str, Any]]:
     """Return the scores of every method on one pair, means over its faces."""
     out: dict[str, dict[str, Any]] = {}
@@ -474,7 +476,7 @@ def _per_method(
         regions = np.sum([told.regions for _, told in rows], axis=0)
         out[key] = {
             **{s: float(np.mean([scores[s] for scores, _ in rows])) for s in SCORES},
-            "top_region": PLAYERS[int(regions.argmax())],
+            "top_region": REGIONS[int(regions.argmax())],
             "lower_part": lower_part(regions),
             "passes": float(np.mean([told.passes for _, told in rows])),
             "seconds": float(np.mean([told.seconds for _, told in rows])),

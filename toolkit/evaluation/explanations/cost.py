@@ -22,9 +22,8 @@ import numpy as np
 from toolkit.analysis import pipeline
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.studies.speed import Peak
-from toolkit.explain import perturbation
-from toolkit.explain import session as inquire
-from toolkit.explain.perturbation import Game
+from toolkit.explain import perturbation, session
+from toolkit.explain.perturbation import RegionGame
 from toolkit.types import Sampling
 
 FRAMES, KEY_FRAMES = 32, 8
@@ -72,13 +71,13 @@ def cost(clip: Path, *, device: str = "auto", compared: int = COMPARED) -> dict[
         `analysis`, `intervention`, `trust` with `seconds`, `cpu_s` and `passes` (the analysis
         without); `sampling`: see `compare`.
     """
-    clock = _Clock()
+    clock = _LapClock()
     examination = pipeline.examine(clip, device=device, sampling=Sampling(frames=FRAMES))
     out: dict[str, Any] = {"analysis": clock.lap()}
-    subject = inquire.Subject(examination)
-    position = inquire.strongest(subject.result)
-    heard = inquire.ask(subject, ["witnesses"], position, key_frames=KEY_FRAMES)
-    passes = sum(a.by_intervention.passes for a in heard.frames if a.by_intervention)
+    subject = session.PersonExplainer(examination)
+    position = session.strongest(subject.result)
+    heard = session.ask(subject, ["witnesses"], position, key_frames=KEY_FRAMES)
+    passes = sum(a.perturbation.passes for a in heard.frames if a.perturbation)
     out["intervention"] = clock.lap() | {"key_frames": len(heard.frames), "passes": passes}
     panel = subject.trust(position)
     out["trust"] = clock.lap() | {"passes": panel.passes, "figures": len(panel.figures)}
@@ -89,7 +88,7 @@ def cost(clip: Path, *, device: str = "auto", compared: int = COMPARED) -> dict[
     return out
 
 
-def compare(subject: inquire.Subject, positions: Sequence[int]) -> dict[str, Any]:
+def compare(subject: session.PersonExplainer, positions: Sequence[int]) -> dict[str, Any]:
     """Hold antithetic sampling and Captum's against the exact shares of the same game.
 
     The game has hard borders, because Captum's masks have. The error of a frame is the largest
@@ -104,13 +103,13 @@ def compare(subject: inquire.Subject, positions: Sequence[int]) -> dict[str, Any
     """
     from toolkit.explain import pixels
 
-    net = pixels.Asked(subject.detector)
+    net = pixels.DetectorModule(subject.detector)
     rows = []
     for position in positions:
         reference = subject.choice(position).reference
         assert reference is not None
-        game = Game(subject.detector, subject.crops, position, reference.rgb, feather=0)
-        clock = _Clock()
+        game = RegionGame(subject.detector, subject.crops, position, reference.rgb, feather=0)
+        clock = _LapClock()
         perturbation.antithetic(game)
         own, passes = clock.lap(), game.passes
         truth = perturbation.exact(game)
@@ -124,7 +123,7 @@ def compare(subject: inquire.Subject, positions: Sequence[int]) -> dict[str, Any
             net,
             subject.crops.rgb[position],
             "shapley_value_sampling",
-            players=subject.crops.players[position],
+            region_map=subject.crops.region_map[position],
             reference=reference.rgb,
             settings={"permutations": PERMUTATIONS},
         )
@@ -150,7 +149,7 @@ def compare(subject: inquire.Subject, positions: Sequence[int]) -> dict[str, Any
     return {**both, "times_faster": faster, "rows": rows}
 
 
-class _Clock:
+class _LapClock:
     def __init__(self) -> None:
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 

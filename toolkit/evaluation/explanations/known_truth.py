@@ -17,7 +17,7 @@ from toolkit.analysis import pipeline
 from toolkit.detectors.base import Detector
 from toolkit.evaluation.explanations.methods import Explainer
 from toolkit.evaluation.explanations.scores import (
-    Told,
+    Attribution,
     blind_iou,
     controls,
     mass,
@@ -25,7 +25,7 @@ from toolkit.evaluation.explanations.scores import (
     temporal_iou,
 )
 from toolkit.forge.plant import PlantTruth, decoy_mask, forged_mask
-from toolkit.types import PLAYERS, Evidence, FaceCrops, Report, Tick, TrackResult
+from toolkit.types import REGIONS, Evidence, FaceCrops, Report, Tick, TrackResult
 
 Gallery = tuple[FaceCrops, Evidence]
 
@@ -85,7 +85,7 @@ def grade(
     if truth.frames and (truth.regions or not truth.decoys):
         row["temporal"] = _temporal(report, result, truth, seed)
     explanation = result.explanation
-    row["track_region"] = PLAYERS[int(explanation.region_shares.argmax())]
+    row["track_region"] = REGIONS[int(explanation.region_shares.argmax())]
     if keys and truth.frames:
         crops = examined.crops[result.track.person]
         at = result.track.pts
@@ -95,9 +95,9 @@ def grade(
         gathered: dict[str, list[dict[str, Any]]] = {}
         for position in inside[order][:faces].tolist():
             answers = explain(position, keys)
-            players = crops.players[position]
+            region_map = crops.region_map[position]
             told = {k: [t] for k, t in answers.told.items()}
-            told |= answers.controls | controls(crops.rgb[position], players, seed=seed)
+            told |= answers.controls | controls(crops.rgb[position], region_map, seed=seed)
             for key, several in told.items():
                 scored = [_scores(t, crops.mesh[position], truth, decoys) for t in several]
                 mean = {n: float(np.mean([s[n] for s in scored])) for n in scored[0]}
@@ -107,7 +107,7 @@ def grade(
 
 
 def _speaking(report: Report) -> TrackResult | None:
-    tracks = [r for r in report.tracks if r.track.person == report.speaks] or report.tracks[:1]
+    tracks = [r for r in report.tracks if r.track.person == report.decisive] or report.tracks[:1]
     return tracks[0] if tracks else None
 
 
@@ -125,13 +125,13 @@ def _temporal(report: Report, result: TrackResult, truth: PlantTruth, seed: int)
 
 
 def _scores(
-    told: Told, mesh: NDArray[np.float32], truth: PlantTruth, decoys: Sequence[str]
+    told: Attribution, mesh: NDArray[np.float32], truth: PlantTruth, decoys: Sequence[str]
 ) -> dict[str, float]:
     shape = (told.heat.shape[0], told.heat.shape[1])
     out: dict[str, float] = {}
     if truth.regions:
         forged = forged_mask(mesh, shape, truth.regions, truth.kind) > 0.5
-        changed = [PLAYERS.index(r) for r in truth.regions]
+        changed = [REGIONS.index(r) for r in truth.regions]
         out |= score(told, forged, changed) | {"area": float(forged.mean())}
     if decoys:
         beside = decoy_mask(mesh, shape, decoys, truth.regions) > 0.5
@@ -143,12 +143,12 @@ def _together(rows: Sequence[dict[str, Any]], forged: Sequence[str]) -> dict[str
     """Return the scores of one method over the explained faces."""
     summed = np.sum([row["regions"] for row in rows], axis=0)
     leading = np.argsort(-summed, kind="stable")[: len(forged)].tolist()
-    top = PLAYERS[int(summed.argmax())]
+    top = REGIONS[int(summed.argmax())]
     names = [n for n in rows[0] if n != "regions"]
     out: dict[str, Any] = {n: float(np.mean([row[n] for row in rows])) for n in names}
     out |= {"top_region": top, "faces": len(rows)}
     if forged:
         named = summed.max() > 0
         out["region_hit"] = float(named and top in forged)
-        out["all_regions"] = float(named and {PLAYERS[i] for i in leading} == set(forged))
+        out["all_regions"] = float(named and {REGIONS[i] for i in leading} == set(forged))
     return out

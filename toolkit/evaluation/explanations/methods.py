@@ -25,16 +25,16 @@ from toolkit.errors import UnknownNameError
 from toolkit.evaluation.explanations.scores import (
     DEALT,
     EVERY_CONTROL,
-    Told,
+    Attribution,
     by_pixel,
     by_region,
     dealt,
 )
 from toolkit.explain import ledger, regions
 from toolkit.explain.baselines import Reference, References
-from toolkit.explain.fused import folded
-from toolkit.explain.perturbation import Game, antithetic, take
-from toolkit.explain.pixels import ASKS_ONLY, BY_REGION, METHODS, Asked, attribute, refusal
+from toolkit.explain.fused import fuse_batch_norm
+from toolkit.explain.perturbation import RegionGame, antithetic, take
+from toolkit.explain.pixels import ASKS_ONLY, BY_REGION, METHODS, DetectorModule, attribute, refusal
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
 
 WITNESSES = ("ledger", "intervention")
@@ -183,7 +183,7 @@ def _digests(pictures: NDArray[Any]) -> list[bytes]:
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class MethodAnswers:
     """What the methods say about one face.
 
     Attributes
@@ -197,9 +197,9 @@ class Answers:
         By key, those made of an answer: the intervention's, with its shares on other regions.
     """
 
-    told: dict[str, Told]
+    told: dict[str, Attribution]
     reference: str | None
-    controls: dict[str, list[Told]] = field(default_factory=dict)
+    controls: dict[str, list[Attribution]] = field(default_factory=dict)
 
 
 class Explainer:
@@ -234,10 +234,10 @@ class Explainer:
         self._crops, self._evidence, self._known = crops, evidence, known
         self._seed, self._tick = seed, tick
         self._gallery = gallery
-        quick = folded(detector)
+        quick = fuse_batch_norm(detector)
         self._detector = OnceDetector(quick, gallery)
         self._net = network_of(quick)
-        self._once = OnceNetwork(Asked(quick))
+        self._once = OnceNetwork(DetectorModule(quick))
         self._references: References | None = None
 
     @property
@@ -249,14 +249,14 @@ class Explainer:
             "computed": sum(part.computed for part in both),
         }
 
-    def __call__(self, position: int, keys: Sequence[str]) -> Answers:
+    def __call__(self, position: int, keys: Sequence[str]) -> MethodAnswers:
         """Return what each method says about one face."""
-        told: dict[str, Told] = {}
-        blind: dict[str, list[Told]] = {}
-        if "ledger" in keys and (own := by_construction(self._crops, self._evidence, position)):
+        told: dict[str, Attribution] = {}
+        blind: dict[str, list[Attribution]] = {}
+        if "ledger" in keys and (own := intrinsic(self._crops, self._evidence, position)):
             told["ledger"] = own
         if not any(k != "ledger" for k in keys):
-            return Answers(told, None)
+            return MethodAnswers(told, None)
         chosen, best = self._reference(position)
         if "intervention" in keys and chosen is not None:
             told["intervention"], others = self._intervene(position, chosen)
@@ -268,7 +268,7 @@ class Explainer:
                 continue
             if method in ASKS_ONLY or (self._net is not None and not refusal(self._net, method)):
                 told[key] = self._captum(position, method, best)
-        return Answers(told, None if chosen is None else chosen.kind, blind)
+        return MethodAnswers(told, None if chosen is None else chosen.kind, blind)
 
     def _reference(self, position: int) -> tuple[Reference | None, Reference]:
         """Return the valid reference, if any, and the best there was.
@@ -289,18 +289,20 @@ class Explainer:
         chosen = choice.reference
         return chosen, chosen or min(choice.tried, key=lambda r: r.logit)
 
-    def _intervene(self, position: int, reference: Reference) -> tuple[Told, list[Told]]:
+    def _intervene(
+        self, position: int, reference: Reference
+    ) -> tuple[Attribution, list[Attribution]]:
         start = time.perf_counter()
-        game = Game(self._detector, self._crops, position, reference.rgb)
+        game = RegionGame(self._detector, self._crops, position, reference.rgb)
         found = antithetic(game, seed=self._seed, tick=self._tick)
         seconds = time.perf_counter() - start
-        players = self._crops.players[position]
-        told = by_pixel(game.heat(found.shares), players, found.passes, seconds)
-        blind = dealt(game.heat, found.shares, players, seed=self._seed)
+        region_map = self._crops.region_map[position]
+        told = by_pixel(game.heat(found.shares), region_map, found.passes, seconds)
+        blind = dealt(game.heat, found.shares, region_map, seed=self._seed)
         return replace(told, regions=found.shares), blind
 
-    def _captum(self, position: int, method: Any, reference: Reference) -> Told:
-        players = self._crops.players[position]
+    def _captum(self, position: int, method: Any, reference: Reference) -> Attribution:
+        region_map = self._crops.region_map[position]
         is_region = method in BY_REGION
         once = self._once if method in ASKS_ONLY else None
         before = once.saved_seconds if once is not None else 0.0
@@ -309,7 +311,7 @@ class Explainer:
             self._net if once is None else once,
             self._crops.rgb[position],
             method,
-            players=players,
+            region_map=region_map,
             reference=reference.rgb,
             seed=self._seed,
             tick=self._tick,
@@ -318,18 +320,18 @@ class Explainer:
         if once is not None:
             seconds += max(0.0, once.saved_seconds - before)
         if is_region:
-            return by_region(said.regions, players, said.passes, seconds)
-        return by_pixel(said.heat, players, said.passes, seconds)
+            return by_region(said.regions, region_map, said.passes, seconds)
+        return by_pixel(said.heat, region_map, said.passes, seconds)
 
 
-def by_construction(crops: FaceCrops, evidence: Evidence, position: int) -> Told | None:
+def intrinsic(crops: FaceCrops, evidence: Evidence, position: int) -> Attribution | None:
     """Return what the patch logits say of one face, without a pass; None where there are none."""
     if evidence.patches is None or evidence.head is None:
         return None
     start = time.perf_counter()
     cells = ledger.heat(evidence, position)
     assert cells is not None
-    own = crops.players[position : position + 1]
+    own = crops.region_map[position : position + 1]
     shares = regions.patch_shares(
         evidence.patches[position : position + 1],
         regions.cover(own, *cells.shape),

@@ -25,7 +25,7 @@ from toolkit.faces.crops import CropCollector, cut, face_square
 from toolkit.faces.mesh import LargestFace
 from toolkit.faces.regions import OVAL
 from toolkit.messages import phrase
-from toolkit.types import PLAYERS, FaceCrops, Tick, Video, no_tick, spread
+from toolkit.types import REGIONS, FaceCrops, Tick, Video, no_tick, spread
 
 FRAMES = 8  # read per pair
 NEIGHBOURS = 2  # frames on either side for the median of the change
@@ -39,7 +39,7 @@ KNOWN_APART_S = 1.0  # at least, between them and the frame that is explained
 
 
 @dataclass(frozen=True)
-class Pair:
+class ForgeryPair:
     """A forgery and its original: files, and what the list says of them."""
 
     original: Path
@@ -82,7 +82,7 @@ class Pair:
         return digest(self.original), digest(self.fake)
 
 
-def read_pairs(path: Path) -> list[Pair]:
+def read_pairs(path: Path) -> list[ForgeryPair]:
     """Read a CSV: original, fake, and if known method, scene, kind, n_common_frames, crop_x.
 
     Paths are relative to the list.
@@ -97,14 +97,14 @@ def read_pairs(path: Path) -> list[Pair]:
         for column in ("n_common_frames", "crop_x"):
             if not (row.get(column) or "0").isdigit():
                 raise UsageError("not a whole number", f"{column} = {row[column]}", "Correct it.")
-    return [Pair(path.parent / r["original"], path.parent / r["fake"], r) for r in rows]
+    return [ForgeryPair(path.parent / r["original"], path.parent / r["fake"], r) for r in rows]
 
 
 # -- the truth: where pixels changed
 
 
 @dataclass(frozen=True, eq=False)
-class Truth:
+class ChangedArea:
     """What the forger changed, on the crops of some frames.
 
     Attributes
@@ -114,7 +114,7 @@ class Truth:
     masks : (N, S, S) bool
         Changed pixels; for a weak or smeared change, the regions above half the largest.
     regions
-        Positions in `PLAYERS` of the regions that changed by more than half the largest change.
+        Positions in `REGIONS` of the regions that changed by more than half the largest change.
     ratio
         Mean change of the face box over that of the far background.
     by_pixel
@@ -160,8 +160,8 @@ def _largest_faces(
 
 
 def find_truth(
-    pair: Pair, spec: InputSpec, *, frames: int = FRAMES, tick: Tick = no_tick
-) -> Truth | None:
+    pair: ForgeryPair, spec: InputSpec, *, frames: int = FRAMES, tick: Tick = no_tick
+) -> ChangedArea | None:
     """Compare a forgery with its original, frame by frame.
 
     Per frame: the absolute difference, mean over colours, blurred; the median with its neighbours
@@ -215,17 +215,17 @@ def find_truth(
     if not masks:
         return None
     crops = collector.crops()
-    per_region = np.zeros(len(PLAYERS))
-    for r in np.unique(crops.players).tolist():
-        shown = [(m, p == r) for m, p in zip(maps, crops.players, strict=True) if (p == r).any()]
+    per_region = np.zeros(len(REGIONS))
+    for r in np.unique(crops.region_map).tolist():
+        shown = [(m, p == r) for m, p in zip(maps, crops.region_map, strict=True) if (p == r).any()]
         per_region[r] = np.mean([m[where].mean() for m, where in shown])
     found = tuple(np.flatnonzero(per_region > per_region.max() / 2).tolist())
     ratio = float(np.mean(inside)) / max(float(np.mean(outside)), 1e-3)
     pixels = np.stack(masks)
     by_pixel = ratio >= RATIO_MIN and float(pixels.mean()) >= AREA_MIN
-    return Truth(
+    return ChangedArea(
         crops,
-        pixels if by_pixel else np.isin(crops.players, found),
+        pixels if by_pixel else np.isin(crops.region_map, found),
         found,
         ratio,
         by_pixel,
@@ -234,7 +234,7 @@ def find_truth(
 
 
 def known_halves(
-    pair: Pair, spec: InputSpec, *, tick: Tick = no_tick
+    pair: ForgeryPair, spec: InputSpec, *, tick: Tick = no_tick
 ) -> tuple[int, tuple[FaceCrops, FaceCrops]]:
     """Return faces of the original from before and from after its middle, and that frame's number.
 
@@ -255,7 +255,7 @@ def known_halves(
 
 
 def _changes(
-    pair: Pair, videos: tuple[Video, Video], wanted: NDArray[np.int64], tick: Tick
+    pair: ForgeryPair, videos: tuple[Video, Video], wanted: NDArray[np.int64], tick: Tick
 ) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.uint8]]]:
     """Yield index, blurred change and forged picture of each frame that both files have."""
     readers = [media.read(v, wanted, tick=tick, stage="compare") for v in videos]

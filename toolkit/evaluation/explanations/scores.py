@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from toolkit.evaluation.verdicts import scores
 from toolkit.explain.trust import centre_prior
-from toolkit.types import PLAYERS
+from toolkit.types import REGIONS
 
 RANDOM_MAPS = 20
 RANDOM_RUNS = 200
@@ -48,7 +48,7 @@ Span = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class Attribution:
     """What a method says about one face.
 
     Attributes
@@ -72,24 +72,28 @@ class Told:
     seconds: float
 
 
-def by_region(shares: Float, players: NDArray[np.uint8], passes: int, seconds: float) -> Told:
+def by_region(
+    shares: Float, region_map: NDArray[np.uint8], passes: int, seconds: float
+) -> Attribution:
     """Return what a region vector (10,) says: each share is spread evenly over its pixels."""
-    present = np.isin(np.arange(len(shares)), players)
+    present = np.isin(np.arange(len(shares)), region_map)
     top = int(np.where(present, shares, -np.inf).argmax())
-    area = np.bincount(players.ravel(), minlength=len(shares))
-    heat = np.asarray((shares / np.maximum(area, 1))[players])
-    return Told(heat, shares, players == top, passes, seconds)
+    area = np.bincount(region_map.ravel(), minlength=len(shares))
+    heat = np.asarray((shares / np.maximum(area, 1))[region_map])
+    return Attribution(heat, shares, region_map == top, passes, seconds)
 
 
-def by_pixel(heat: Float, players: NDArray[np.uint8], passes: int, seconds: float) -> Told:
+def by_pixel(
+    heat: Float, region_map: NDArray[np.uint8], passes: int, seconds: float
+) -> Attribution:
     """Return what a map (S, S) says: its region vector is the positive heat of each region."""
-    up = np.bincount(players.ravel(), np.maximum(heat, 0).ravel(), minlength=len(PLAYERS))
-    return Told(heat, np.asarray(up, np.float64), heat == heat.max(), passes, seconds)
+    up = np.bincount(region_map.ravel(), np.maximum(heat, 0).ravel(), minlength=len(REGIONS))
+    return Attribution(heat, np.asarray(up, np.float64), heat == heat.max(), passes, seconds)
 
 
 def dealt(
-    heat: Callable[[Float], Float], shares: Float, players: NDArray[np.uint8], *, seed: int
-) -> list[Told]:
+    heat: Callable[[Float], Float], shares: Float, region_map: NDArray[np.uint8], *, seed: int
+) -> list[Attribution]:
     """Return a region witness's map with its shares (R,) on other regions than their own.
 
     Parameters
@@ -102,14 +106,14 @@ def dealt(
     seed
         Of the orders in which the shares are passed on, which differ from face to face.
     """
-    seen, out = np.unique(players), []
-    rng = np.random.default_rng([seed, zlib.crc32(players.tobytes())])
+    seen, out = np.unique(region_map), []
+    rng = np.random.default_rng([seed, zlib.crc32(region_map.tobytes())])
     for _ in range(ROUNDS):
         order = rng.permutation(seen)
         for step in range(1, len(order)):
             other = np.zeros_like(shares)
             other[order] = shares[np.roll(order, step)]
-            out.append(replace(by_pixel(heat(other), players, 0, 0.0), regions=other))
+            out.append(replace(by_pixel(heat(other), region_map, 0, 0.0), regions=other))
     return out
 
 
@@ -121,8 +125,8 @@ def contrast(rgb: NDArray[np.uint8]) -> Float:
 
 
 def controls(
-    rgb: NDArray[np.uint8], players: NDArray[np.uint8], *, seed: int
-) -> dict[str, list[Told]]:
+    rgb: NDArray[np.uint8], region_map: NDArray[np.uint8], *, seed: int
+) -> dict[str, list[Attribution]]:
     """Return what those say of a crop (S, S, 3) that know nothing of the detector."""
     size = len(rgb)
     rng = np.random.default_rng(seed)
@@ -134,13 +138,13 @@ def controls(
         "control.area": [np.full((size, size), 1.0)],
         "control.contrast": [contrast(rgb) * centre_prior(size)],
     }
-    return {k: [by_pixel(np.asarray(h), players, 0, 0.0) for h in v] for k, v in heats.items()}
+    return {k: [by_pixel(np.asarray(h), region_map, 0, 0.0) for h in v] for k, v in heats.items()}
 
 
 # -- where
 
 
-def score(told: Told, mask: NDArray[np.bool_], changed: Sequence[int]) -> dict[str, float]:
+def score(told: Attribution, mask: NDArray[np.bool_], changed: Sequence[int]) -> dict[str, float]:
     """Score one face.
 
     Returns
@@ -193,7 +197,7 @@ def top_overlap(heat: Float, mask: NDArray[np.bool_]) -> float:
 def lower_part(regions: Float) -> float | None:
     """Return the lower face's part of a region vector's positive sum; None when there is none."""
     up = np.maximum(regions, 0)
-    lower = [PLAYERS.index(name) for name in LOWER_FACE]
+    lower = [REGIONS.index(name) for name in LOWER_FACE]
     return float(up[lower].sum() / up.sum()) if up.any() else None
 
 

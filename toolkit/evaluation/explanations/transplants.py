@@ -19,7 +19,7 @@ import numpy as np
 
 from toolkit.detectors.base import Detector
 from toolkit.evaluation.explanations.known_truth import Gallery, grade
-from toolkit.evaluation.explanations.pairs import Pair
+from toolkit.evaluation.explanations.pairs import ForgeryPair
 from toolkit.evaluation.explanations.scores import BLIND, EVERY_CONTROL, mean_of
 from toolkit.evaluation.resumable import Row, Unit
 from toolkit.evaluation.verdicts.scores import wilson
@@ -36,7 +36,7 @@ TRANSPLANT_PART = 0.5  # how much of a transplant's time is forged
 
 
 def splice_units(
-    pairs: Sequence[Pair], judge: Detector, *, seed: int, depends: Mapping[str, Any]
+    pairs: Sequence[ForgeryPair], judge: Detector, *, seed: int, depends: Mapping[str, Any]
 ) -> list[Unit]:
     """Return a unit per pair and fraction, and the control; rows go to ``splices``."""
     return [
@@ -53,7 +53,7 @@ def splice_units(
 
 
 def transplant_units(
-    pairs: Sequence[Pair],
+    pairs: Sequence[ForgeryPair],
     judge: Detector,
     keys: Sequence[str],
     *,
@@ -88,7 +88,7 @@ def transplant_units(
     return out
 
 
-def pair_facts(pair: Pair) -> dict[str, str]:
+def pair_facts(pair: ForgeryPair) -> dict[str, str]:
     """Return what a row says of its pair."""
     return {
         "original": pair.row["original"],
@@ -99,7 +99,7 @@ def pair_facts(pair: Pair) -> dict[str, str]:
     }
 
 
-def pair_digests(pair: Pair) -> dict[str, Any]:
+def pair_digests(pair: ForgeryPair) -> dict[str, Any]:
     """Return what a row depends on in its files and in the list."""
     return {
         "files": list(pair.digests),
@@ -108,7 +108,7 @@ def pair_digests(pair: Pair) -> dict[str, Any]:
     }
 
 
-def _open(pair: Pair, seconds: float, tick: Tick) -> tuple[Aligned, float]:
+def _open(pair: ForgeryPair, seconds: float, tick: Tick) -> tuple[Aligned, float]:
     """Return the pair, and how many seconds of it are used."""
     found = align(
         pair.original, pair.fake, crop_x=pair.crop_x, frames=pair.common_frames, tick=tick
@@ -117,7 +117,7 @@ def _open(pair: Pair, seconds: float, tick: Tick) -> tuple[Aligned, float]:
     return found, min(seconds, float(pts[-1] - pts[0]))
 
 
-def _placed(pair: Pair, length: float, part: float, seed: int) -> tuple[float, float]:
+def _placed(pair: ForgeryPair, length: float, part: float, seed: int) -> tuple[float, float]:
     """Return where the forged stretch lies: anywhere, drawn from the pair's name and the part."""
     rng = np.random.default_rng([seed, zlib.crc32(pair.row["fake"].encode()), round(1000 * part)])
     start = float(rng.uniform(0, (1 - part) * length))
@@ -125,7 +125,7 @@ def _placed(pair: Pair, length: float, part: float, seed: int) -> tuple[float, f
 
 
 def _splice(
-    pair: Pair, fraction: float, tick: Tick, *, judge: Detector, seed: int
+    pair: ForgeryPair, fraction: float, tick: Tick, *, judge: Detector, seed: int
 ) -> dict[str, Any]:
     aligned, length = _open(pair, SPLICE_SECONDS, tick)
     start, end = _placed(pair, length, fraction or 1.0, seed)
@@ -146,7 +146,7 @@ def _splice(
 
 
 def _transplant(
-    pair: Pair,
+    pair: ForgeryPair,
     part: str,
     tick: Tick,
     *,

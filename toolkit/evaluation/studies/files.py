@@ -43,7 +43,7 @@ class _Missing(Exception):  # noqa: N818 - the row is left out
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RowOutcome:
     """What is right, what came out, and whether they agree."""
 
     right: str
@@ -139,7 +139,7 @@ def run(
                 yield {"row": name, "kind": kind, "right": "", "got": str(why), "ok": None}
                 continue
             except ToolkitError as error:
-                found = Outcome("a result", f"refused: {error}", False)
+                found = RowOutcome("a result", f"refused: {error}", False)
         yield {
             "row": name,
             "kind": kind,
@@ -184,7 +184,7 @@ def _near(a: Report, b: Report) -> bool:
     )
 
 
-def _as_like(shop: Workshop, odd: Path, plain: Path, *codes: str) -> Outcome:
+def _as_like(shop: Workshop, odd: Path, plain: Path, *codes: str) -> RowOutcome:
     """Hold an odd file against the same footage without its fault."""
     got, right = shop.judge(odd), shop.judge(plain)
     told = {n.code for n in got.notices}
@@ -192,11 +192,11 @@ def _as_like(shop: Workshop, odd: Path, plain: Path, *codes: str) -> Outcome:
         _near(got, right) and got.verdict.is_fake == right.verdict.is_fake
     )
     wanted = f"near {_said(right)}" + (f", told: {', '.join(codes)}" if codes else "")
-    return Outcome(wanted, _said(got), agree and told >= set(codes))
+    return RowOutcome(wanted, _said(got), agree and told >= set(codes))
 
 
-def _turned(change: str, name: str) -> Callable[[Workshop], Outcome]:
-    def work(shop: Workshop) -> Outcome:
+def _turned(change: str, name: str) -> Callable[[Workshop], RowOutcome]:
+    def work(shop: Workshop) -> RowOutcome:
         source = shop.clip(name)
         odd = shop.make("odd.mp4", f"-t 8 -i {{source}} -vf {change} {CODE}", source=source)
         plain = shop.make("plain.mp4", f"-t 8 -i {{source}} {CODE}", source=source)
@@ -205,7 +205,7 @@ def _turned(change: str, name: str) -> Callable[[Workshop], Outcome]:
     return work
 
 
-def _dissolve(shop: Workshop) -> Outcome:
+def _dissolve(shop: Workshop) -> RowOutcome:
     genuine = shop.clip("liveportrait_d10.mp4")
     found = []
     for name, join in (
@@ -219,11 +219,11 @@ def _dissolve(shop: Workshop) -> Outcome:
         found.append(shop.judge(path))
     got, right = found
     ok = len(got.tracks) == 2 and got.verdict.is_fake == right.verdict.is_fake
-    return Outcome(f"2 persons, near {_said(right)}", _said(got), ok and _near(got, right))
+    return RowOutcome(f"2 persons, near {_said(right)}", _said(got), ok and _near(got, right))
 
 
-def _joined(order: str) -> Callable[[Workshop], Outcome]:
-    def work(shop: Workshop) -> Outcome:
+def _joined(order: str) -> Callable[[Workshop], RowOutcome]:
+    def work(shop: Workshop) -> RowOutcome:
         genuine = shop.clip("liveportrait_d10.mp4")
         words = f"-t 8 -i {{source}} -vf {FIT} {CODE} -f mpegts"
         parts = {"a": shop.make("a.ts", words, source=genuine)}
@@ -235,7 +235,7 @@ def _joined(order: str) -> Callable[[Workshop], Outcome]:
         told = "clock_restarts" in {n.code for n in got.notices}
         whole = len(got.video.pts) == frames
         ok = told and whole and len(got.tracks) == 2 and got.verdict.is_fake
-        return Outcome(
+        return RowOutcome(
             f"{frames} frames, 2 persons, near {_said(right)}",
             f"{len(got.video.pts)} frames, {_said(got)}",
             ok and _near(got, right),
@@ -244,7 +244,7 @@ def _joined(order: str) -> Callable[[Workshop], Outcome]:
     return work
 
 
-def _shapes(shop: Workshop) -> Outcome:
+def _shapes(shop: Workshop) -> RowOutcome:
     source = shop.clip("liveportrait_d3.mp4")
     code = "-an -c:v libvpx -b:v 2M -pix_fmt yuv420p"
     grounds = {"up": "360:640:0:140", "flat": "640:360:140:0"}
@@ -260,18 +260,18 @@ def _shapes(shop: Workshop) -> Outcome:
     faceless = "frames_without_face" in {n.code for n in got.notices}
     ok = size == "640x640" and not faceless and _near(got, right)
     wanted = f"640x640, a face in every moment, near {_said(right)}"
-    return Outcome(wanted, f"{size}, {_said(got)}", ok)
+    return RowOutcome(wanted, f"{size}, {_said(got)}", ok)
 
 
-def _tag(shop: Workshop) -> Outcome:
+def _tag(shop: Workshop) -> RowOutcome:
     words = "-i {source} -an -c copy -bsf:v h264_metadata=matrix_coefficients=8"
     return _as_like(
         shop, shop.make("odd.mp4", words, source=shop.planted), shop.planted, "colour_tag"
     )
 
 
-def _interlaced(flag: str, *codes: str) -> Callable[[Workshop], Outcome]:
-    def work(shop: Workshop) -> Outcome:
+def _interlaced(flag: str, *codes: str) -> Callable[[Workshop], RowOutcome]:
+    def work(shop: Workshop) -> RowOutcome:
         source = shop.clip("liveportrait_d9.mp4")
         weave = "scale=512:480,tinterlace=interleave_top"
         tff = ",setfield=tff" if flag else ""
@@ -282,12 +282,12 @@ def _interlaced(flag: str, *codes: str) -> Callable[[Workshop], Outcome]:
         got, right = shop.judge(odd), shop.judge(plain)
         told = set(codes) <= {n.code for n in got.notices}
         same = got.verdict.is_fake == right.verdict.is_fake
-        return Outcome(f"the verdict of {_said(right)}", _said(got), same and told)
+        return RowOutcome(f"the verdict of {_said(right)}", _said(got), same and told)
 
     return work
 
 
-def _hdr(shop: Workshop) -> Outcome:
+def _hdr(shop: Workshop) -> RowOutcome:
     code = "-an -c:v libx265 -x265-params log-level=error:crf=10"
     marks = "-color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc"
     words = f"-t 8 -i {{source}} -vf {PQ} {code} {marks}"
@@ -296,7 +296,7 @@ def _hdr(shop: Workshop) -> Outcome:
     return _as_like(shop, odd, plain, "hdr")
 
 
-def _streams(shop: Workshop) -> Outcome:
+def _streams(shop: Workshop) -> RowOutcome:
     words = (
         "-i {still} -i {film} -map 0:v -map 1:v -c:v:0 mjpeg -c:v:1 copy -disposition:v:0 0 "
         "-disposition:v:1 0"
@@ -305,24 +305,26 @@ def _streams(shop: Workshop) -> Outcome:
     return _as_like(shop, odd, shop.planted, "several_streams")
 
 
-def _table(shop: Workshop) -> Outcome:
+def _table(shop: Workshop) -> RowOutcome:
     path = shop.folder / "list.csv"
     path.write_bytes("path;label\r\nzoë.mp4;real\r\n".encode("cp1252"))
     rows = read_table(path, ("path", "label"), what=phrase("list of clips"))
-    return Outcome("zoë.mp4, real", ", ".join(rows[0].values()), rows[0]["path"] == "zoë.mp4")
+    return RowOutcome("zoë.mp4, real", ", ".join(rows[0].values()), rows[0]["path"] == "zoë.mp4")
 
 
-def _large(size: str) -> Callable[[Workshop], Outcome]:
-    def work(shop: Workshop) -> Outcome:
+def _large(size: str) -> Callable[[Workshop], RowOutcome]:
+    def work(shop: Workshop) -> RowOutcome:
         words = f"-f lavfi -i testsrc2=s={size}:r=5:d=1 -c:v libx264 -preset ultrafast"
         video = media.probe(shop.make("large.mp4", words))
         read = sum(1 for _ in media.read(video, np.array([0, len(video.pts) - 1])))
-        return Outcome(f"{size}, read", f"{video.width}x{video.height}, {read} frames", read == 2)
+        return RowOutcome(
+            f"{size}, read", f"{video.width}x{video.height}, {read} frames", read == 2
+        )
 
     return work
 
 
-ROWS: dict[str, tuple[str, Callable[[Workshop], Outcome]]] = {
+ROWS: dict[str, tuple[str, Callable[[Workshop], RowOutcome]]] = {
     "F1a": ("a genuine face upside down", _turned("hflip,vflip", "liveportrait_d3.mp4")),
     "F1b": ("mirrored upside down", _turned("vflip", "liveportrait_d5.mp4")),
     "F1c": ("a quarter turn", _turned("transpose=1", "liveportrait_d10.mp4")),

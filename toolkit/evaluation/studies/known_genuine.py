@@ -35,7 +35,7 @@ from toolkit.messages import phrase
 from toolkit.storage.cache import Cache
 from toolkit.types import Examination, Sampling, Tick, no_tick
 from toolkit.verdict import comparison
-from toolkit.verdict.comparison import Halves, Stretch
+from toolkit.verdict.comparison import GenuineSpread, Stretch
 
 SCHEMA = "doorzicht.halves-benchmark/1"
 
@@ -68,7 +68,7 @@ def measure(
     cache: Cache | None = None,
     examine: Callable[..., Examination] = examine,
     tick: Tick = no_tick,
-) -> tuple[dict[str, Any], Halves]:
+) -> tuple[dict[str, Any], GenuineSpread]:
     """Cut every usable clip in two, and compare.
 
     Parameters
@@ -88,7 +88,7 @@ def measure(
         `limit`, `apart` per recording, `per_source` (false alarms with a limit from the *other*
         sources, hits), `per_method` (AUC of the difference, and of the plain logit on the same
         halves), `left_out` with reasons, `settings`.
-    Halves
+    GenuineSpread
         What a product that ships these weights may use.
 
     Raises
@@ -121,7 +121,7 @@ def measure(
     forged_sources = {c.row.get("dataset", "") for c in usable if c.is_fake}
     norm = [c for c in cuts if not c.clip.is_fake and c.source not in forged_sources]
     sources = sorted({c.source for c in norm})
-    halves = Halves(
+    halves = GenuineSpread(
         tuple(sorted(c.apart for c in norm)),
         judge.card.weights_sha256,
         f"{len(norm)} genuine recordings kept from training, of {', '.join(sources)}",
@@ -175,7 +175,7 @@ def _false_alarms(norm: Sequence[_Cut], source: str) -> dict[str, Any]:
     """Return how often genuine halves of a source exceed the limit of the other sources."""
     mine = [c for c in norm if c.source == source]
     others = tuple(sorted(c.apart for c in norm if c.source != source))
-    limit = Halves(others, "", "").limit if others else None
+    limit = GenuineSpread(others, "", "").limit if others else None
     above = None if limit is None else sum(c.apart > limit for c in mine)
     return {
         "recordings": len(mine),

@@ -125,7 +125,7 @@ def per_crop(*, device: str = "auto", runs: int = CROP_RUNS) -> dict[str, Any]:
     from toolkit import runtime
     from toolkit.detectors import registry
     from toolkit.detectors.base import network_of
-    from toolkit.explain.fused import JudgesWithNetwork, folded
+    from toolkit.explain.fused import JudgesWithNetwork, fuse_batch_norm
 
     runtime.prepare()
     told: dict[str, Any] = {}
@@ -135,7 +135,7 @@ def per_crop(*, device: str = "auto", runs: int = CROP_RUNS) -> dict[str, Any]:
         batch, size = judge.batch or 1, judge.spec.size
         noise = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), np.uint8)
         wall, cpu = _milliseconds(lambda: judge.logits(noise), batch, runs)  # noqa: B023 - at once
-        quick = folded(judge)
+        quick = fuse_batch_norm(judge)
         told[name] = {
             "batch": batch,
             "analysis": wall,

@@ -30,7 +30,7 @@ from toolkit.detectors.base import Detector
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.evaluation.explanations.scores import (
     CONTROLS,
-    Told,
+    Attribution,
     by_pixel,
     by_region,
     controls,
@@ -43,10 +43,10 @@ from toolkit.faces.mesh import canonical_face
 from toolkit.files import atomic_path, atomic_write
 from toolkit.forge import expression, marks
 from toolkit.forge import swap as forge
-from toolkit.forge.expression import BLENDSHAPES, PLAIN, USUAL, Gallery
-from toolkit.forge.swap import BREAKS, Performance, Recipe
+from toolkit.forge.expression import BLENDSHAPES, PLAIN, USUAL, ExpressionGallery
+from toolkit.forge.swap import BREAKS, Performance, SwapRecipe
 from toolkit.messages import phrase, text_of
-from toolkit.types import PLAYERS, FaceCrops, Sampling, Tick, TrackResult, no_tick, spread
+from toolkit.types import REGIONS, FaceCrops, Sampling, Tick, TrackResult, no_tick, spread
 
 SCHEMA = "doorzicht.swaps/1"
 SIZES = (5, 50, 500, 4000)
@@ -68,7 +68,7 @@ Float = NDArray[np.float64]
 # -- the search
 
 
-def weights_table(performance: Performance, gallery: Gallery) -> list[dict[str, Any]]:
+def weights_table(performance: Performance, gallery: ExpressionGallery) -> list[dict[str, Any]]:
     """Return how well faces found with several weights look like the target, in other terms.
 
     Distances cannot judge themselves, so this looks at what the mesh shows: opening and width of
@@ -131,7 +131,7 @@ def _correlation(a: Float, b: Float) -> float | None:
 
 def match_curve(
     performance: Performance,
-    gallery: Gallery,
+    gallery: ExpressionGallery,
     *,
     sizes: Sequence[int] = SIZES,
     draws: int = DRAWS,
@@ -194,7 +194,7 @@ def match_curve(
 # -- the clip
 
 
-def follow(clip: Path, performance: Performance, gallery: Gallery) -> dict[str, Any]:
+def follow(clip: Path, performance: Performance, gallery: ExpressionGallery) -> dict[str, Any]:
     """Read a synthetic clip again and compare it with the performance it was made on.
 
     Returns
@@ -268,7 +268,7 @@ def _flicker(performance: Performance) -> dict[str, float]:
 
 
 def _likeness(
-    clip: Path, made: Performance, performance: Performance, gallery: Gallery
+    clip: Path, made: Performance, performance: Performance, gallery: ExpressionGallery
 ) -> dict[str, float | None]:
     detector, embed = FaceDetector(), Identity()
 
@@ -388,7 +388,7 @@ def detect(
 
 
 def _judge_ways(
-    performance: Performance, gallery: Gallery, judge: Detector, tick: Tick
+    performance: Performance, gallery: ExpressionGallery, judge: Detector, tick: Tick
 ) -> Iterator[dict[str, Any]]:
     """Make one stretch in every way, and yield what the detector says of each."""
     from toolkit.analysis.pipeline import examine
@@ -399,7 +399,9 @@ def _judge_ways(
             if way == UNTOUCHED:
                 write_untouched(performance, out)
             else:
-                forge.swap(performance, gallery, out, recipe=forge.broken(Recipe(), way), tick=tick)
+                forge.swap(
+                    performance, gallery, out, recipe=forge.broken(SwapRecipe(), way), tick=tick
+                )
             seen = examine(out, detector=judge, sampling=Sampling(frames=32), tick=tick)
             report = seen.report
             row: dict[str, Any] = {
@@ -410,7 +412,7 @@ def _judge_ways(
                 "reason": report.verdict.reason_code,
                 "forged": report.verdict.is_fake,
             }
-            spoken = next((r for r in report.tracks if r.track.person == report.speaks), None)
+            spoken = next((r for r in report.tracks if r.track.person == report.decisive), None)
             if way != UNTOUCHED and spoken is not None:
                 row["regions"] = grade(out, spoken, seen.crops[spoken.track.person])
             yield row
@@ -455,7 +457,7 @@ def write_untouched(performance: Performance, out: Path) -> None:
     frames = (
         marks.draw_label(frame.rgb, place) for frame in media.read(video, performance.indices)
     )
-    media.write_h264(out, frames, performance.pts, crf=Recipe().crf)
+    media.write_h264(out, frames, performance.pts, crf=SwapRecipe().crf)
 
 
 def rates(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -494,27 +496,29 @@ def grade(clip: Path, result: TrackResult, crops: FaceCrops) -> dict[str, dict[s
         whole = marks.read_mask(clip, index)
         local = cv2.warpAffine(
             whole,
-            crops.to_frame[position],
+            crops.crop_to_frame[position],
             (size, size),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         )
-        mask, players = local >= 0.5, crops.players[position]
+        mask, region_map = local >= 0.5, crops.region_map[position]
         if not mask.any():
             continue
         changed = [
             r
-            for r in range(len(PLAYERS))
-            if (players == r).any() and mask[players == r].mean() > 0.5
+            for r in range(len(REGIONS))
+            if (region_map == r).any() and mask[region_map == r].mean() > 0.5
         ]
-        told: dict[str, list[Told]] = dict(controls(crops.rgb[position], players, seed=position))
+        told: dict[str, list[Attribution]] = dict(
+            controls(crops.rgb[position], region_map, seed=position)
+        )
         cells = ledger.heat(result.evidence, position)
         if cells is not None:
             heat = cv2.resize(
                 cells.astype(np.float64), (size, size), interpolation=cv2.INTER_NEAREST
             )
-            told["heat"] = [by_pixel(np.asarray(heat), players, 0, 0.0)]
+            told["heat"] = [by_pixel(np.asarray(heat), region_map, 0, 0.0)]
         if result.explanation is not None and position < len(result.explanation.shares):
-            told["regions"] = [by_region(result.explanation.shares[position], players, 0, 0.0)]
+            told["regions"] = [by_region(result.explanation.shares[position], region_map, 0, 0.0)]
         for name, says in told.items():
             each = [score(one, mask, changed) for one in says]
             found.setdefault(name, []).append(
@@ -617,7 +621,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _materials(
     options: argparse.Namespace, *, keep_pictures: bool = False
-) -> tuple[Performance, Gallery]:
+) -> tuple[Performance, ExpressionGallery]:
     performance = forge.read_performance(
         sample_or_path(options.target), start_s=options.start, end_s=options.end
     )

@@ -74,7 +74,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StoryOutcome:
     """What the analysis made of a variant.
 
     Attributes
@@ -146,7 +146,7 @@ def variants(count: int = 20, *, seed: int = 0) -> tuple[Variant, ...]:
 # --- telling ------------------------------------------------------------------------------
 
 
-def tell(variant: Variant, out: Path, *, tick: Tick = no_tick) -> float:
+def on_result(variant: Variant, out: Path, *, tick: Tick = no_tick) -> float:
     """Write the story of a variant as it was before it was shared; return the time of the cut.
 
     Raises
@@ -246,7 +246,7 @@ def judge(
     detector: str | Detector = "seamnet",
     folder: Path | None = None,
     tick: Tick = no_tick,
-) -> Outcome:
+) -> StoryOutcome:
     """Tell a variant, share it, analyse it, and compare with what was told.
 
     Parameters
@@ -263,13 +263,13 @@ def judge(
     with tempfile.TemporaryDirectory(prefix="doorzicht-") as scratch:
         place = Path(folder or scratch)
         told, shared = (place / f"{n}_{variant.number:02d}.mp4" for n in ("story", "shared"))
-        cut_s = tell(variant, told, tick=tick)
+        cut_s = on_result(variant, told, tick=tick)
         reshare(told, shared, CHAIN, tick=tick)
         report = pipeline.analyse(shared, detector=detector, explain=False, tick=tick)
     return compare(variant, report, cut_s)
 
 
-def compare(variant: Variant, report: Report, cut_s: float) -> Outcome:
+def compare(variant: Variant, report: Report, cut_s: float) -> StoryOutcome:
     """Set a report beside the truth: A is who shows before the cut, B who shows after it."""
     end_s = float(report.video.pts[-1])
     a, b = _who(report, 0.0, cut_s), _who(report, cut_s, end_s)
@@ -279,7 +279,7 @@ def compare(variant: Variant, report: Report, cut_s: float) -> Outcome:
     if a is not None and b is not None:
         found = (float(a.track.seen[:, 1].max()) + float(b.track.seen[:, 0].min())) / 2
     threshold = report.verdict.threshold
-    return Outcome(
+    return StoryOutcome(
         variant=variant,
         persons=len(report.tracks),
         a=word_of(a.verdict) if a else "missing",
@@ -305,7 +305,7 @@ def _who(report: Report, start_s: float, end_s: float) -> TrackResult | None:
     return best if best is not None and seconds(best) > 0 else None
 
 
-def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def summarise(outcomes: Sequence[StoryOutcome]) -> dict[str, Any]:
     """Count what was asked for."""
     apart = [abs(o.found_s - o.cut_s) for o in outcomes if o.found_s is not None]
 
@@ -380,15 +380,15 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _read(path: Path, settings: dict[str, Any]) -> list[Outcome]:
+def _read(path: Path, settings: dict[str, Any]) -> list[StoryOutcome]:
     """Return the outcomes that are there already, if they come from the same settings."""
     if not path.is_file():
         return []
     facts = json.loads(path.read_text(encoding="utf-8"))
     if facts.get("schema") != SCHEMA or facts.get("settings") != settings:
         return []
-    names = {f.name for f in dataclasses.fields(Outcome)} - {"variant"}
+    names = {f.name for f in dataclasses.fields(StoryOutcome)} - {"variant"}
     return [
-        Outcome(variant=Variant(**row["variant"]), **{k: row[k] for k in names})
+        StoryOutcome(variant=Variant(**row["variant"]), **{k: row[k] for k in names})
         for row in facts["outcomes"]
     ]

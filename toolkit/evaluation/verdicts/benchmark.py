@@ -24,7 +24,7 @@ from toolkit.errors import Cancelled, ToolkitError, UsageError
 from toolkit.evaluation.lists import read_table
 from toolkit.evaluation.verdicts import baselines, scores
 from toolkit.evaluation.verdicts.scores import RESAMPLES, Score, Separation
-from toolkit.media.reshare import Step, parse, reshare
+from toolkit.media.reshare import ReshareStep, parse, reshare
 from toolkit.messages import phrase
 from toolkit.storage.cache import Cache
 from toolkit.types import Examination, Report, Sampling, Tick, TrackResult, no_tick
@@ -208,7 +208,7 @@ class _Run:
     judges: dict[str, Detector]
     features: baselines.Features | None
     control_names: Sequence[str]
-    steps: Sequence[Step]
+    steps: Sequence[ReshareStep]
     sampling: Sampling | None
     seed: int
     cache: Cache | None
@@ -266,8 +266,8 @@ class _Run:
     ) -> Row:
         report = seen.report if seen else None
         verdict = report.verdict if report else None
-        speaks = speaking(report) if report else None
-        logit = speaks.verdict.logit if speaks else None
+        decisive = speaking(report) if report else None
+        logit = decisive.verdict.logit if decisive else None
         found = self.maps[name]
         reason = refusal if verdict is None else str(verdict.reason) if verdict.reason else None
         row = _plain_row(clip, name, logit, reason)
@@ -277,8 +277,8 @@ class _Run:
             "log10_lr": found.log10_lr(logit) if found and logit is not None else None,
             "faces": len(report.tracks) if report else 0,
             "seconds": round(seconds, 3),
-            "conditions": abstention.measures(speaks.track, seen.crops[speaks.track.person])
-            if seen and speaks
+            "conditions": abstention.measures(decisive.track, seen.crops[decisive.track.person])
+            if seen and decisive
             else None,
         }
 
@@ -290,9 +290,9 @@ def speaking(report: Report) -> TrackResult | None:
     logit gives way to the highest there is.
     """
     scored = [r for r in report.tracks if r.verdict.logit is not None]
-    speaks = next((r for r in scored if r.track.person == report.speaks), None)
-    if speaks or report.verdict.logit is not None:
-        return speaks or report.tracks[0]
+    decisive = next((r for r in scored if r.track.person == report.decisive), None)
+    if decisive or report.verdict.logit is not None:
+        return decisive or report.tracks[0]
     return max(scored, key=lambda r: r.verdict.logit or 0.0, default=None)
 
 
@@ -312,7 +312,7 @@ def _plain_row(clip: Clip, name: str, logit: float | None, reason: str | None) -
 
 
 @contextmanager
-def _reshared(path: Path, steps: Sequence[Step]) -> Iterator[tuple[Path | None, str | None]]:
+def _reshared(path: Path, steps: Sequence[ReshareStep]) -> Iterator[tuple[Path | None, str | None]]:
     """Give the clip as it comes out of the chain, or why it does not."""
     if not steps:
         yield path, None

@@ -63,7 +63,7 @@ def curves(results: Sequence[Mapping[str, Any]], name: str) -> dict[str, dict[st
     halves = _halves(rows)
     out = {}
     for code, above in abstention.ABOVE.items():
-        rule = _Rule(code, above, threshold)
+        rule = _LimitRule(code, above, threshold)
         limits = rule.limits(rows)
         if not limits:
             continue
@@ -106,7 +106,7 @@ def _halves(rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
 
 
 @dataclass(frozen=True)
-class _Rule:
+class _LimitRule:
     """One rule of abstention, and the threshold of the detector."""
 
     code: str

@@ -56,7 +56,7 @@ class Investigation(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         self.task: Task[Any] = Task(
             lambda: step_names()[step],
             lambda tick: dossier.do(step, tick),
-            lambda _result: dossier.say(),
+            lambda _result: dossier.retranslate(),
             weights=_WEIGHTS[step],
         )
         self._shown = ipywidgets.HTML()
@@ -66,15 +66,15 @@ class Investigation(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         super().__init__([self.task, self._shown, self._player, self._saved])
         self.add_class("dz-lesson")
         self.add_class(f"dz-case-{step}")
-        dossier.listen(self.say)
-        self.say()
+        dossier.listen(self.retranslate)
+        self.retranslate()
 
     def __repr__(self) -> str:
         return f"Investigation({self._step!r}, state={self.task.state!r})"
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use."""
-        self.task.say()
+        self.task.retranslate()
         body = self._dossier.show(self._step)
         self._shown.value = f'<div lang="{_i18n.language()}">{body}</div>' if body else ""
         if self._step == "judge":
@@ -142,7 +142,7 @@ class Dossier:
         """Call this when something was found."""
         self._speakers.append(speak)
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Let every step show what is known now."""
         for speak in self._speakers:
             speak()

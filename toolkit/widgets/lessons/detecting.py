@@ -13,7 +13,7 @@ from toolkit import _i18n, figures
 from toolkit._i18n import _
 from toolkit.figures import lessons as drawn
 from toolkit.forge.selfblend import PARTS
-from toolkit.lessons.traces import STRENGTH_MAX, TRACES, Seen
+from toolkit.lessons.traces import STRENGTH_MAX, TRACES, TraceView
 from toolkit.types import Tick
 from toolkit.widgets.task import Task, pictures
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from toolkit.lessons.own import OwnForgery
-    from toolkit.lessons.tiny_detector import Face, Learned, Moment
+    from toolkit.lessons.tiny_detector import Learned, Moment, PersonFace
 
 _ENDS = 2  # pictures from each end of the ranking
 
@@ -40,13 +40,13 @@ class TraceLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         What is on screen.
     """
 
-    def __init__(self, faces: list[Face] | None = None) -> None:
+    def __init__(self, faces: list[PersonFace] | None = None) -> None:
         if faces is None:
             from toolkit.lessons import portraits
 
             faces = portraits.one_per_person(portraits.faces(per_clip=8))
         self._faces = faces
-        self.seen: Seen | None = None
+        self.seen: TraceView | None = None
         self._face = ipywidgets.Dropdown(options=[(f.person, i) for i, f in enumerate(faces)])
         self._trace = ipywidgets.ToggleButtons(style={"button_width": "auto"})
         self._region = ipywidgets.Dropdown()
@@ -55,7 +55,7 @@ class TraceLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         )
         self._truth = ipywidgets.Checkbox(value=False, indent=False)
         self._shown = ipywidgets.HTML()
-        self.say()
+        self.retranslate()
         for control in (self._face, self._trace, self._region, self._strength, self._truth):
             control.observe(lambda _change: self.look(), "value")
         rows = [self._face, self._trace, self._region, self._strength, self._truth]
@@ -85,7 +85,7 @@ class TraceLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         )
         self._show(self.seen)
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use."""
         names = trace_names()
         trace, region = self._trace.value, self._region.value
@@ -99,7 +99,7 @@ class TraceLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         if self.seen is not None:
             self._show(self.seen)
 
-    def _show(self, seen: Seen) -> None:
+    def _show(self, seen: TraceView) -> None:
         after = drawn.outlined(seen.forged, seen.mask) if self._truth.value else seen.forged
         top = float(np.percentile(np.maximum(seen.lens_genuine, seen.lens_forged), 99.5))
         lenses = [drawn.in_grey(v, top=top) for v in (seen.lens_genuine, seen.lens_forged)]
@@ -178,7 +178,7 @@ class TinyLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self,
         net: nn.Sequential,
         *,
-        faces: list[Face] | None = None,
+        faces: list[PersonFace] | None = None,
         steps: int = 150,
         on_learned: Callable[[Learned], None] | None = None,
     ) -> None:
@@ -201,7 +201,7 @@ class TinyLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._unseen.options = [(p, p) for p in people]
         if people:
             self._unseen.value = "franck" if "franck" in people else people[-1]
-        self.say()
+        self.retranslate()
 
     def __repr__(self) -> str:
         return f"TinyLab(state={self.task.state!r})"
@@ -211,10 +211,10 @@ class TinyLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         """How many of 100 pictures of the unseen person were called rightly; None before that."""
         return None if self.learned is None else self.learned.unseen.right
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use."""
         self._unseen.description = _("Person it never sees")
-        self.task.say()
+        self.task.retranslate()
         if self._moments:
             self._show_curve()
         if self.learned is not None:
@@ -355,7 +355,7 @@ class OwnForgeryLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         )
         self.add_class("dz-lesson")
         self.add_class("dz-own-forgery")
-        self.say()
+        self.retranslate()
 
     def __repr__(self) -> str:
         return f"OwnForgeryLab(state={self.task.state!r})"
@@ -365,7 +365,7 @@ class OwnForgeryLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         """In how many of the key frames the strongest evidence lies inside the mask."""
         return None if self.made is None else sum(s.is_hit for s in self.made.shots)
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use."""
         region, kind = self._region.value, self._kind.value
         self._region.options = [(figures.region_name(r), r) for r in PARTS]
@@ -380,7 +380,7 @@ class OwnForgeryLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
             (self._strength, _("Strength")),
         ):
             control.description = name
-        self.task.say()
+        self.task.retranslate()
         if self.made is not None:
             self._show(self.made)
 

@@ -33,7 +33,7 @@ _CLIPS_COUNTED = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class ClipVerdict:
     """What the detector says of a clip: `gap` is its evidence minus the threshold, or None."""
 
     clip: str
@@ -58,14 +58,14 @@ class FailureLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no 
         Every verdict so far, the first first.
     """
 
-    def __init__(self, *, on_heard: Callable[[Heard], None] | None = None) -> None:
+    def __init__(self, *, on_heard: Callable[[ClipVerdict], None] | None = None) -> None:
         self._on_heard = on_heard
         self._judge: SeamNetDetector | None = None
         self._suspicious: Plan | None = None
-        self.heard: list[Heard] = []
+        self.heard: list[ClipVerdict] = []
         self._clip = ipywidgets.Dropdown()
         self._treatment = ipywidgets.Dropdown()
-        self.task: Task[Heard] = Task(
+        self.task: Task[ClipVerdict] = Task(
             lambda: _("Ask the detector"),
             self._work,
             self._arrive,
@@ -75,7 +75,7 @@ class FailureLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no 
         super().__init__([self._clip, self._treatment, self.task, self._shown, self._table])
         self.add_class("dz-lesson")
         self.add_class("dz-failures")
-        self.say()
+        self.retranslate()
 
     def __repr__(self) -> str:
         return f"FailureLab(heard={len(self.heard)})"
@@ -84,7 +84,7 @@ class FailureLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no 
         """Set the controls."""
         self._clip.value, self._treatment.value = clip, treatment
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use."""
         clip, treatment = self._clip.value, self._treatment.value
         self._clip.options = [(name, key) for key, name in clip_names().items()]
@@ -92,10 +92,10 @@ class FailureLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no 
         self._treatment.options = [(name, key) for key, name in treatment_names().items()]
         self._treatment.value = treatment or NOTHING
         self._clip.description, self._treatment.description = _("Clip"), _("Treatment")
-        self.task.say()
+        self.task.retranslate()
         self._show()
 
-    def _work(self, tick: Tick) -> Heard:
+    def _work(self, tick: Tick) -> ClipVerdict:
         from toolkit.analysis.pipeline import examine
         from toolkit.lessons import clips, doubt
         from toolkit.types import Sampling
@@ -122,7 +122,7 @@ class FailureLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no 
             face = doubt.strongest(crops, result.evidence.logits)
         gap = None if verdict.logit is None else float(verdict.logit - verdict.threshold)
         called = None if verdict.abstained else verdict.is_fake
-        return Heard(clip, treatment, called, gap, verdict.reason, face)
+        return ClipVerdict(clip, treatment, called, gap, verdict.reason, face)
 
     def _detector(self) -> SeamNetDetector:
         if self._judge is None:
@@ -148,7 +148,7 @@ class FailureLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no 
             case _:
                 return Plan(name, 6.0, "planted", ("mouth",), 0.35)
 
-    def _arrive(self, heard: Heard) -> None:
+    def _arrive(self, heard: ClipVerdict) -> None:
         self.heard.append(heard)
         self._show()
         if self._on_heard is not None:
@@ -175,7 +175,7 @@ class FailureLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no 
         self._table.value = _tagged(_table(self.heard))
 
 
-def _table(heard: list[Heard]) -> str:
+def _table(heard: list[ClipVerdict]) -> str:
     heads = (_("Clip"), _("Treatment"), _("Truth"), _("Detector"), "")
     title, truth = _("All that was tried"), {True: _("forged"), False: _("genuine")}
     rows = "".join(
@@ -192,19 +192,19 @@ def _table(heard: list[Heard]) -> str:
     )
 
 
-def _called(heard: Heard) -> str:
+def _called(heard: ClipVerdict) -> str:
     if heard.called is None:
         return _("no verdict")
     return _("calls it forged") if heard.called else _("does not call it forged")
 
 
-def _sign(heard: Heard) -> str:
+def _sign(heard: ClipVerdict) -> str:
     if heard.called is None:
         return "–"
     return _("✓ right") if heard.called == heard.is_forged else _("✗ wrong")
 
 
-def heard_sentence(heard: Heard) -> str:
+def heard_sentence(heard: ClipVerdict) -> str:
     """Return what the detector said of a clip, and what is true."""
     if heard.called is None:
         return _("No verdict. {reason}").format(reason=text_of(heard.reason or ""))
@@ -275,12 +275,12 @@ class PatternLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no 
         super().__init__([self._goal, self._levels, self.task, self._shown])
         self.add_class("dz-lesson")
         self.add_class("dz-pattern")
-        self.say()
+        self.retranslate()
 
     def __repr__(self) -> str:
         return f"PatternLab(state={self.task.state!r})"
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use."""
         goal = self._goal.value
         self._goal.options = [
@@ -289,7 +289,7 @@ class PatternLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no 
         ]
         self._goal.value = True if goal is None else goal
         self._goal.description, self._levels.description = _("Goal"), _("Levels of 255")
-        self.task.say()
+        self.task.retranslate()
         if self.attacked is not None:
             self._show(self.attacked)
 
@@ -382,7 +382,7 @@ class OddsLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         super().__init__([self._one_in, self._found, self._alarms, self._shown])
         self.add_class("dz-lesson")
         self.add_class("dz-odds")
-        self.say()
+        self.retranslate()
 
     def __repr__(self) -> str:
         return "OddsLab()"
@@ -401,7 +401,7 @@ class OddsLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         """Set the share of forgeries."""
         self._one_in.value = one_in
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use."""
         self._one_in.description = _("Forged: one clip in")
         self._found.description = _("Found, of 100 forged")

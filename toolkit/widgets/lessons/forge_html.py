@@ -14,11 +14,11 @@ from toolkit import figures
 from toolkit._i18n import _
 from toolkit.evaluation.studies import swaps
 from toolkit.figures import forge
-from toolkit.figures.charts import Table
+from toolkit.figures.charts import FigureTable
 from toolkit.figures.pictures import data_address, overlay
 from toolkit.forge import marks
-from toolkit.forge.expression import Gallery, Matches, Reading
-from toolkit.forge.swap import Made, Step
+from toolkit.forge.expression import ExpressionGallery, ExpressionReading, Matches
+from toolkit.forge.swap import Made, SwapStep
 from toolkit.types import Examination, TrackResult
 from toolkit.widgets import html as fragments
 
@@ -26,7 +26,7 @@ VIDEO_MAX = 12_000_000
 """Bytes of a clip that is shown in the page."""
 
 
-def steps(shown: Sequence[Step]) -> str:
+def steps(shown: Sequence[SwapStep]) -> str:
     """Return the steps of a swap: a picture each, its name, and what was measured."""
     cells = [
         figure(step.rgb, forge.step_title(step.name), forge.step_sentence(step)) for step in shown
@@ -34,7 +34,7 @@ def steps(shown: Sequence[Step]) -> str:
     return f'<div class="dz-pictures">{"".join(cells)}</div>'
 
 
-def matches(gallery: Gallery, found: Matches) -> str:
+def matches(gallery: ExpressionGallery, found: Matches) -> str:
     """Return the best matches with their distances."""
     cells = []
     for index, distance in zip(found.indices.tolist(), found.distances.tolist(), strict=True):
@@ -45,7 +45,7 @@ def matches(gallery: Gallery, found: Matches) -> str:
     )
 
 
-def expressions(target: Reading, gallery: Gallery, found: Matches) -> str:
+def expressions(target: ExpressionReading, gallery: ExpressionGallery, found: Matches) -> str:
     """Return the readable expressions of the clip and of the best match."""
     return table(forge.expression_table(target, gallery.faces[int(found.indices[0])]))
 
@@ -73,7 +73,7 @@ def judged(examination: Examination, clip: Path) -> str:
     """Return what a detector says of a synthetic clip, its heat beside the true mask."""
     report = examination.report
     parts = [fragments.verdict(report)]
-    result = next((r for r in report.tracks if r.track.person == report.speaks), None)
+    result = next((r for r in report.tracks if r.track.person == report.decisive), None)
     if result is None:
         return parts[0]
     crops = examination.crops[result.track.person]
@@ -96,7 +96,7 @@ def _beside(examination: Examination, result: TrackResult, clip: Path) -> str:
         whole = marks.read_mask(clip, int(result.track.indices[key.position]))
         size = (crops.rgb.shape[1],) * 2
         how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        mask = cv2.warpAffine(whole, crops.to_frame[key.position], size, flags=how)
+        mask = cv2.warpAffine(whole, crops.crop_to_frame[key.position], size, flags=how)
         when = figures.frame_sentence(result, key.position)
         cells.append(figure(overlay(key, figures.strength_at(result, key.position)), "", when))
         truth = forge.outlined(key.rgb, np.asarray(mask, np.float32))
@@ -112,7 +112,7 @@ def figure(rgb: NDArray[np.uint8], title: str, text: str) -> str:
     return f"<figure>{image}<figcaption>{head}{escape(text)}</figcaption></figure>"
 
 
-def table(shown: Table) -> str:
+def table(shown: FigureTable) -> str:
     """Return a table with its caption."""
     heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in shown.heads)
     rows = "".join(
@@ -122,7 +122,7 @@ def table(shown: Table) -> str:
     return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def fold(shown: Table) -> str:
+def fold(shown: FigureTable) -> str:
     """Return a table, folded away under its caption."""
     summary = escape(_("In numbers: {chart}").format(chart=shown.caption))
     return f"<details><summary>{summary}</summary>{table(shown)}</details>"

@@ -26,14 +26,14 @@ from toolkit.faces.crops import face_width
 from toolkit.figures import forge as words
 from toolkit.forge import expression, marks
 from toolkit.forge import swap as forge
-from toolkit.forge.expression import Gallery
-from toolkit.forge.swap import BLENDINGS, BREAKS, COLOURS, MOUTHS, Made, Performance, Recipe
+from toolkit.forge.expression import ExpressionGallery
+from toolkit.forge.swap import BLENDINGS, BREAKS, COLOURS, MOUTHS, Made, Performance, SwapRecipe
 from toolkit.jobs import STAGE_WEIGHTS, Job
 from toolkit.storage.cache import runs_folder
 from toolkit.types import Sampling, Tick
 from toolkit.widgets import html as fragments
 from toolkit.widgets.lessons.webcam import Webcam
-from toolkit.widgets.status import Status, duration
+from toolkit.widgets.status import StatusLine, duration
 from toolkit.widgets.styling import classed
 
 STATES = ("idle", "running", "done", "cancelled", "error")
@@ -55,7 +55,7 @@ _OWN = ""  # value of the menu for pictures of one's own; samples have names
 _WIDE, _STYLE = {"width": "100%", "max_width": "680px"}, {"description_width": "16em"}
 
 
-class LabStatus(Status):
+class LabStatus(StatusLine):
     """The line that says what is going on; carries the lab's style sheet."""
 
     _css = Path(__file__).with_name("forge_lab.css").read_text(encoding="utf-8")
@@ -102,7 +102,7 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._frame: tuple[int, Any] | None = None
         self._figure: Any = None
         self.performance: Performance | None = None
-        self.gallery: Gallery | None = None
+        self.gallery: ExpressionGallery | None = None
         self.made: Made | None = None
         self.examination: Any = None
         self.error: BaseException | None = None
@@ -134,7 +134,7 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self.add_class("dz-forge")
         self.add_class("dz-forge-idle")
         self.observe(self._mirror_state, "state")
-        self.say()
+        self.retranslate()
 
     def __repr__(self) -> str:
         """Return a line; ipywidgets' own would print the pictures into the notebook."""
@@ -252,10 +252,10 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
     # -- what the user may do
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> SwapRecipe:
         """The settings of the sliders, with the chosen step spoiled."""
         return forge.broken(
-            Recipe(
+            SwapRecipe(
                 colour=self._colour.value,
                 colour_strength=self._strength.value / 100,
                 mouth=self._mouth.value,
@@ -306,7 +306,7 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         uploaded = list(self._pictures)
         is_agreed = bool(self._consent.value)
 
-        def work(tick: Tick) -> tuple[Any, Performance, Gallery]:
+        def work(tick: Tick) -> tuple[Any, Performance, ExpressionGallery]:
             path = samples.path(target)
             if faces == _OWN:
                 gallery = _own_gallery(uploaded, is_agreed=is_agreed, tick=tick)
@@ -436,7 +436,7 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             self._problem.value = fragments.problem(error)
         self.state = "done" if error is None else "error"
 
-    def _take_reading(self, read: tuple[Any, Performance, Gallery]) -> None:
+    def _take_reading(self, read: tuple[Any, Performance, ExpressionGallery]) -> None:
         self._video, self.performance, self.gallery = read
         self.made = self.examination = self._frame = None
         self._made.value = self._judged.value = ""
@@ -564,9 +564,9 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 
     def _on_language(self, change: Any) -> None:
         _i18n.set_language(change["new"])
-        self.say()
+        self.retranslate()
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say all of the panel in the language in use."""
         self._status.lang = _i18n.language()
         self._choose_heading.value = _heading(_("Whose expression, and whose face?"))
@@ -576,7 +576,7 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._faces.description = _("Person: this face is put on")
         self._count.description = _("Number of pictures")
         self._upload.description = _("Pictures of the face (JPEG, PNG)")
-        self._webcam.say()
+        self._webcam.retranslate()
         limit = round(UPLOAD_MAX / 1e6)
         self._upload.tooltip = _("Up to {n} MB together. They are kept in memory only.").format(
             n=limit
@@ -679,12 +679,12 @@ class SwapVerdicts(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships n
         super().__init__([self._shown])
         for name in ("dz-lesson", "dz-verdicts"):
             self.add_class(name)
-        self.say()
+        self.retranslate()
 
     def __repr__(self) -> str:
         return "SwapVerdicts()"
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use."""
         from toolkit.widgets.lessons import forge_html
 
@@ -734,14 +734,16 @@ def _length(sample: str) -> float:
     return float(video.pts[-1] - video.pts[0])
 
 
-def _sample_gallery(name: str, count: int, *, tick: Tick) -> Gallery:
+def _sample_gallery(name: str, count: int, *, tick: Tick) -> ExpressionGallery:
     seconds = _length(name)
     return expression.read_clip(
         samples.path(name), per_second=max(count - 1, 1) / seconds, name=name, tick=tick
     )
 
 
-def _own_gallery(uploaded: list[tuple[str, bytes]], *, is_agreed: bool, tick: Tick) -> Gallery:
+def _own_gallery(
+    uploaded: list[tuple[str, bytes]], *, is_agreed: bool, tick: Tick
+) -> ExpressionGallery:
     if not is_agreed:
         raise UsageError(
             "nobody said that the person agreed",

@@ -20,11 +20,11 @@ import ipywidgets
 from toolkit import _i18n
 from toolkit._i18n import _
 from toolkit.lessons import marking, read_lesson
-from toolkit.lessons.answers import Answers
+from toolkit.lessons.answers import PupilAnswers
 from toolkit.lessons.marking import Answer
 from toolkit.lessons.text import Exercise, LessonText, to_html
 from toolkit.storage.cache import runs_folder
-from toolkit.types import PLAYERS
+from toolkit.types import REGIONS
 
 W = TypeVar("W")
 Known = Answer | Callable[[], Answer | None] | None
@@ -38,7 +38,7 @@ PUPILS_VARIABLE = "DOORZICHT_PUPILS"
 class Speaks(Protocol):
     """Anything that can say itself again in the language in use."""
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Show every text in the language in use."""
 
 
@@ -72,7 +72,7 @@ class Lesson:
     def __init__(self, stem: str, *, runs: Path | None = None) -> None:
         self.content: LessonText = read_lesson(stem)
         self.runs = runs or runs_folder()
-        self.answers = Answers(self.runs / "lessons" / f"{stem}.json")
+        self.answers = PupilAnswers(self.runs / "lessons" / f"{stem}.json")
         self._lock = threading.RLock()  # widget messages may come on any thread
         self._speakers: list[Callable[[], None]] = []
         self._switches: list[Any] = []
@@ -101,7 +101,7 @@ class Lesson:
         anew = ipywidgets.Button(layout={"width": "auto"})
         anew.on_click(lambda _button: self.start_anew())
 
-        def say() -> None:
+        def retranslate() -> None:
             heading.value = _in_language(f"<h2>{escape(str(self.content.title))}</h2>")
             body.value = _in_language(_opening(self.content))
             saved.value = _in_language(_where_saved(self.answers))
@@ -112,7 +112,7 @@ class Lesson:
             [heading, switch], layout={"justify_content": "space-between", "flex_flow": "row wrap"}
         )
         row = ipywidgets.HBox([saved, anew], layout={"flex_flow": "row wrap"})
-        return self._piece([Style(), top, body, row], say, "dz-lesson-opening")
+        return self._piece([Style(), top, body, row], retranslate, "dz-lesson-opening")
 
     def text(self, name: str) -> Any:
         """Return the running text of that name.
@@ -125,10 +125,10 @@ class Lesson:
         words = self.content.text[name]
         shown = ipywidgets.HTML()
 
-        def say() -> None:
+        def retranslate() -> None:
             shown.value = _in_language(to_html(str(words)))
 
-        return self._piece([shown], say, "dz-lesson-text")
+        return self._piece([shown], retranslate, "dz-lesson-text")
 
     def exercise(self, name: str, *, answer: Known = None, within: float | None = None) -> Any:
         """Return an exercise: question, input, check, feedback.
@@ -153,7 +153,7 @@ class Lesson:
 
     def show(self, widget: W) -> W:
         """Return a widget that from now on speaks the lesson's language."""
-        speak = getattr(widget, "say", None) or getattr(widget, "retranslate", None)
+        speak = getattr(widget, "retranslate", None)
         if speak is not None:
             self._speakers.append(speak)
         return widget
@@ -183,7 +183,7 @@ class Lesson:
             for exercise in self._exercises:
                 exercise.clear()
             self.refresh()
-            self.say()
+            self.retranslate()
 
     # -- language
 
@@ -194,9 +194,9 @@ class Lesson:
                 self.answers.put("language", _i18n.language())
             for switch in self._switches:
                 switch.value = _i18n.language()
-            self.say()
+            self.retranslate()
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything again in the language in use."""
         for speak in list(self._speakers):
             speak()
@@ -204,14 +204,14 @@ class Lesson:
     def refresh(self) -> None:
         """Bring the summaries of what was answered up to date."""
         for summary in self._summaries:
-            summary.say()
+            summary.retranslate()
 
-    def _piece(self, children: list[Any], say: Callable[[], None], name: str) -> Any:
+    def _piece(self, children: list[Any], retranslate: Callable[[], None], name: str) -> Any:
         box = ipywidgets.VBox(children)
         box.add_class("dz-lesson")
         box.add_class(name)
-        say()
-        self._speakers.append(say)
+        retranslate()
+        self._speakers.append(retranslate)
         return box
 
 
@@ -233,7 +233,7 @@ class _Exercise(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         kept = lesson.answers.get(self._key)
         if isinstance(kept, dict):
             self._input.fill(kept.get("answer"))
-        self.say()
+        self.retranslate()
 
     def __repr__(self) -> str:
         return f"Exercise({self._exercise.id!r})"
@@ -269,12 +269,12 @@ class _Exercise(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self._input.fill(None)
         self._tell("", "")
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use; feedback that is on screen included."""
         text = to_html(str(self._exercise.question))
         label = _("Exercise")
         self._question.value = _in_language(f"<h4>{escape(label)}</h4>{text}")
-        self._input.say()
+        self._input.retranslate()
         is_open = self._exercise.kind == "open"
         self._check.description = _("Save my answer") if is_open else _("Check my answer")
         kept = self._kept
@@ -328,7 +328,7 @@ class _Input:
             case _:
                 self.widget = ipywidgets.Textarea(rows=4, layout={"width": "100%"})
         self.widget.add_class("dz-answer")
-        self.say()
+        self.retranslate()
 
     def answer(self) -> Answer | None:
         """Return what was entered; None where nothing was."""
@@ -356,11 +356,11 @@ class _Input:
                 for i, box in enumerate(self.widget.children):
                     box.value = i in chosen
             case "region":
-                self.widget.value = answer if answer in PLAYERS else ""
+                self.widget.value = answer if answer in REGIONS else ""
             case _:
                 self.widget.value = answer if isinstance(answer, str) else ""
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Name everything in the language in use; what was entered stays."""
         from toolkit.figures import region_name
 
@@ -375,7 +375,7 @@ class _Input:
                     box.description = text
             case "region":
                 value = self.widget.value or ""
-                names = [(region_name(player), player) for player in PLAYERS]
+                names = [(region_name(player), player) for player in REGIONS]
                 self.widget.options = [(_("choose …"), ""), *names]
                 self.widget.value = value
             case "number":
@@ -393,12 +393,12 @@ class _Summary(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         super().__init__([self._shown])
         self.add_class("dz-lesson")
         self.add_class("dz-lesson-closing")
-        self.say()
+        self.retranslate()
 
     def __repr__(self) -> str:
         return "Summary()"
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use."""
         content = self._lesson.content
         rows = []
@@ -478,7 +478,7 @@ def _opening(content: LessonText) -> str:
     )
 
 
-def _where_saved(answers: Answers) -> str:
+def _where_saved(answers: PupilAnswers) -> str:
     from toolkit.media import show_name
 
     text = _("Answers stay on this computer, in {file}.").format(file=show_name(answers.path))

@@ -57,7 +57,7 @@ class QuizPlayer(anywidget.AnyWidget):
         self.state = state
         self.quiz = page.data(shown) if shown else None
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use."""
         self.language = _i18n.language()
 
@@ -109,7 +109,7 @@ class QuizLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         super().__init__([self._about, self.task, row, self._saved, self.player])
         self.add_class("dz-lesson")
         self.add_class("dz-quiz-lab")
-        self.say()
+        self.retranslate()
 
     def __repr__(self) -> str:
         return f"QuizLab(quiz={None if self.quiz is None else self.quiz.number})"
@@ -130,9 +130,9 @@ class QuizLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._say_where()
         return self._written
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use."""
-        self.task.say()
+        self.task.retranslate()
         self._page.description = _("Write the page for pupils")
         self._page.disabled = self.quiz is None
         if self.quiz is None:
@@ -150,7 +150,7 @@ class QuizLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 text += " " + _("Make another one: a class should also meet a wrong detector.")
         self._about.value = f'<p lang="{_i18n.language()}">{escape(text)}</p>'
         self._say_where()
-        self.player.say()
+        self.player.retranslate()
 
     def _say_where(self) -> None:
         if self._written is None:
@@ -177,7 +177,7 @@ class QuizLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
     def _arrive(self, made: Quiz) -> None:
         self.quiz, self._written = made, None
         self.player.show(made)
-        self.say()
+        self.retranslate()
 
 
 class ClassLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
@@ -213,7 +213,7 @@ class ClassLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         super().__init__([self._codes, self._count, self._shown])
         self.add_class("dz-lesson")
         self.add_class("dz-class")
-        self.say()
+        self.retranslate()
         if text:
             self.count()
 
@@ -234,9 +234,9 @@ class ClassLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         """Read the codes and show the class."""
         if self._on_text is not None:
             self._on_text(self._codes.value)
-        self.say()
+        self.retranslate()
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use."""
         self._codes.description = _("Codes")
         self._codes.placeholder = _("One code per line; words beside a code do no harm")
@@ -251,7 +251,7 @@ class ClassLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             body = f"<p>{escape(nothing)}</p>"
         self._shown.value = f'<div lang="{_i18n.language()}">{body}</div>'
 
-    def _class(self, results: list[codes.Result]) -> str:
+    def _class(self, results: list[codes.CodeResult]) -> str:
         numbers = [r.quiz for r in results]
         number = max(sorted(set(numbers)), key=numbers.count)
         own = [r for r in results if r.quiz == number]

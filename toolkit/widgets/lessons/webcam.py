@@ -40,12 +40,12 @@ class Webcam(anywidget.AnyWidget):
         super().__init__()
         self._on_picture = on_picture
         self.on_msg(self._on_message)
-        self.say()
+        self.retranslate()
 
     def __repr__(self) -> str:
         return "Webcam()"
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use."""
         self.words = {
             "start": _("Take {n} pictures with the webcam").format(n=self.count),

@@ -35,7 +35,7 @@ _STYLE = {"description_width": "11em"}
 
 
 @dataclass(frozen=True)
-class Asked:
+class AnalysisRequest:
     """One analysis as the user asked for it."""
 
     video: Path
@@ -103,13 +103,13 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         )
         self.add_class("dz-choose")
         self._show_options()
-        self.say()
+        self.retranslate()
         for menu in (self.sample, self.detector, self.frames):
             menu.observe(self._on_menu, "value")
 
     # -- what was chosen
 
-    def asked(self) -> Asked:
+    def asked(self) -> AnalysisRequest:
         """Return what was chosen.
 
         Raises
@@ -125,7 +125,7 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 "Give its published file as described beside the menu, or choose SeamNet.",
             )
         moments = Sampling(frames=self.frames.value) if self.frames.value else Sampling()
-        return Asked(self._video(), detector, moments)
+        return AnalysisRequest(self._video(), detector, moments)
 
     def _video(self) -> Path:
         if self.sample.value != _OWN:
@@ -171,7 +171,7 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     # -- in words
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use; what was chosen stays chosen."""
         self.sample.description = _("Video")
         self.path.description = _("Path of own video")

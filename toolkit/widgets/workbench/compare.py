@@ -18,7 +18,7 @@ from toolkit import figures
 from toolkit._i18n import N_, _
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.media import show_name
-from toolkit.storage.cache import Cache, Entry
+from toolkit.storage.cache import Cache, CacheEntry
 from toolkit.types import FaceCrops, Tick
 from toolkit.verdict import comparison
 from toolkit.widgets import html as fragments
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from toolkit.media.display import DisplayCopy
     from toolkit.player import Scene
     from toolkit.types import Examination
-    from toolkit.widgets.player import Comparison
+    from toolkit.widgets.player import SideBySide
 
 _WIDE = {"width": "auto", "max_width": "640px"}
 _STYLE = {"description_width": "11em"}
@@ -86,7 +86,7 @@ def _is_same(said: Genuine, examination: Examination, person: str) -> bool:
     crops, pts = examination.crops[person], _pts(examination, person)
     nearest = int(abs(pts - said.at_s).argmin())
     x, y = _centre(crops, nearest)
-    side = crops.rgb.shape[1] * math.hypot(*crops.to_frame[nearest][:, 0])
+    side = crops.rgb.shape[1] * math.hypot(*crops.crop_to_frame[nearest][:, 0])
     return bool(math.hypot(x - said.x, y - said.y) < SAME_PLACE * side)
 
 
@@ -96,7 +96,7 @@ def _pts(examination: Examination, person: str) -> Any:
 
 def _centre(crops: FaceCrops, moment: int) -> tuple[float, float]:
     half = crops.rgb.shape[1] / 2
-    x, y = crops.to_frame[moment] @ (half, half, 1.0)
+    x, y = crops.crop_to_frame[moment] @ (half, half, 1.0)
     return float(x), float(y)
 
 
@@ -135,7 +135,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._examination: Examination | None = None
         self._copy: DisplayCopy | None = None
         self._person: str | None = None
-        self._comparison: Comparison | None = None
+        self._comparison: SideBySide | None = None
         self._found: comparison.Comparison | None = None
         self.lines: list[str] = []
         self._known: Known | None = None
@@ -148,7 +148,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self.other.observe(lambda _change: self._on_other(), "value")
         self.first = classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-first")
         self.second = classed(ipywidgets.Dropdown(layout=_WIDE, style=_STYLE), "dz-second")
-        self.later = classed(
+        self.offset = classed(
             ipywidgets.FloatText(step=0.04, layout={"width": "20em"}, style=_STYLE), "dz-later"
         )
         self.start_s, self.end_s = (
@@ -180,8 +180,8 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self.go.on_click(lambda _button: self.start())
         self._problem = ipywidgets.HTML()
         self._said = classed(ipywidgets.HTML(), "dz-comparison")
-        self.take_back = classed(ipywidgets.Button(layout={"width": "auto"}), "dz-take-back")
-        self.take_back.on_click(lambda _button: self._state(None))
+        self.retract = classed(ipywidgets.Button(layout={"width": "auto"}), "dz-take-back")
+        self.retract.on_click(lambda _button: self._state(None))
         self._stage = ipywidgets.VBox()
         self._stage.observe(lambda _change: on_stage(), "children")
         super().__init__(
@@ -190,14 +190,14 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 self.other,
                 self.first,
                 self.second,
-                self.later,
+                self.offset,
                 self._from_row,
                 self._to_row,
                 self.genuine,
                 self.go,
                 self._problem,
                 self._said,
-                self.take_back,
+                self.retract,
                 self._stage,
             ]
         )
@@ -212,26 +212,26 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         is_new = examination is not self._examination
         if is_new:
             self._stage.children = ()
-            self.later.value = 0.0
+            self.offset.value = 0.0
         someone_new = is_new or person != self._person
         self._examination, self._copy, self._person = examination, copy, person
         if someone_new:
             self._problem.value = ""
             self._recall()
-        self.say()
+        self.retranslate()
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say everything in the language in use; what was chosen stays chosen."""
         hint = _("Two pictures under one scrubber: what differs, and what stays the same?")
         self._hint.value = f'<p class="dz-note">{escape(hint)}</p>'
         self.other.description = _("Compare with")
         self.first.description = _("Left")
         self.second.description = _("Right")
-        self.later.description = _("Right is later by (s)")
+        self.offset.description = _("Right is later by (s)")
         self.start_s.description = _("Genuine from (s)")
         self.end_s.description = _("Genuine to (s)")
         self.genuine.description = _("The right one is known to be genuine")
-        self.take_back.description = _("This is not known to be genuine")
+        self.retract.description = _("This is not known to be genuine")
         self._fill()
         self._tell(self._found, self._known)
         if self._comparison is not None:
@@ -304,7 +304,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         for field, kinds in (
             (self.first, {"moment"}),
             (self.second, {"moment"}),
-            (self.later, {"clip"}),
+            (self.offset, {"clip"}),
             (self.genuine, {"clip"}),
             (self._from_row, {"seconds"}),
             (self._to_row, {"seconds"}),
@@ -380,7 +380,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             raise UsageError(
                 "this result is no longer kept", "", "Analyse that clip again, then compare."
             )
-        offset = float(self.later.value) if other.kind == "clip" else 0.0
+        offset = float(self.offset.value) if other.kind == "clip" else 0.0
 
         def scene(shown: Examination, its_copy: DisplayCopy) -> Scene:
             detector = detector_title(shown.report.settings["detector"]["name"])
@@ -395,9 +395,9 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             return cached.display_copy(self._cache, found.report.video, tick=tick)
 
         if self._comparison is None:  # made here, for a worker may only change what is there
-            from toolkit.widgets.player import Comparison
+            from toolkit.widgets.player import SideBySide
 
-            self._comparison = Comparison(scene(examination, copy), scene(examination, copy))
+            self._comparison = SideBySide(scene(examination, copy), scene(examination, copy))
 
         def ready(its_copy: DisplayCopy) -> None:
             self._put(_Pair(scene(examination, copy), scene(found, its_copy), offset, None))
@@ -493,7 +493,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         faces = comparison.known_faces(mine, other, seconds=span, person=person)
         return found, Known(mine, person, faces)
 
-    def _entries_of(self, said: Genuine) -> list[Entry]:
+    def _entries_of(self, said: Genuine) -> list[CacheEntry]:
         kept = analysed(self._cache, most=None)
         return [entry for entry in kept if entry.card["sha256"] == said.clip]
 
@@ -534,7 +534,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         text = self._strip(found)
         text += "".join(f"<p>{escape(line)}</p>" for line in lines)
         self._said.value = f'<div class="dz-box" role="status">{text}</div>' if text else ""
-        self.take_back.layout.display = None if self._genuine is not None else "none"
+        self.retract.layout.display = None if self._genuine is not None else "none"
 
     def _strip(self, found: comparison.Comparison | None) -> str:
         """Return the difference among those of genuine recordings, drawn."""
@@ -554,9 +554,9 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     def _put(self, pair: _Pair) -> None:
         if self._comparison is None:
-            from toolkit.widgets.player import Comparison
+            from toolkit.widgets.player import SideBySide
 
-            self._comparison = Comparison(pair.left, pair.right, offset_s=pair.offset_s)
+            self._comparison = SideBySide(pair.left, pair.right, offset_s=pair.offset_s)
         else:
             self._comparison.show(pair.left, pair.right, offset_s=pair.offset_s)
         if pair.frame is not None:

@@ -21,15 +21,15 @@ from toolkit import _i18n
 from toolkit._i18n import _
 from toolkit.errors import ToolkitError
 from toolkit.jobs import Job
-from toolkit.types import PLAYERS, FaceCrops, Tick
+from toolkit.types import REGIONS, FaceCrops, Tick
 from toolkit.widgets import html as fragments
-from toolkit.widgets.status import Status, duration
+from toolkit.widgets.status import StatusLine, duration
 from toolkit.widgets.styling import classed
-from toolkit.widgets.turns import in_turn
+from toolkit.widgets.turns import synchronized
 
 if TYPE_CHECKING:
     from toolkit.detectors.base import Detector
-    from toolkit.explain.session import Answers, Change, Checked, Subject
+    from toolkit.explain.session import Answers, Change, Checked, PersonExplainer
     from toolkit.figures.answer import Check
     from toolkit.types import Examination
 
@@ -56,7 +56,7 @@ LONG_S = 8.0
 """From here on a button says beforehand how long its question takes."""
 
 
-class Line(Status):
+class Line(StatusLine):
     """The panel's line, with the panel's style sheet."""
 
     _css = (_HERE / "explain.css").read_text(encoding="utf-8")
@@ -80,7 +80,7 @@ _ANSWERS = (
 )
 
 
-class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
+class ExplainPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
     """Panel that questions one person's verdict.
 
     Parameters
@@ -132,7 +132,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._detector, self._donors, self._seed = detector, donors, seed
         self._on_move = on_move or (lambda _person, _position, _region: None)
         self._on_check = on_check or (lambda _person, _check: None)
-        self._kept: dict[tuple[Any, ...], tuple[Subject, dict[str, Any]]] = {}
+        self._kept: dict[tuple[Any, ...], tuple[PersonExplainer, dict[str, Any]]] = {}
         self._job: Job[Any] | None = None
         self._stage = ""
         self._left: float | None = None
@@ -143,7 +143,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._key: tuple[Any, ...] | None = None
         self._asked_witnesses = False
         self.examination: Examination | None = None
-        self.subject: Subject | None = None
+        self.subject: PersonExplainer | None = None
         self.error: BaseException | None = None
         self._forget()
         self._make_head(switch=switch)
@@ -314,7 +314,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     # -- what the host may do
 
-    @in_turn
+    @synchronized
     def show(
         self, examination: Examination | None, *, person: str = "", position: int | None = None
     ) -> None:
@@ -330,14 +330,14 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             self.layout.display = "none"
             return
         self.layout.display = None
-        wanted = next((p for p in (person, examination.report.speaks) if p in people), people[0])
+        wanted = next((p for p in (person, examination.report.decisive) if p in people), people[0])
         self._persons.unobserve(self._on_person, "value")
         self._persons.options = [(p, p) for p in people]
         self._persons.observe(self._on_person, "value")
         self._persons.layout.display = None if len(people) > 1 else "none"
         self._question(wanted, position)
 
-    @in_turn
+    @synchronized
     def know(self, person: str, faces: FaceCrops | None) -> None:
         """Take faces of a person, from `comparison.known_faces`, as known to be genuine; or None.
 
@@ -358,8 +358,8 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._is_shown = True
         self._draw_chart()
 
-    @in_turn
-    def say(self) -> None:
+    @synchronized
+    def retranslate(self) -> None:
         """Say everything again in the language in use."""
         self._line.lang = _i18n.language()
         self._say_state()
@@ -369,7 +369,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             self._fill()
 
     def ask(self, *questions: str) -> None:
-        """Ask some of `inquire.QUESTIONS`, or ``"references"``, in the background."""
+        """Ask some of `session.QUESTIONS`, or ``"references"``, in the background."""
         subject, position = self.subject, self.position
         if subject is None:
             return
@@ -377,11 +377,11 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             self._asked_witnesses = "witnesses" in questions
 
         def work(tick: Tick) -> Answers:
-            from toolkit.explain import session as inquire
+            from toolkit.explain import session
 
-            deep = [q for q in questions if q in inquire.QUESTIONS]
-            tell = self._hear(subject, position)
-            answers = inquire.ask(subject, deep, position, tell=tell, tick=tick)
+            deep = [q for q in questions if q in session.QUESTIONS]
+            on_result = self._hear(subject, position)
+            answers = session.ask(subject, deep, position, on_result=on_result, tick=tick)
             if "trust" in deep and self.subject is subject:
                 self._panels[subject.kind, position] = answers.trust
             subject.game(position)  # so that the next tick of a box costs one pass
@@ -427,9 +427,9 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             return
 
         def work(tick: Tick) -> Any:
-            from toolkit.explain import session as inquire
+            from toolkit.explain import session
 
-            counted = inquire.Counted(tick, "lookalikes", 64)
+            counted = session.Counted(tick, "lookalikes", 64)
             self._maps[position] = subject.look_alike(position, tick=counted)
             return self._maps[position]
 
@@ -492,7 +492,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self.cancel()
         super().close()
 
-    @in_turn
+    @synchronized
     def stand_alone(self, *, alone: bool) -> None:
         """Show chart and slider, or leave them to the player beside which the panel stands."""
         self._ledger.layout.display = None if alone else "none"
@@ -514,7 +514,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     def _question(self, person: str, position: int | None = None) -> None:
         """Turn to a person."""
-        from toolkit.explain import session as inquire
+        from toolkit.explain import session
 
         assert self.examination is not None
         self._keep()
@@ -532,7 +532,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             self._turn_to(person, position)
             return
         try:
-            self.subject = inquire.Subject(
+            self.subject = session.PersonExplainer(
                 self.examination,
                 person,
                 detector=self._detector,
@@ -560,15 +560,15 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     def _turn_to(self, person: str, position: int | None) -> None:
         """Show the person that is questioned, at a moment; None = the strongest."""
-        from toolkit.explain import session as inquire
+        from toolkit.explain import session
 
         assert self.subject is not None
         last = len(self.subject.crops.rgb) - 1
         if position is None or not 0 <= position <= last:
-            position = inquire.strongest(self.subject.result)
+            position = session.strongest(self.subject.result)
         self._set(person=person, position=position, region=self.region)
         self.state = "idle"
-        self.say()
+        self.retranslate()
 
     def _set(self, **values: Any) -> None:
         self._follows = True
@@ -604,12 +604,12 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self.state = "running"
         job.start()
 
-    def _hear(self, subject: Subject, position: int) -> Callable[[str, Any], None]:
+    def _hear(self, subject: PersonExplainer, position: int) -> Callable[[str, Any], None]:
         """Return what takes in each part of an answer and shows it at once."""
         key = subject.kind, position
         fresh: set[str] = set()
 
-        def tell(question: str, part: Any) -> None:
+        def on_result(question: str, part: Any) -> None:
             if self.subject is not subject:  # somebody else, or other known material, by now
                 return
             first = question not in fresh
@@ -626,7 +626,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 self._method_answers[key].append(part)
             self._fill_answers()
 
-        return tell
+        return on_result
 
     def _on_update(self, stage: str, _done: int, _total: int, seconds_left: float | None) -> None:
         self._stage, self._left = stage, seconds_left
@@ -635,7 +635,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         if not self._cancel.disabled:  # else it says that it is stopping
             self._say_state()
 
-    @in_turn
+    @synchronized
     def _on_end(self, job: Job[Any]) -> None:
         if job is not self._job:  # somebody else is shown by now
             return
@@ -765,7 +765,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         for view, pane in self._panes.items():
             pane.layout.display = None if view == self.views.value else "none"
 
-    @in_turn
+    @synchronized
     def _fill(self) -> None:
         """Show all that is known of the person and the frame in view."""
         from toolkit import figures
@@ -790,11 +790,11 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._fill_composite()
         self._say_buttons()
 
-    @in_turn
+    @synchronized
     def _fill_answers(self) -> None:
         """Show the answers; runs in the worker thread as well."""
         from toolkit import figures
-        from toolkit.explain import session as inquire
+        from toolkit.explain import session
         from toolkit.figures.inquiry import region_rows
         from toolkit.widgets.workbench import explain_html as html
 
@@ -819,7 +819,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._trust.value = html.trust(
             self._figures.get(key, []),
             self._panels.get(key),
-            inquire.completeness(answers),
+            session.completeness(answers),
             is_complete=self.state != "running" or self._stage != "trust",
         )
         self._bands.value = html.bands(self._band_shares.get(key), asked=key in self._band_shares)
@@ -909,7 +909,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             self._mark_moment()
             self._fill()
         elif change["name"] == "region":
-            if self.region not in ("", *PLAYERS):
+            if self.region not in ("", *REGIONS):
                 self._set(region="")
             self._board.current = self.region
 
@@ -920,7 +920,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     def _on_language(self, change: Any) -> None:
         _i18n.set_language(change["new"])
-        self.say()
+        self.retranslate()
 
     def _on_person(self, change: Any) -> None:
         if change["new"] not in (None, self.person):
@@ -939,9 +939,9 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         from toolkit import figures
 
         names = figures.row_names()
-        row = names.index(points.ys[0]) if points.ys[0] in names else len(PLAYERS)
-        if row < len(PLAYERS):
-            values["region"] = PLAYERS[row]
+        row = names.index(points.ys[0]) if points.ys[0] in names else len(REGIONS)
+        if row < len(REGIONS):
+            values["region"] = REGIONS[row]
         self._move(**values)
 
     def _on_board(self, change: Any) -> None:

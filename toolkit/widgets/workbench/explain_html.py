@@ -13,15 +13,15 @@ from toolkit.explain.baselines import Choice, Reference
 from toolkit.explain.perturbation import Composite
 from toolkit.explain.trust import Panel, TrustFigure
 from toolkit.figures import inquiry as said
-from toolkit.figures.charts import Table
+from toolkit.figures.charts import FigureTable
 from toolkit.figures.pictures import data_address
 
 if TYPE_CHECKING:
     from toolkit.explain.lookalikes import Lookalike
-    from toolkit.explain.session import Change, Checked, FrameAnswer, MethodAnswer, Subject
+    from toolkit.explain.session import Change, Checked, FrameAnswer, MethodAnswer, PersonExplainer
 
 
-def ledger(subject: Subject, position: int) -> str:
+def ledger(subject: PersonExplainer, position: int) -> str:
     """Return the verdict as a sum, the frame in view as a sum, and the chart in numbers."""
     result = subject.result
     total = f"{said.sum_sentence(result)} {said.threshold_sentence(result)}".strip()
@@ -34,7 +34,7 @@ def ledger(subject: Subject, position: int) -> str:
     )
 
 
-def change(subject: Subject, found: Change) -> str:
+def change(subject: PersonExplainer, found: Change) -> str:
     """Return what would change the verdict."""
     return _heading(_("What would change the verdict")) + _items(
         said.change_sentences(subject.result, found)
@@ -42,7 +42,11 @@ def change(subject: Subject, found: Change) -> str:
 
 
 def witnesses(
-    subject: Subject, answers: Sequence[FrameAnswer], here: FrameAnswer | None, *, chosen: str
+    subject: PersonExplainer,
+    answers: Sequence[FrameAnswer],
+    here: FrameAnswer | None,
+    *,
+    chosen: str,
 ) -> str:
     """Return what the witnesses say: all key frames, then the frame in view."""
     lines = [said.witness_sentence(answers, subject.threshold)]
@@ -60,7 +64,7 @@ def witnesses(
     return _heading(chosen) + text + ("" if here is None else _witness_maps(subject, here))
 
 
-def _witness_maps(subject: Subject, here: FrameAnswer) -> str:
+def _witness_maps(subject: PersonExplainer, here: FrameAnswer) -> str:
     """Return where the witnesses see it, side by side; nothing below the threshold."""
     if here.logit < subject.threshold:
         return ""
@@ -70,7 +74,7 @@ def _witness_maps(subject: Subject, here: FrameAnswer) -> str:
             "construction",
             _("By construction"),
             _("The detector's own patches."),
-            here.by_construction,
+            here.intrinsic,
             said.patch_picture(rgb, evidence, here.position),
         ),
         (
@@ -109,17 +113,17 @@ def key_frames(answers: Sequence[FrameAnswer]) -> str:
     rows = tuple(
         (
             figures.clock(a.at_s, 2),
-            said.top_region_name(a.by_construction),
+            said.top_region_name(a.intrinsic),
             said.top_region_name(a.named_shares),
             figures.number(a.agreement.pearson) if a.agreement else "–",
         )
         for a in answers
     )
     heads = (_("time"), _("first by construction"), _("first by intervention"), _("correlation"))
-    return _fold(Table(_("Both witnesses on the key frames"), heads, rows)) if rows else ""
+    return _fold(FigureTable(_("Both witnesses on the key frames"), heads, rows)) if rows else ""
 
 
-def composite(subject: Subject, position: int, made: Composite) -> str:
+def composite(subject: PersonExplainer, position: int, made: Composite) -> str:
     """Return the frame before and after the ticked regions were replaced, and how it moved."""
     text = escape(said.composite_sentence(made, subject.threshold))
     pictures = [
@@ -168,7 +172,7 @@ def movement(before: float, after: float, threshold: float) -> str:
     )
 
 
-def original(subject: Subject, position: int, *, barred: bool) -> str:
+def original(subject: PersonExplainer, position: int, *, barred: bool) -> str:
     """Return the frame as it is, and what ticking a region would do."""
     text = (
         _(
@@ -286,7 +290,7 @@ def bands(found: BandShares | None, *, asked: bool) -> str:
     return f'<p><b>{text}</b></p><p class="dz-note">{note}</p>{table}'
 
 
-def methods(subject: Subject, position: int, answers: Sequence[MethodAnswer]) -> str:
+def methods(subject: PersonExplainer, position: int, answers: Sequence[MethodAnswer]) -> str:
     """Return Captum's methods side by side; those that were not asked with the reason."""
     if not answers:
         return _paragraph(_("Captum’s methods have not been asked about this frame yet."))
@@ -313,7 +317,7 @@ def methods(subject: Subject, position: int, answers: Sequence[MethodAnswer]) ->
     return text + (f"<ul>{''.join(refused)}</ul>" if refused else "")
 
 
-def lookalikes(subject: Subject, position: int, found: Sequence[Lookalike]) -> str:
+def lookalikes(subject: PersonExplainer, position: int, found: Sequence[Lookalike]) -> str:
     """Return maps that look like an explanation, and which of them is one."""
     if not found:
         return ""
@@ -357,7 +361,7 @@ def _head(*heads: str) -> str:
     return f"<thead><tr>{cells}</tr></thead>"
 
 
-def _fold(table: Table) -> str:
+def _fold(table: FigureTable) -> str:
     rows = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows
     )

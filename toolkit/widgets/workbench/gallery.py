@@ -14,7 +14,7 @@ import traitlets
 from toolkit import _i18n
 from toolkit._i18n import _, ngettext
 from toolkit.figures.pictures import data_address
-from toolkit.storage.cache import Cache, Entry
+from toolkit.storage.cache import Cache, CacheEntry
 
 SHOWN_MAX = 24
 
@@ -24,9 +24,11 @@ _HERE = Path(__file__).parent
 _CARD = {"name", "sha256", "detector", "abstained", "is_fake"}
 
 
-def analysed(cache: Cache, *, pictures: bool = False, most: int | None = SHOWN_MAX) -> list[Entry]:
+def analysed(
+    cache: Cache, *, pictures: bool = False, most: int | None = SHOWN_MAX
+) -> list[CacheEntry]:
     """Return the newest result of each clip and detector, newest first; None = all of them."""
-    latest: dict[tuple[str, str], Entry] = {}
+    latest: dict[tuple[str, str], CacheEntry] = {}
     for entry in cache.entries("report", arrays=("thumbnail",) if pictures else ()):
         if entry.card.keys() >= _CARD:
             latest.setdefault((entry.card["sha256"], entry.card["detector"]), entry)
@@ -43,7 +45,7 @@ class _Clips(anywidget.AnyWidget):
     label = traitlets.Unicode("").tag(sync=True)
 
 
-class Gallery(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
+class SampleGallery(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
     """Analysed clips with a face, the name, the verdict in words and the date.
 
     Parameters
@@ -125,7 +127,7 @@ class Gallery(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             self._on_open(content["open"])
 
 
-def _item(entry: Entry) -> dict[str, Any]:
+def _item(entry: CacheEntry) -> dict[str, Any]:
     card = entry.card
     if card["abstained"]:
         kind, sign, said = "none", "○", _("no verdict")

@@ -47,7 +47,7 @@ class Notes(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self._text.value = self._memory.notes(clip)
         self._text.observe(self._on_text, "value")
 
-    def say(self) -> None:
+    def retranslate(self) -> None:
         """Say what the field is for, in the language in use."""
         self._text.placeholder = _("What you see, what you doubt, what you want to look up")
         self._text.tooltip = _("Notes about this clip")
@@ -60,4 +60,4 @@ class Notes(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def _on_text(self, change: Any) -> None:
         self._is_kept = self._memory.write_notes(self._clip, change["new"])
-        self.say()
+        self.retranslate()

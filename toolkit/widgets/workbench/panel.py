@@ -25,13 +25,13 @@ from toolkit.storage.cache import Cache, runs_folder
 from toolkit.types import Report, Tick
 from toolkit.widgets import html as fragments
 from toolkit.widgets.saved import Saved, pages
-from toolkit.widgets.status import Status, duration
+from toolkit.widgets.status import StatusLine, duration
 from toolkit.widgets.styling import classed
 from toolkit.widgets.workbench import saving
-from toolkit.widgets.workbench.chooser import Asked, Chooser
-from toolkit.widgets.workbench.gallery import Gallery
+from toolkit.widgets.workbench.chooser import AnalysisRequest, Chooser
+from toolkit.widgets.workbench.gallery import SampleGallery
 from toolkit.widgets.workbench.notes import Notes
-from toolkit.widgets.workbench.result import Result
+from toolkit.widgets.workbench.result import ResultPanel
 from toolkit.widgets.workbench.state import Memory, Position
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             "dz-top",
         )
         self._choose = Chooser(self._runs / "uploads", self._remember, self.start)
-        self._gallery = Gallery(self._cache, self.reopen)
+        self._gallery = SampleGallery(self._cache, self.reopen)
         self._start = classed(ipywidgets.Box([self._choose, self._gallery]), "dz-start")
         self._analyse = classed(ipywidgets.Button(button_style="primary"), "dz-analyse")
         self._analyse.on_click(lambda _button: self.start())
@@ -177,11 +177,11 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
             [self._analyse, self._example, self._cancel, self._bar],
             layout={"flex_flow": "row wrap"},
         )
-        self._status = classed(Status(), "dz-status")
+        self._status = classed(StatusLine(), "dz-status")
         self._remark = classed(ipywidgets.HTML(layout={"display": "none"}), "dz-remark")
         self._live = classed(ipywidgets.HTML(layout={"display": "none"}), "dz-live")
         self._notes = Notes(self._memory)
-        self._result = Result(
+        self._result = ResultPanel(
             self._cache, self._run_aside, self._notes, self._memory, on_move=self._remember
         )
         self._save = classed(ipywidgets.Button(layout={"width": "auto"}), "dz-save")
@@ -305,7 +305,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
 
         self._begin(work, end)
 
-    def _work(self, asked: Asked, tick: Tick) -> None:
+    def _work(self, asked: AnalysisRequest, tick: Tick) -> None:
         examination = self._do_examine(
             asked.video,
             detector=asked.detector,
@@ -326,7 +326,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         except (ToolkitError, OSError) as error:
             if isinstance(error, Cancelled):
                 raise
-            self._result.no_play(error)
+            self._result.show_without_player(error)
         else:
             self._result.play(copy, frame=position.frame, person=position.person)
 
@@ -343,7 +343,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
     def _end(self, job: Job[None]) -> None:
         self._live.layout.display = "none"
         if self.examination is not None and job.is_cancelled:
-            self._result.no_play(UsageError("its preparation was stopped"))
+            self._result.show_without_player(UsageError("its preparation was stopped"))
             self.state = "done"
         elif job.is_cancelled:
             self.state = "cancelled"
@@ -488,13 +488,13 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         self._example.description = _("Show me with the sample")
         self._example.tooltip = _("A clip in which our own code forged a known part of the face")
         self._language.tooltips = [_("Show everything in English"), _("Show everything in Dutch")]
-        self._choose.say()
+        self._choose.retranslate()
         self._gallery.refresh()
         self._analyse.description = _("Analyse")
         self._cancel.description = _("Cancel")
         self._save.description = _("Save report")
-        self._saved.say()
-        self._result.say()
+        self._saved.retranslate()
+        self._result.retranslate()
         self._say_state()
         if self.state == "running":
             self._say_partial()

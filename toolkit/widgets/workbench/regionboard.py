@@ -54,7 +54,7 @@ class RegionBoard(anywidget.AnyWidget):
         axes = {name: _Axis.around([getattr(row, name) for row in rows]) for name in names}
         self.rows = [
             {
-                "player": row.player,
+                "player": row.region,
                 "label": row.label,
                 "replace": _("replace {region}").format(region=row.label),
                 "values": [

@@ -16,7 +16,7 @@ from toolkit.types import Report, TrackResult
 from toolkit.widgets import html as fragments
 from toolkit.widgets.player import Player, RegionAsked
 from toolkit.widgets.styling import classed
-from toolkit.widgets.turns import in_turn
+from toolkit.widgets.turns import synchronized
 from toolkit.widgets.workbench.compare import Compare, Known, Run
 from toolkit.widgets.workbench.keyframes import KeyFrames
 from toolkit.widgets.workbench.notes import Notes
@@ -25,13 +25,13 @@ from toolkit.widgets.workbench.state import Memory
 if TYPE_CHECKING:
     from toolkit.media.display import DisplayCopy
     from toolkit.types import Examination
-    from toolkit.widgets.workbench.explain import Inquiry
+    from toolkit.widgets.workbench.explain import ExplainPanel
 
 VIEWS = ("why", "ask", "compare", "numbers", "notes")
 """What can be shown below the player, in this order."""
 
 
-class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
+class ResultPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
     """One examination, or the problem that came instead of it.
 
     The player shows the charts. Where it cannot, because the video is gone or too large to be
@@ -67,7 +67,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
     ) -> None:
         self._on_move, self._notes = on_move, notes
         self._chart: Any = None
-        self._inquiry: Inquiry | None = None
+        self._inquiry: ExplainPanel | None = None
         self._known: Known | None = None
         self._checks: dict[tuple[str, str, str], figures.Check | None] = {}
         self.examination: Examination | None = None
@@ -156,21 +156,21 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
 
     # -- what is shown; safe in a worker thread: nothing here makes a widget
 
-    @in_turn
+    @synchronized
     def hide(self) -> None:
         """Show nothing."""
         self.examination = self.copy = self._why_no_player = None
         self.verdict.value = ""
         self.layout.display = "none"
 
-    @in_turn
+    @synchronized
     def fail(self, error: BaseException) -> None:
         """Show a problem instead of a result."""
         self.hide()
         self.verdict.value = fragments.problem(error)
         self._show_only(self.verdict)
 
-    @in_turn
+    @synchronized
     def show(self, examination: Examination) -> None:
         """Show an examination, at first without the player."""
         self.examination, self.copy, self._why_no_player = examination, None, None
@@ -180,7 +180,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self._show_only(self.verdict, self.truth, self.views)
         self._show_view()
 
-    @in_turn
+    @synchronized
     def play(self, copy: DisplayCopy, *, frame: int = -1, person: str = "") -> None:
         """Show the player with a copy of the video."""
         from toolkit.player import Scene
@@ -201,14 +201,14 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self._fill()
         self._show_view()
 
-    @in_turn
-    def no_play(self, error: BaseException) -> None:
+    @synchronized
+    def show_without_player(self, error: BaseException) -> None:
         """Show the charts without the player, and why there is none."""
         self._why_no_player = error
         self._fill()
         self._show_view()
 
-    @in_turn
+    @synchronized
     def choose(self, *, person: str = "", view: str = "") -> None:
         """Look at a person and a view, as far as they are there."""
         if person in dict(self.persons.options).values():
@@ -216,14 +216,14 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         if view in dict(self.views.options).values():
             self.views.value = view
 
-    @in_turn
-    def say(self) -> None:
+    @synchronized
+    def retranslate(self) -> None:
         """Say everything again in the language in use."""
-        self._notes.say()
-        self.compare.say()
+        self._notes.retranslate()
+        self.compare.retranslate()
         self.player.retranslate()
         if self._inquiry is not None:
-            self._inquiry.say()
+            self._inquiry.retranslate()
         if self.examination is not None:
             self._fill()
             self._show_view()
@@ -238,7 +238,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         self.limits.value = fragments.limits(report)
         people = [r.track.person for r in report.tracks]
         if self.person not in people:
-            self.person = report.speaks or (people[0] if people else None)
+            self.person = report.decisive or (people[0] if people else None)
         names = [(_("Person {person}").format(person=p), p) for p in people]
         self.persons.unobserve(self._on_person, "value")
         self.persons.options, self.persons.value = names, self.person
@@ -250,7 +250,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
 
     def _show_verdict(self, report: Report) -> None:
         """Show the answer, with what the second witness said of it, if it was asked."""
-        check = self._checks.get(self._check_key(report, report.speaks or ""))
+        check = self._checks.get(self._check_key(report, report.decisive or ""))
         self.verdict.value = fragments.verdict(report, check)
         mark = self.player.add_class if check == "contested" else self.player.remove_class
         mark("dz-contested")
@@ -260,7 +260,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         weights = str(report.settings.get("detector", {}).get("weights_sha256"))
         return report.video.sha256, weights, person
 
-    @in_turn
+    @synchronized
     def _on_check(self, person: str, check: figures.Check | None) -> None:
         """Keep what the second witness says of an explanation, and say it beside the verdict."""
         if self.report is not None:
@@ -390,16 +390,18 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         if self._inquiry is None:
             text = _("Loading the detector …")
             self.ask.children = (ipywidgets.HTML(f'<p class="dz-note">{escape(text)}</p>'),)
-            from toolkit.widgets.workbench.explain import Inquiry  # seconds, when the kernel is new
+            from toolkit.widgets.workbench.explain import (
+                ExplainPanel,  # seconds, when the kernel is new
+            )
 
-            self._inquiry = Inquiry(on_move=self._on_inquiry, on_check=self._on_check)
+            self._inquiry = ExplainPanel(on_move=self._on_inquiry, on_check=self._on_check)
             self._inquiry.turns = self.turns  # one lock: two could wait for each other
         self._tell_inquiry()
         self._tell_known()
         self._inquiry.shown()
         self.ask.children = (self._inquiry,)
 
-    @in_turn
+    @synchronized
     def _on_known(self, known: Known | None) -> None:
         """Let the second witness use what the user called genuine when comparing."""
         if known is None or known.examination is self.examination:  # else a result came meanwhile
