@@ -279,7 +279,9 @@ def test_every_kind_is_tested_on_what_is_known(monkeypatch):
     refs, asked = made_for(crops, known=known), []
     plain = baselines.RegionGame
     monkeypatch.setattr(
-        baselines, "RegionGame", lambda d, c, *rest: asked.append((c, rest[0])) or plain(d, c, *rest)
+        baselines,
+        "RegionGame",
+        lambda d, c, *rest: asked.append((c, rest[0])) or plain(d, c, *rest),
     )
     refs.test(refs.make("clean_frame", 5), plant=False)
     assert [position for c, position in asked if c is known] == [0, 3, 6]  # from all over it
@@ -297,7 +299,9 @@ def test_donors_for_the_tests_are_from_all_over_the_gallery(monkeypatch):
     refs, asked = made_for(all_forged(), gallery=gallery), []
     plain = baselines.RegionGame
     monkeypatch.setattr(
-        baselines, "RegionGame", lambda d, c, *rest: asked.append((c, rest[0])) or plain(d, c, *rest)
+        baselines,
+        "RegionGame",
+        lambda d, c, *rest: asked.append((c, rest[0])) or plain(d, c, *rest),
     )
     refs.test(refs.make("blur_noise", 0), plant=False)
     assert asked == [(gallery, 0), (gallery, 4), (gallery, 8)]

@@ -155,7 +155,9 @@ def test_sharpness_and_size_are_a_line_of_their_own(monkeypatch, sharpness, word
 
 
 def test_without_a_measure_of_sharpness_only_the_figures_are_said():
-    line = figures.comparison_sentences(comparison.compare(examined(made_up.result()), genuine()))[-2]
+    line = figures.comparison_sentences(comparison.compare(examined(made_up.result()), genuine()))[
+        -2
+    ]
     assert "Apart from the score" in line
     assert "halves" not in line
     assert "forgeries" not in line
