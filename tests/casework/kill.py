@@ -30,9 +30,9 @@ DONE = {"added": "received", "noted": "noted", "analysed": "analysed", "reported
 # Quick: everything is imported and the clip looked at once, and each piece of work is a fork.
 _WORKER = """
 import os, signal, sys, time
-from tests.report import casework
+from tests.casework import casework
 from toolkit.media import credentials, provenance
-from toolkit.report import bundle, steps
+from toolkit.casework import operations, publish
 from toolkit.casework.case import Case
 
 clip = sys.argv[1]
@@ -41,7 +41,7 @@ found, facts, signed = (
 )
 provenance.inspect = lambda *_, **__: facts
 credentials.read_credentials = lambda *_, **__: signed
-steps.environment = lambda: "the same"
+operations.environment = lambda: "the same"
 
 def examine(*_, tick, **__):
     for stage in ("scan", "faces", "detect", "explain"):
@@ -54,13 +54,13 @@ def say(word):
 
 def work(folder, source):
     case = Case(folder)
-    steps.add(case, source, trust=False, examine=examine)
+    operations.add(case, source, trust=False, examine=examine)
     say("added")
     case.note(text="a note")
     say("noted")
-    steps.analyse(case, "E1", trust=False, examine=examine)
+    operations.analyse(case, "E1", trust=False, examine=examine)
     say("analysed")
-    bundle.report(case, video=False)
+    publish.report(case, video=False)
     say("reported")
 
 for line in sys.stdin:

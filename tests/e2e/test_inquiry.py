@@ -12,9 +12,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("face_models")]
 
 CELL = """\
 from tests.widgets import made_up_inquiry as made_up
-from toolkit.widgets.workbench.explain import Inquiry
+from toolkit.widgets.workbench.explain import ExplainPanel
 detector = made_up.Green()
-panel = Inquiry(made_up.examination(), detector=detector, donors=(), switch=True)
+panel = ExplainPanel(made_up.examination(), detector=detector, donors=(), switch=True)
 panel"""
 
 

@@ -515,7 +515,7 @@ def _explain_benchmark(options: argparse.Namespace) -> int:
             "seed": options.seed,
             "out": options.out,
             "fresh": options.fresh,
-            "tell": lambda unit: progress.write(_finished(unit)),
+            "on_result": lambda unit: progress.write(_finished(unit)),
             "tick": progress,
         }
         if options.planted is not None:

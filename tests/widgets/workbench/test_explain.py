@@ -300,7 +300,7 @@ TEXTS = (
 
 def test_making_it_loads_neither_torch_nor_plotly():
     code = (
-        "import sys; from toolkit.widgets.workbench.explain import Inquiry; Inquiry();"
+        "import sys; from toolkit.widgets.workbench.explain import ExplainPanel; ExplainPanel();"
         "print([m for m in ('torch', 'plotly', 'captum') if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -309,7 +309,7 @@ def test_making_it_loads_neither_torch_nor_plotly():
 
 def test_states_are_the_contracts():
     assert STATES == ("idle", "running", "done", "cancelled", "error")
-    assert repr(ExplainPanel()) == "Inquiry(person='', position=0, state='idle')"
+    assert repr(ExplainPanel()) == "ExplainPanel(person='', position=0, state='idle')"
 
 
 def test_answers_are_there_again_after_another_clip_was_looked_at():
