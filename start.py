@@ -60,6 +60,11 @@ APP = "notebooks/app/workbench.ipynb"
 APP_SETTINGS = ROOT / "notebooks" / "app"
 APP_WAIT_S = 120
 BROWSER_TESTS = "tests/e2e"
+OPENED_ELSEWHERE = "DOORZICHT_NOTEBOOKS_IN_BROWSER"
+"""Set for the unit tests where browser tests follow, which open every notebook anyway."""
+
+PAGE_TESTS = ("tests/e2e/test_every_notebook.py", "tests/e2e/test_app.py")
+"""Browser tests that take about as long as all the others together."""
 CHECKS = (
     ["-m", "ruff", "check", "."],
     ["-m", "ruff", "format", "--check", "."],
@@ -159,7 +164,7 @@ def run(*arguments: str) -> int:
     return subprocess.run([str(PYTHON), *arguments], cwd=ROOT, check=False).returncode
 
 
-def _open(arguments: list[str]) -> subprocess.Popen[str]:
+def _open(arguments: list[str], variables: dict[str, str] | None = None) -> subprocess.Popen[str]:
     """Start the environment's Python in the project's folder, to read its lines as they come."""
     return subprocess.Popen(
         [str(PYTHON), *arguments],
@@ -169,7 +174,7 @@ def _open(arguments: list[str]) -> subprocess.Popen[str]:
         text=True,
         encoding="utf-8",
         errors="replace",
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **(variables or {})},
     )
 
 
@@ -443,38 +448,42 @@ class Aside(threading.Thread):
 def test(extra: list[str]) -> int:
     """Run linters, types and tests; the last line is pytest's closing line.
 
-    Of the whole suite two processes share the unit tests, with the linters beside them; then come
-    the browser tests, which need a pytest and the processor of their own. Whoever names tests, or
-    debugs, gets one pytest with exactly these arguments.
+    Of the whole suite two processes share the unit tests, with the linters beside them; then two
+    share the browser tests, which came too late for their pages beside the others. Whoever names
+    tests, or debugs, gets one pytest with exactly these arguments.
     """
     # only training needs it, so only its tests do; without it they say why they are skipped
     run("-m", "toolkit.models", "--only", "imagenet_lite0")
     began = time.monotonic()
     colour = ["--color=yes"] if sys.stdout.isatty() else []
     linters = Aside(*CHECKS)
-    browser, report = None, None
+    browsers: dict[str, Aside] = {}
+    report: Path | None = None
     unit = [*colour, *extra]
     if is_whole_suite(extra):
         report, rest = split_report(extra)
         asked = ["--durations=25", *colour, *rest]
         unit = ["-n", "2", "--dist", "loadfile", f"--ignore={BROWSER_TESTS}", *asked]
-        own_cache = f"cache_dir={ROOT / '.pytest_cache' / 'browser'}"  # else one forgets the other
-        beside = [BROWSER_TESTS, "-o", own_cache, *asked]
         if report is not None:
             unit.append(f"--junitxml={_part(report, 'unit')}")
-            beside.append(f"--junitxml={_part(report, 'browser')}")
-        browser = Aside(["-m", "pytest", *beside])
-    helpers = [helper for helper in (linters, browser) if helper is not None]
+        for name, tests in browser_tests().items():
+            # each its own cache: else one forgets what failed for the other
+            own = ["-o", f"cache_dir={ROOT / '.pytest_cache' / name}"]
+            if report is not None:
+                own.append(f"--junitxml={_part(report, name)}")
+            browsers[name] = Aside(["-m", "pytest", *tests, *own, *asked])
+    helpers = [linters, *browsers.values()]
     linters.start()
     say(f"$ {' '.join(['pytest', *unit])}")
     closing = ""
     try:
-        with _open(["-m", "pytest", *unit]) as pytest:
+        opened = {OPENED_ELSEWHERE: "1"} if browsers else {}
+        with _open(["-m", "pytest", *unit], opened) as pytest:
             for line in pytest.stdout or ():
                 sys.stdout.write(line)
                 sys.stdout.flush()
                 closing = line.strip() or closing
-        if browser is not None:  # alone: beside the others pages came too late for their tests
+        for browser in browsers.values():
             browser.start()
         for helper in helpers:
             helper.join()
@@ -483,20 +492,29 @@ def test(extra: list[str]) -> int:
             helper.stop()
         raise
     codes = [pytest.returncode]
-    if browser is not None:
+    if browsers:
         say("\nThe browser tests:")
-        sys.stdout.writelines(browser.lines)
-        codes.append(browser.code)
-        closings = [closing, *(line.strip() for line in browser.lines[-1:])]
+        closings = [closing]
+        for browser in browsers.values():
+            sys.stdout.writelines(browser.lines)
+            codes.append(browser.code)
+            closings += [line.strip() for line in browser.lines[-1:]]
         closing = add_up(closings, time.monotonic() - began)
         if report is not None:
-            merge_reports([_part(report, "unit"), _part(report, "browser")], report)
+            merge_reports([_part(report, name) for name in ("unit", *browsers)], report)
     say("\nLinters and types:")
     sys.stdout.writelines(linters.lines)
     if linters.code:
         say("A linter or the type checker found something: see above.")
     say(closing)
     return exit_code(codes) or linters.code
+
+
+def browser_tests() -> dict[str, list[str]]:
+    """Return what each process of browser tests is asked to run, by the name of its report."""
+    pages = [path for path in PAGE_TESTS if (ROOT / path).is_file()]
+    others = [BROWSER_TESTS, *(f"--ignore={path}" for path in pages)]
+    return {"browser": others, **({"pages": pages} if pages else {})}
 
 
 def is_whole_suite(extra: list[str]) -> bool:

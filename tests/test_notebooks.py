@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.e2e.lab import find_browser
 from tests.sources import notebooks
+
+pytestmark = pytest.mark.skipif(
+    "DOORZICHT_NOTEBOOKS_IN_BROWSER" in os.environ and find_browser() is not None,
+    reason="tests/e2e/test_every_notebook.py opens every notebook in a browser",
+)
 
 
 @pytest.mark.parametrize("path", notebooks(), ids=lambda p: p.stem)
