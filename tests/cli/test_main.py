@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from toolkit import _i18n
 from toolkit.analysis import pipeline
 from toolkit.cli import main as cli
 from toolkit.cli import study
@@ -237,3 +238,25 @@ def test_a_refusal_of_a_command_that_is_handed_on_is_one_line(tmp_path, capsys):
     code = cli.main(["study", "two-persons", "--out", str(out), "--detector", "oracle"])
     assert code != 0
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_a_language_holds_for_one_command(tmp_path, capsys):
+    command = ["analyse", "no_such_file.mp4", "--out", str(tmp_path)]
+    assert cli.main(["--language", "nl", *command]) == cli.EXIT_REFUSED
+    assert "geweigerd" in capsys.readouterr().err
+    assert cli.main(command) == cli.EXIT_REFUSED
+    assert "refused" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_language_may_stand_anywhere_about_a_study(place, monkeypatch):
+    heard = []
+    monkeypatch.setattr(
+        "toolkit.evaluation.studies.two_persons.main",
+        lambda argv: heard.append((argv, _i18n.language())) or 0,
+    )
+    words = ["study", "two-persons", "--out", "x"]
+    words[place:place] = ["--language", "nl"]
+    assert cli.main(words) == 0
+    assert heard == [(["--out", "x"], "nl")]
+    assert _i18n.language() == "en"
