@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -303,6 +305,44 @@ def test_every_word_is_used_and_every_word_used_is_there(scene):
         r"(?:this|player)\.text\.(\w+)|\bwords\.(?!(?:py|js|length|slice)\b)(\w+)", source
     ):
         assert (key[0] or key[1]) in words, key
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no node to read JavaScript with")
+def test_the_parts_link_as_modules(tmp_path):
+    """What a part imports another part exports, and every script of the project can be read."""
+    for path in Path(player.__file__).parents[1].rglob("*.js"):
+        shutil.copy(path, tmp_path)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    names = sorted(p.name for p in tmp_path.glob("*.js"))
+    code = f"for (const n of {json.dumps(names)}) await import(`./${{n}}`);"
+    (tmp_path / "all.mjs").write_text(code)
+    node = subprocess.run(
+        ["node", "all.mjs"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert node.returncode == 0, node.stderr
+
+
+def test_a_part_imports_what_it_uses_and_nothing_else():
+    parts = {
+        name: (Path(player.__file__).parent / f"{name}.js").read_text() for name in player.PARTS
+    }
+    exports = {
+        found: name
+        for name, text in parts.items()
+        for found in re.findall(
+            r"^export (?:async )?(?:const|let|function|class) (\w+)", text, re.MULTILINE
+        )
+    }
+    imported: set[str] = set()
+    for name, text in parts.items():
+        for names, source in re.findall(
+            r"^import \{ ([^}]*) \} from '\./(\w+)\.js';$", text, re.MULTILINE
+        ):
+            for found in names.split(", "):
+                assert exports[found] == source
+                assert len(re.findall(rf"\b{found}\b", text)) > 1, (name, found)
+                imported.add(found)
+    assert imported == set(exports)
 
 
 def test_the_module_stands_alone():

@@ -1,9 +1,11 @@
 """The player: video, overlay and charts in one hand-written ES module, and what it is given.
 
-The same module is shown by `widgets.player` and embedded by `report.playable`. Its parts are plain
-files without imports of each other; `source` joins them, so there is no build step.
+The same module is shown by `widgets.player` and embedded by `report.playable`. Its parts are real
+ES modules that import each other, for editors and checks; `source` joins them without these lines,
+so there is no build step.
 """
 
+import re
 from pathlib import Path
 
 from toolkit.player.scene import Scene
@@ -12,6 +14,7 @@ __all__ = ["PARTS", "STAND_IN", "Scene", "source", "style"]
 
 PARTS = (
     "numbers",
+    "dom",
     "clock",
     "colour",
     "scene",
@@ -45,9 +48,14 @@ function standIn(values) {
 """What takes the place of the widget's model in a page without a kernel."""
 
 
+_IMPORT = re.compile(r"^import \{[^}]*\} from '\./\w+\.js';\n", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?!default\b)", re.MULTILINE)
+
+
 def source() -> str:
     """Return the ES module: its default export has ``render({model, el, signal})``."""
-    return "\n".join((_HERE / f"{part}.js").read_text(encoding="utf-8") for part in PARTS)
+    whole = "\n".join((_HERE / f"{part}.js").read_text(encoding="utf-8") for part in PARTS)
+    return _EXPORT.sub("", _IMPORT.sub("", whole))
 
 
 def style() -> str:

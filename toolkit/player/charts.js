@@ -2,18 +2,20 @@
 // that what is downloaded looks like what is on screen. Nothing is told by colour alone: above the
 // threshold is a diamond, for forged points up, stretches are hatched in different ways.
 
-const escapeXml = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+import { clock, fill, number, ticks } from './numbers.js';
 
-const LANE = 76; // height of one person's lane, pixels
-const LANE_GAP = 6;
+export const escapeXml = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+
+export const LANE = 76; // height of one person's lane, pixels
+export const LANE_GAP = 6;
 const RULER = 22;
-const ROW = 17; // height of one region's row in the matrix
+export const ROW = 17; // height of one region's row in the matrix
 const FAINTEST = 0.04; // of the largest value; what is less is not drawn
 const STEPS = 8; // of colour
 const PALE = 0.3; // of the colour, where a frame lies below the line
 
 // Where things lie: the same for lanes and matrix, so that one line through both is one moment.
-function layout(width, scene, offset) {
+export function layout(width, scene, offset) {
   const left = Math.round(Math.min(150, Math.max(84, width * 0.2)));
   const right = width - 12;
   const [start, end] = [scene.start_s, Math.max(scene.end_s, scene.start_s + 1e-3)];
@@ -164,13 +166,13 @@ function cut(x, y, words, room, ink) {
   return `<text x="${near(x)}" y="${near(y)}" fill="${ink.ink}" font-size="11"><title>${escapeXml(words)}</title>${escapeXml(shown)}</text>`;
 }
 
-const allLanes = (scenes) =>
+export const allLanes = (scenes) =>
   scenes.flatMap((scene, side) => scene.persons.map((person) => ({ person, scene, side })));
 
 const lanesHeight = (scenes) => allLanes(scenes).length * (LANE + LANE_GAP) + RULER;
 
 // One lane per person, of one scene or of two; offsets say how much later the second one runs.
-function lanesSvg(scenes, offsets, width, options) {
+export function lanesSvg(scenes, offsets, width, options) {
   const lanes = allLanes(scenes);
   const values = lanes.flatMap(({ person }) => [...person.logits, person.threshold]);
   const low = Math.min(...values, 0);
@@ -190,7 +192,7 @@ function lanesSvg(scenes, offsets, width, options) {
 
 // Region × time: what each part of the face adds to the score of each frame, one scale for the whole
 // clip. Orange speaks for forged; blue, with a stroke through it, against. Pale below the line.
-function matrixSvg(person, scene, box, { ink, words }) {
+export function matrixSvg(person, scene, box, { ink, words }) {
   const m = person.times.length;
   const height = scene.rows.length * ROW + RULER;
   let body = '';
@@ -225,12 +227,12 @@ function matrixSvg(person, scene, box, { ink, words }) {
 }
 
 // Whose left it is stands under the bars, once.
-const shortName = (region, words) =>
+export const shortName = (region, words) =>
   (region === 'unsplit' ? words.unsplit : words.regions[region].replace(/ \(.*\)$/, ''));
 
 // How a score comes about: from the reference over what each region adds to the score itself.
 // Each step has the place where it starts and ends, in logits.
-function waterfall(person, scene, values) {
+export function waterfall(person, scene, values) {
   const steps = [{ key: 'start', from: 0, to: person.reference, value: person.reference }];
   let at = person.reference;
   for (const r of person.order) {
@@ -242,7 +244,7 @@ function waterfall(person, scene, values) {
 }
 
 // The waterfall for a download; on screen its rows are buttons. `all` has one list of steps per side.
-function barsSvg(all, names, limits, { ink, words, width = 640 }) {
+export function barsSvg(all, names, limits, { ink, words, width = 640 }) {
   const left = 190;
   const values = [...all.flat().flatMap((step) => [step.from, step.to]), ...limits];
   const [low, high] = [Math.min(...values), Math.max(...values, Math.min(...values) + 1e-6)];
@@ -267,7 +269,7 @@ function barsSvg(all, names, limits, { ink, words, width = 640 }) {
 }
 
 // A sign with its meaning, for the legend under the lanes.
-function legendSvg(kind, id, ink) {
+export function legendSvg(kind, id, ink) {
   const inside = {
     curve: `<path d="M1 11 L8 5 L14 9 L23 4" fill="none" stroke="${ink.ink}" stroke-width="1.3"/>
       <path d="M8 1l4 4-4 4-4-4z" fill="${ink.for}"/><circle cx="15" cy="9" r="2.5" fill="${ink.against}"/>`,
@@ -282,7 +284,7 @@ function legendSvg(kind, id, ink) {
 }
 
 // Drawn here because fonts lack some of these signs.
-function iconSvg(name) {
+export function iconSvg(name) {
   const path = {
     play: 'M5 2.5v11l9-5.5z', pause: 'M4 2.5h3v11h-3zM9 2.5h3v11h-3z',
     back: 'M10.5 3v10l-7-5z', next: 'M5.5 3v10l7-5z',

@@ -4,7 +4,7 @@
 const TOLERANCE = 1e-3; // seconds; mediaTime is rounded, and frames are never this close
 
 // The frame on screen at time t: the last one whose timestamp is at or before t.
-function frameAt(pts, t) {
+export function frameAt(pts, t) {
   let low = 0;
   let high = pts.length - 1;
   while (low < high) {
@@ -16,5 +16,5 @@ function frameAt(pts, t) {
 }
 
 // Where to seek to for frame n: halfway to the next. The timestamp itself can land on frame n - 1.
-const seekTime = (pts, n) =>
+export const seekTime = (pts, n) =>
   n + 1 < pts.length ? (pts[n] + pts[n + 1]) / 2 : pts[n] + TOLERANCE;

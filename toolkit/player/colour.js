@@ -13,7 +13,7 @@ function along(stops, part) {
 }
 
 // 256 RGBA entries for a byte of heat. The one-sided maps leave out what speaks against.
-function heatTable(map) {
+export function heatTable(map) {
   const table = new Uint8ClampedArray(1024);
   for (let byte = 0; byte < 256; byte += 1) {
     const value = Math.max(-1, (byte - 128) / 127);
@@ -27,7 +27,7 @@ function heatTable(map) {
 
 // The line where a field crosses `level`: pieces [x0, y0, x1, y1] in cells (marching squares).
 // Cell centres lie at whole numbers + 0.5; outside the field everything counts as below.
-function contour(field, width, height, level) {
+export function contour(field, width, height, level) {
   const at = (x, y) =>
     (x < 0 || y < 0 || x >= width || y >= height ? -Infinity : field[y * width + x]) - level;
   const cut = (a, b) => (Number.isFinite(a) && Number.isFinite(b) ? a / (a - b) : 0.5);
@@ -54,7 +54,7 @@ function contour(field, width, height, level) {
 }
 
 // The outline of one region in a map of region numbers: blurred first, so that it is not a stair.
-function outline(map, side, region) {
+export function outline(map, side, region) {
   const inside = Float32Array.from(map, (value) => (value === region ? 1 : 0));
   const blurred = new Float32Array(inside.length);
   for (let y = 0; y < side; y += 1) {

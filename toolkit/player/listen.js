@@ -1,6 +1,9 @@
 // This part: what the user's hands do, and what the model says.
 
-function listenToPicture(player, stage) {
+import { layout } from './charts.js';
+import { clock, fill, number } from './numbers.js';
+
+export function listenToPicture(player, stage) {
   const { canvas } = stage;
   const name = (found) => player.text.regions[found.region];
   canvas.addEventListener('pointermove', (event) => {
@@ -25,7 +28,7 @@ function listenToPicture(player, stage) {
 }
 
 // Hover shows what lies there; press and drag goes there. `find` tells what a height stands for.
-function listenToPlot(player, { plot, ghost, tip }, find) {
+export function listenToPlot(player, { plot, ghost, tip }, find) {
   let isDragging = false;
   const where = (event) => {
     const around = plot.getBoundingClientRect();
@@ -83,7 +86,7 @@ function gapText(player, person, m) {
     { gap: number(Math.abs(gap), 2, player.text.decimal) });
 }
 
-function listen(player) {
+export function listen(player) {
   const { figure, model } = player;
   const on = (target, name, action, isCapture = false) => {
     target.addEventListener(name, action, isCapture);

@@ -1,7 +1,7 @@
 // The player: video, overlay and linked charts, drawn entirely in the browser.
 //
-// One ES module, joined from the parts named in toolkit/player/__init__.py: no imports, no build
-// step, no address outside of this file. It has the shape of an anywidget module, a default export
+// One ES module, joined from the parts named in toolkit/player/__init__.py, without their imports
+// of each other: no build step, no address outside of this file. It has the shape of an anywidget module, a default export
 // with render({model, el, signal}), and runs
 //   * in JupyterLab and Voila, where `model` is the live widget model (widgets/player.py), and
 //   * in a self-contained page, where `model` is a small stand-in (report/playable.py).
@@ -9,11 +9,11 @@
 //
 // This part: numbers and times as the reader's language writes them.
 
-const fill = (template, values) =>
+export const fill = (template, values) =>
   String(template).replace(/\{(\w+)\}/g, (whole, key) => (key in values ? values[key] : whole));
 
 // A true minus and the language's decimal sign, as figures.number does in Python.
-function number(value, digits, decimal, { signed = false } = {}) {
+export function number(value, digits, decimal, { signed = false } = {}) {
   if (!Number.isFinite(value)) return '–';
   let text = value.toFixed(digits);
   if (Number(text) === 0) text = text.replace('-', '');
@@ -22,7 +22,7 @@ function number(value, digits, decimal, { signed = false } = {}) {
 }
 
 // 65.26 s is 1:05.3; rounded first, so that 59.96 s is 1:00.0, as figures.clock does in Python.
-function clock(seconds, digits, decimal) {
+export function clock(seconds, digits, decimal) {
   const unit = 10 ** digits;
   const steps = Math.round(Math.abs(seconds) * unit);
   const hours = Math.floor(steps / (3600 * unit));
@@ -33,7 +33,7 @@ function clock(seconds, digits, decimal) {
 }
 
 // Round numbers between two ends, about `wanted` of them.
-function ticks(low, high, wanted) {
+export function ticks(low, high, wanted) {
   const rough = Math.max(high - low, 1e-9) / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((m) => m * power >= rough * 0.999);

@@ -1,19 +1,18 @@
 // This part: what the player is made of. Words are set through closures (`say`), so that another
 // language replaces them and nothing else. `Player` says what happens when something is touched.
 
+import { allLanes, iconSvg, LANE, LANE_GAP, ROW, shortName } from './charts.js';
+import { heatTable } from './colour.js';
+import { make } from './dom.js';
+import { listenToPicture, listenToPlot } from './listen.js';
+import { fill } from './numbers.js';
+import { bytesOf } from './scene.js';
+import { Stage } from './stage.js';
+import { chartTable, tableElement } from './tables.js';
+
 const RATES = [0.25, 0.5, 1, 2];
 
-function make(tag, className, parent, more = {}) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  const { role, ...rest } = more;
-  if (role) element.setAttribute('role', role);
-  Object.assign(element, rest);
-  parent.append(element);
-  return element;
-}
-
-class Panel {
+export class Panel {
   get text() { return this.words[0]; }
 
   say(apply) {

@@ -1,6 +1,16 @@
 // This part: the player itself. It holds what is chosen (frame, person, region), and whatever the
 // user touches, all else follows. State for tests and styles stands on the figure as data-*.
 
+import { barsSvg, escapeXml, iconSvg, lanesSvg, layout, legendSvg, matrixSvg, ROW, shortName, waterfall } from './charts.js';
+import { frameAt } from './clock.js';
+import { heatTable } from './colour.js';
+import { make } from './dom.js';
+import { listen } from './listen.js';
+import { clock, fill, number } from './numbers.js';
+import { Panel } from './panel.js';
+import { openScene, place } from './scene.js';
+import { chartTable, keep, keepChart } from './tables.js';
+
 let made = 0; // makes the ids in a page unique
 
 class Player extends Panel {

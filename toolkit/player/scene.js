@@ -2,7 +2,9 @@
 
 // Binary traits arrive as a DataView at any offset; a typed array must start at a multiple of its
 // element, so the bytes are copied to an offset of 0.
-const bytesOf = (v) =>
+
+import { frameAt } from './clock.js';
+export const bytesOf = (v) =>
   v instanceof DataView ? new Uint8Array(v.buffer, v.byteOffset, v.byteLength) : new Uint8Array(v);
 
 const LEAST = 2; // logits that have the full colour at least: a quiet clip stays pale
@@ -17,7 +19,7 @@ const ARRAYS = { u1: Uint8Array, i4: Int32Array, f4: Float32Array, f8: Float64Ar
 //   frames (M): the frame that shows the moment, -1 = none      rows (T): moment of a frame, or -1
 //   boxes (T, 4), squares (T, 3): x, y, width, height and x, y, side in pixels; NaN = not seen
 //   map (M, 48, 48): region numbers on the square               heat (M, h, w): see colour.js
-function openScene(raw) {
+export function openScene(raw) {
   const facts = raw.facts;
   const data = bytesOf(raw.data).slice().buffer;
   const array = (name) => {
@@ -57,13 +59,13 @@ function openScene(raw) {
 }
 
 // The four numbers, or three, of row n; null where the person is not seen.
-function place(values, n) {
+export function place(values, n) {
   const wide = values.shape[1];
   return Number.isNaN(values[n * wide]) ? null : values.subarray(n * wide, (n + 1) * wide);
 }
 
 // Which region of which person lies at a point of the picture; the smaller face is in front.
-function regionAt(scene, n, x, y) {
+export function regionAt(scene, n, x, y) {
   let found = null;
   for (const person of scene.persons) {
     const row = person.rows[n];

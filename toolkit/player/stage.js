@@ -1,12 +1,17 @@
 // This part: one video with its overlay. The overlay is drawn when the browser says which frame it
 // presents (requestVideoFrameCallback); everything is drawn in pixels of the display copy.
 
+import { frameAt, seekTime } from './clock.js';
+import { contour, outline } from './colour.js';
+import { make } from './dom.js';
+import { place, regionAt } from './scene.js';
+
 const CONTOUR_LEVEL = 0.35; // of the full colour
 const UNSEEN_MS = 400; // how long to wait for the browser to present a frame after a seek
 const DARK = '#10151a';
 const LIGHT = '#ffffff';
 
-class Stage {
+export class Stage {
   // `look` is read at each drawing: {heat, opacity, stretch, table, contours, outlines, person,
   // region, hover}. `on` has the callbacks ready, frame, play, pause and error; each gets this stage.
   constructor(scene, look, on) {

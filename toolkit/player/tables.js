@@ -1,7 +1,10 @@
 // This part: each chart in numbers, as a table on the page and as a file to keep.
 
 // {heads, rows} of a chart; every cell is text as it is shown.
-function chartTable(chart, scenes, state, words) {
+
+import { allLanes, waterfall } from './charts.js';
+import { clock, number } from './numbers.js';
+export function chartTable(chart, scenes, state, words) {
   const show = (value, digits) => number(value, digits, words.decimal, { signed: true });
   const at = (seconds) => clock(seconds, 2, words.decimal);
   const name = (region) => (region === 'unsplit' ? words.unsplit : words.regions[region]);
@@ -25,7 +28,7 @@ function chartTable(chart, scenes, state, words) {
   return { heads: [words.persons, words.time, ...(scenes[0]?.rows ?? []).map(name)], rows };
 }
 
-function tableElement(table, caption) {
+export function tableElement(table, caption) {
   const box = document.createElement('div');
   box.className = 'dzp-scroll';
   box.tabIndex = 0;
@@ -56,14 +59,14 @@ function csvOf(table) {
   return '\ufeff' + [table.heads, ...table.rows].map((r) => r.map(cell).join(';')).join('\r\n') + '\r\n';
 }
 
-function keep(blob, name) {
+export function keep(blob, name) {
   const url = URL.createObjectURL(blob);
   const anchor = Object.assign(document.createElement('a'), { href: url, download: name });
   anchor.click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000); // the browser reads it after the click
 }
 
-async function keepChart(kind, name, markup, table) {
+export async function keepChart(kind, name, markup, table) {
   if (kind === 'csv') keep(new Blob([csvOf(table)], { type: 'text/csv' }), `${name}.csv`);
   if (kind === 'svg') keep(new Blob([markup], { type: 'image/svg+xml' }), `${name}.svg`);
   if (kind !== 'png') return;
