@@ -7,6 +7,7 @@
                                --port N chooses the port, --no-browser only prints the address
     python start.py setup      set up only, and look again for every file that is missing
     python start.py test       set up, then linters, types and tests; more arguments go to pytest
+    python start.py docs       set up, then make the API reference, docs/_build, of the docstrings
     python start.py --cpu      at the first set-up on Linux or Windows: PyTorch without CUDA, which
                                is about 4 GB less; also before setup, app and test
 
@@ -517,6 +518,22 @@ def browser_tests() -> dict[str, list[str]]:
     return {"browser": others, **({"pages": pages} if pages else {})}
 
 
+def make_docs() -> int:
+    """Make the API reference; whatever its maker complains of is an error."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (name,) = re.findall(r'"(sphinx==[\d.]+)"', text)
+    if run("-c", "import importlib.util as u, sys; sys.exit(u.find_spec('sphinx') is None)"):
+        say(f"Installing {name}:")
+        if run("-m", "pip", "install", "--quiet", name):
+            raise Stop(f"{name} could not be installed. Is there a network, or a folder for pip?")
+    out = ROOT / "docs" / "_build"
+    command = ["-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q"]
+    code = run(*command, str(ROOT / "docs"), str(out))
+    if not code:
+        say(f"Made: {out / 'index.html'}")
+    return code
+
+
 def is_whole_suite(extra: list[str]) -> bool:
     """Return whether no test is named and nothing is asked that one process only can do."""
     alone = ("--pdb", "--trace", "-s", "--capture=no", "-n", "--dist", "--collect-only", "--co")
@@ -590,7 +607,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="python start.py [setup | test | app] [--cpu] [--from-folder DIR] [more ...]",
+        usage="python start.py [setup | test | app | docs] [--cpu] [--from-folder DIR] [more ...]",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -606,10 +623,10 @@ def main(argv: list[str] | None = None) -> int:
     # not a positional of the parser, which would take 8888 of `--port 8888` for the command
     command = extra.pop(0) if extra and not extra[0].startswith("-") else "open"
     extra = extra[1:] if extra[:1] == ["--"] else extra
-    if command not in ("open", "setup", "test", "app"):
+    if command not in ("open", "setup", "test", "app", "docs"):
         parser.error(f"there is no command {command!r}")
-    if command == "setup" and extra:
-        parser.error(f"setup takes no further arguments: {' '.join(extra)}")
+    if command in ("setup", "docs") and extra:
+        parser.error(f"{command} takes no further arguments: {' '.join(extra)}")
     if options.from_folder is not None:
         options.from_folder = options.from_folder.resolve()
         if not options.from_folder.is_dir():
@@ -630,6 +647,8 @@ def main(argv: list[str] | None = None) -> int:
             return test(extra)
         if command == "app":
             return open_app(extra)
+        if command == "docs":
+            return make_docs()
         return open_workbench(extra) if command == "open" else 0
     except Stop as stop:
         print(stop, file=sys.stderr)

@@ -375,6 +375,30 @@ def test_the_first_word_is_the_command_and_the_rest_is_passed_on(
     assert done == asked
 
 
+def test_the_reference_is_made_of_the_docstrings_without_a_complaint(start, tmp_path):
+    pytest.importorskip("sphinx", reason="the extra 'docs' is not installed")
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "-q"]
+    made = subprocess.run(
+        [*command, "-d", str(tmp_path / "cache"), str(ROOT / "docs"), str(tmp_path / "html")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    page = (tmp_path / "html" / "api.html").read_text(encoding="utf-8")
+    assert "toolkit.api.verbs.analyse" in page
+
+
+def test_every_part_that_the_reference_names_is_there():
+    named = {
+        module
+        for page in (ROOT / "docs").glob("*.rst")
+        for module in re.findall(r"automodule:: ([\w.]+)", page.read_text(encoding="utf-8"))
+    }
+    assert "toolkit.types" in named
+    assert [m for m in sorted(named) if importlib.util.find_spec(m) is None] == []
+
+
 # --- the classroom app
 
 

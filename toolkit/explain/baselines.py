@@ -63,7 +63,7 @@ class ValidityTest:
     passed
         None when it could not be tested here.
     value
-        V1: the reference's logit. V2: median |change| in logits. V3: share of hits.
+        V1: the reference's logit. V2: median ``|change|`` in logits. V3: share of hits.
     detail
         What was done, in a few English words for the record.
     """
@@ -145,7 +145,7 @@ class SeamControl:
     changes : (n,) float64
         Change of the logit per region.
     limit
-        Largest median |change| that reads well.
+        Largest median ``|change|`` that reads well.
     flips
         How many of them turn the verdict.
     """

@@ -34,7 +34,7 @@ Float = NDArray[np.float64]
 
 SCHEMA = "doorzicht.calibration/2"
 GROUPS_FOR_MORE = 100
-"""Up to this many independent groups, |L| is at most `CAP`: "limited support"."""
+"""Up to this many independent groups, ``|L|`` is at most `CAP`: "limited support"."""
 
 CAP = 1.0
 RIDGE = 1e-6  # keeps the fit finite where the classes do not overlap; otherwise not noticeable
@@ -122,7 +122,7 @@ def fit(
         genuine clips: ``|L| <= log10`` of the smaller number, and at most `CAP` up to
         `GROUPS_FOR_MORE` groups.
     cap
-        Largest |L| in any case, 0 or more.
+        Largest ``|L|`` in any case, 0 or more.
     traceless
         See `Calibration`; L is never below its log10.
 

@@ -167,7 +167,9 @@ class ExplainPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships n
 
     def __repr__(self) -> str:
         """Return a line; ipywidgets' own would print pictures into the notebook."""
-        return f"ExplainPanel(person={self.person!r}, position={self.position}, state={self.state!r})"
+        return (
+            f"ExplainPanel(person={self.person!r}, position={self.position}, state={self.state!r})"
+        )
 
     # -- what it is made of
 
