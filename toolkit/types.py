@@ -610,7 +610,7 @@ class TrackResult(_Brief):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Report(_Brief):
-    """The result of one analysis. `to_dict` in `toolkit.analysis` defines `report.json`.
+    """The result of one analysis. `to_dict` in `toolkit.analysis.pipeline` defines `report.json`.
 
     `speaks` is the person whose track gives the clip's verdict, or None.
     """

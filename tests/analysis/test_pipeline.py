@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from toolkit import analysis, media, recall
-from toolkit.cache import Cache
+from toolkit import media
+from toolkit.analysis import cached, pipeline
 from toolkit.detectors.base import Card, InputSpec
 from toolkit.errors import Cancelled, VideoError
 from toolkit.faces.detect import FaceDetector
@@ -18,6 +18,7 @@ from toolkit.faces.mesh import FaceMesh
 from toolkit.faces.tracks import FaceReader
 from toolkit.forge.selfblend import region_mask
 from toolkit.messages import phrase
+from toolkit.storage.cache import Cache
 from toolkit.types import PLAYERS, Evidence, PatchHead, Sampling
 
 GREEN = (0, 255, 0)
@@ -70,7 +71,7 @@ def overlap(a, b, c, d):
 
 
 def test_planted_detector_is_read_exactly(green_mouth):
-    report = analysis.analyse(green_mouth, detector=GreenDetector())
+    report = pipeline.analyse(green_mouth, detector=GreenDetector())
     (track,) = report.tracks
     assert track.verdict.is_fake
     assert report.speaks == "A"
@@ -103,7 +104,7 @@ def check_ledger(report):
 def test_report_adds_up_and_repeats(sample):
     path = sample("planted_cap12")
     texts = [
-        json.dumps(analysis.to_dict(analysis.analyse(path, device="cpu")), allow_nan=False)
+        json.dumps(pipeline.to_dict(pipeline.analyse(path, device="cpu")), allow_nan=False)
         for _ in range(2)
     ]
     assert texts[0] == texts[1]
@@ -120,8 +121,8 @@ def test_report_adds_up_and_repeats(sample):
 
 
 def test_no_explain_leaves_nulls(sample):
-    report = analysis.to_dict(
-        analysis.analyse(
+    report = pipeline.to_dict(
+        pipeline.analyse(
             sample("planted_cap12"), device="cpu", explain=False, sampling=Sampling(frames=16)
         )
     )
@@ -133,7 +134,7 @@ def test_no_explain_leaves_nulls(sample):
 
 def test_story_has_two_persons(story):
     """Person A is genuine: whatever is said of B, A is not called forged."""
-    report = analysis.analyse(story, device="cpu")
+    report = pipeline.analyse(story, device="cpu")
     assert [t.track.person for t in report.tracks] == ["A", "B"] or len(report.tracks) == 2
     first, second = sorted(report.tracks, key=lambda t: t.track.pts[0])
     for track in (first.track, second.track):
@@ -167,7 +168,7 @@ def test_turned_video_is_righted(sample, tmp_path, turns):
     pictures = [np.rot90(f.rgb, turns) for f in media.read(video, np.arange(0, 60))]
     path = tmp_path / "turned.mp4"
     media.write_h264(path, [np.ascontiguousarray(p) for p in pictures], np.arange(60) / 25)
-    report = analysis.analyse(path, detector=GreenDetector(), sampling=Sampling(frames=16))
+    report = pipeline.analyse(path, detector=GreenDetector(), sampling=Sampling(frames=16))
     assert any(n.code == "turned" for n in report.notices)
     (track,) = report.tracks
     assert np.abs(track.track.pose[:, 2]).max() < 30
@@ -177,18 +178,18 @@ def test_no_face_abstains(tmp_path):
     media.write_h264(
         tmp_path / "black.mp4", [np.zeros((120, 160, 3), np.uint8)] * 60, np.arange(60) / 25
     )
-    report = analysis.analyse(tmp_path / "black.mp4", detector=GreenDetector())
+    report = pipeline.analyse(tmp_path / "black.mp4", detector=GreenDetector())
     assert report.verdict.abstained
     assert report.verdict.reason_code == "no_face"
     assert report.tracks == ()
-    json.dumps(analysis.to_dict(report), allow_nan=False)
+    json.dumps(pipeline.to_dict(report), allow_nan=False)
 
 
 def test_a_toy_that_passes_for_a_face_is_no_suspect(shared):
     clip = (
         shared / "data/clips/real/ffpp_c40_original_481.mp4"
     )  # a toy robot stands behind the woman
-    report = analysis.analyse(clip, detector=GreenDetector(), sampling=Sampling(frames=16))
+    report = pipeline.analyse(clip, detector=GreenDetector(), sampling=Sampling(frames=16))
     woman, *others = report.tracks
     assert (report.speaks, woman.verdict.abstained) == (woman.track.person, False)
     assert woman.track.surest > 0.9
@@ -201,7 +202,7 @@ def test_single_frame_abstains(sample, tmp_path):
     video = media.probe(sample("cap12_edit"))
     (frame,) = media.read(video, np.array([0]))
     media.write_h264(tmp_path / "one.mp4", [frame.rgb], np.zeros(1))
-    report = analysis.analyse(tmp_path / "one.mp4", detector=GreenDetector())
+    report = pipeline.analyse(tmp_path / "one.mp4", detector=GreenDetector())
     assert report.verdict.reason_code == "too_few_frames"
 
 
@@ -212,7 +213,7 @@ def test_cancel_in_every_stage(green_mouth):
         stages.add(stage)
 
     few = Sampling(scan_per_second=1, frames=16)
-    analysis.analyse(green_mouth, detector=GreenDetector(), sampling=few, tick=note)
+    pipeline.analyse(green_mouth, detector=GreenDetector(), sampling=few, tick=note)
     assert {"hash", "scan", "faces", "detect", "explain"} <= stages
     for wanted in sorted(stages):
 
@@ -221,7 +222,7 @@ def test_cancel_in_every_stage(green_mouth):
                 raise Cancelled
 
         with pytest.raises(Cancelled):
-            analysis.analyse(green_mouth, detector=GreenDetector(), sampling=few, tick=stop)
+            pipeline.analyse(green_mouth, detector=GreenDetector(), sampling=few, tick=stop)
 
 
 def test_file_changed_during_the_run_is_refused(green_mouth, tmp_path):
@@ -234,7 +235,7 @@ def test_file_changed_during_the_run_is_refused(green_mouth, tmp_path):
                 file.write(b"x")
 
     with pytest.raises(VideoError):
-        analysis.analyse(copy, detector=GreenDetector(), tick=meddle)
+        pipeline.analyse(copy, detector=GreenDetector(), tick=meddle)
 
 
 # --- the cache, and what is told on the way
@@ -243,7 +244,7 @@ FEW = Sampling(scan_per_second=1, frames=20)
 
 
 def written(examination):
-    return json.dumps(analysis.to_dict(examination.report), allow_nan=False)
+    return json.dumps(pipeline.to_dict(examination.report), allow_nan=False)
 
 
 class Stages:
@@ -264,7 +265,7 @@ class Stages:
 def first_run(green_mouth, tmp_path_factory):
     """Return a folder that holds what a run on `green_mouth` leaves in the cache."""
     folder = tmp_path_factory.mktemp("first") / "cache"
-    analysis.examine(green_mouth, detector=GreenDetector(), sampling=FEW, cache=Cache(folder))
+    pipeline.examine(green_mouth, detector=GreenDetector(), sampling=FEW, cache=Cache(folder))
     return folder
 
 
@@ -277,9 +278,9 @@ def filled(first_run, tmp_path):
 def test_a_second_run_is_answered_by_the_cache_in_the_same_bytes(green_mouth, tmp_path):
     cache, first, second = Cache(tmp_path / "cache"), Stages(), Stages()
     ask = {"detector": GreenDetector(), "sampling": FEW}
-    fresh = analysis.examine(green_mouth, **ask)
-    kept = analysis.examine(green_mouth, **ask, cache=cache, tick=first)
-    again = analysis.examine(green_mouth, **ask, cache=cache, tick=second)
+    fresh = pipeline.examine(green_mouth, **ask)
+    kept = pipeline.examine(green_mouth, **ask, cache=cache, tick=first)
+    again = pipeline.examine(green_mouth, **ask, cache=cache, tick=second)
     assert written(fresh) == written(kept) == written(again)
     assert {"hash", "scan", "faces", "detect"} <= first.worked
     assert second.worked == {"hash"}
@@ -289,9 +290,9 @@ def test_a_second_run_is_answered_by_the_cache_in_the_same_bytes(green_mouth, tm
         for name in ("rgb", "to_frame", "mesh", "players", "padding"):
             assert np.array_equal(getattr(crops, name), getattr(again.crops[person], name)), name
     assert set(again.report.timings) == {"hash", "recall"}
-    reopened = analysis.reopen(cache, kept.entry)
+    reopened = pipeline.reopen(cache, kept.entry)
     assert written(reopened) == written(kept)
-    assert analysis.reopen(cache, "report-" + "0" * 32 + ".npz") is None
+    assert pipeline.reopen(cache, "report-" + "0" * 32 + ".npz") is None
 
 
 def test_another_detector_finds_the_scan_done(green_mouth, filled):
@@ -304,12 +305,12 @@ def test_another_detector_finds_the_scan_done(green_mouth, filled):
 
     for detector, worked in ((Other(), {"faces", "detect"}), (Same(), {"detect"})):
         stages = Stages()
-        report = analysis.analyse(
+        report = pipeline.analyse(
             green_mouth, detector=detector, sampling=FEW, cache=filled, tick=stages
         )
         assert stages.worked & {"scan", "faces", "detect"} == worked
-        fresh = analysis.analyse(green_mouth, detector=detector, sampling=FEW)
-        assert analysis.to_dict(report) == analysis.to_dict(fresh)
+        fresh = pipeline.analyse(green_mouth, detector=detector, sampling=FEW)
+        assert pipeline.to_dict(report) == pipeline.to_dict(fresh)
 
 
 @pytest.mark.parametrize(
@@ -317,8 +318,8 @@ def test_another_detector_finds_the_scan_done(green_mouth, filled):
 )
 def test_another_question_is_not_answered_with_the_old_result(green_mouth, filled, change):
     ask = {"detector": GreenDetector(), "sampling": FEW, "cache": filled}
-    first = analysis.examine(green_mouth, **ask)
-    second = analysis.examine(green_mouth, **{**ask, **change})
+    first = pipeline.examine(green_mouth, **ask)
+    second = pipeline.examine(green_mouth, **{**ask, **change})
     assert first.entry != second.entry
     assert written(first) != written(second)
 
@@ -335,27 +336,27 @@ def test_other_code_or_libraries_find_nothing(
 ):
     ask = {"detector": GreenDetector(), "sampling": FEW, "cache": filled}
     for name in changed:
-        monkeypatch.setattr(recall, name, lambda: "other code")
+        monkeypatch.setattr(cached, name, lambda: "other code")
     stages = Stages()
-    analysis.examine(green_mouth, **ask, tick=stages)
+    pipeline.examine(green_mouth, **ask, tick=stages)
     assert done_again <= stages.worked
     assert not found & stages.worked
 
 
 def test_what_is_read_does_not_depend_on_weights_but_the_report_does():
-    read, made = recall.read_by(), recall.made_by()
+    read, made = cached.read_by(), cached.made_by()
     assert read != made
-    assert read == recall._hash_of(recall._READING, ())
+    assert read == cached._hash_of(cached._READING, ())
 
 
 def test_what_only_comparisons_read_makes_no_report_anew(tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
-    monkeypatch.setattr(recall.models, "ROOT", tmp_path)
-    made = recall.made_by()
+    monkeypatch.setattr(cached.models, "ROOT", tmp_path)
+    made = cached.made_by()
     (tmp_path / "models" / "seamnet-halves.json").write_text("{}")
-    assert recall.made_by() == made
+    assert cached.made_by() == made
     (tmp_path / "models" / "seamnet.json").write_text("{}")
-    assert recall.made_by() != made
+    assert cached.made_by() != made
 
 
 def test_the_same_content_under_another_name_is_the_same_clip(green_mouth, filled, tmp_path):
@@ -363,20 +364,20 @@ def test_the_same_content_under_another_name_is_the_same_clip(green_mouth, fille
     copy.write_bytes(green_mouth.read_bytes())
     ask = {"detector": GreenDetector(), "sampling": FEW, "cache": filled}
     stages = Stages()
-    report = analysis.analyse(copy, **ask, tick=stages)
+    report = pipeline.analyse(copy, **ask, tick=stages)
     assert stages.worked == {"hash"}
     assert report.video.path == copy
-    fresh = analysis.analyse(copy, detector=GreenDetector(), sampling=FEW)
-    assert analysis.to_dict(report) == analysis.to_dict(fresh)
+    fresh = pipeline.analyse(copy, detector=GreenDetector(), sampling=FEW)
+    assert pipeline.to_dict(report) == pipeline.to_dict(fresh)
 
 
 def test_a_result_without_its_faces_is_computed_again(green_mouth, filled):
     ask = {"detector": GreenDetector(), "sampling": FEW, "cache": filled}
-    first = analysis.examine(green_mouth, **ask)
+    first = pipeline.examine(green_mouth, **ask)
     for path in filled.folder.glob("faces-*"):
         path.unlink()
-    assert analysis.reopen(filled, first.entry) is None
-    again = analysis.examine(green_mouth, **ask)
+    assert pipeline.reopen(filled, first.entry) is None
+    again = pipeline.examine(green_mouth, **ask)
     assert written(first) == written(again)
     assert again.crops.keys() == first.crops.keys()
 
@@ -391,14 +392,14 @@ def test_no_face_embedding_is_stored(story, tmp_path, monkeypatch):
 
     monkeypatch.setattr(FaceReader, "_add", note)
     cache = Cache(tmp_path)
-    analysis.examine(story, detector=GreenDetector(), sampling=FEW, cache=cache)
+    pipeline.examine(story, detector=GreenDetector(), sampling=FEW, cache=cache)
     assert seen  # two persons across a cut were told apart
     (entry,) = cache.entries("scan")
     stored = cache.open(entry.name)
     assert "vectors" not in json.dumps(stored.packed.plain)
     lengths = {len(v) for v in seen}
     assert not any(a.shape[-1] in lengths for a in stored.packed.arrays.values())
-    again = analysis.examine(story, detector=GreenDetector(), sampling=FEW, cache=cache)
+    again = pipeline.examine(story, detector=GreenDetector(), sampling=FEW, cache=cache)
     assert len(again.report.tracks) == 2
 
 
@@ -412,7 +413,7 @@ def test_a_file_that_changes_is_never_kept_under_its_old_hash(green_mouth, tmp_p
                 file.write(b"x")
 
     with pytest.raises(VideoError):
-        analysis.examine(copy, detector=GreenDetector(), sampling=FEW, cache=cache, tick=meddle)
+        pipeline.examine(copy, detector=GreenDetector(), sampling=FEW, cache=cache, tick=meddle)
     assert cache.bytes() == 0
 
 
@@ -425,18 +426,18 @@ def test_a_cancelled_run_leaves_what_was_finished(green_mouth, tmp_path):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        analysis.examine(green_mouth, **ask, tick=stop)
+        pipeline.examine(green_mouth, **ask, tick=stop)
     stages = Stages()
-    analysis.examine(green_mouth, **ask, tick=stages)
+    pipeline.examine(green_mouth, **ask, tick=stages)
     assert stages.worked & {"scan", "faces", "detect"} == {"detect"}
 
 
 def test_what_is_known_so_far_is_told_and_changes_no_bit(sample):
     told = []
     ask = {"device": "cpu", "sampling": Sampling(scan_per_second=1, frames=40)}
-    quiet = analysis.analyse(sample("planted_cap12"), **ask)
-    report = analysis.analyse(sample("planted_cap12"), **ask, on_partial=told.append)
-    assert json.dumps(analysis.to_dict(report)) == json.dumps(analysis.to_dict(quiet))
+    quiet = pipeline.analyse(sample("planted_cap12"), **ask)
+    report = pipeline.analyse(sample("planted_cap12"), **ask, on_partial=told.append)
+    assert json.dumps(pipeline.to_dict(report)) == json.dumps(pipeline.to_dict(quiet))
     assert told[0].persons[0].person == ""  # somebody was seen, and when
     assert len(told[0].persons[0].seen)
     (track,) = report.tracks
@@ -456,24 +457,24 @@ def test_who_judged_in_place_of_another_is_said(green_mouth):
             "green", "test", "0" * 64, 0.0, "none", (), instead_of="red", because=phrase("No red.")
         )
 
-    report = analysis.analyse(green_mouth, detector=StandIn(), sampling=FEW)
+    report = pipeline.analyse(green_mouth, detector=StandIn(), sampling=FEW)
     said = {n.code: str(n) for n in report.notices}
-    assert said["stand_in"] == analysis.STAND_IN
+    assert said["stand_in"] == pipeline.STAND_IN
     assert said["stand_in_reason"] == "No red."
     assert report.settings["detector"]["instead_of"] == "red"
-    assert analysis.run_facts(report)["detector"]["instead_of"] == "red"
+    assert pipeline.run_facts(report)["detector"]["instead_of"] == "red"
 
 
 def test_a_detector_of_ones_own_tells_its_logits_while_they_come(green_mouth):
     told = []
-    whole = analysis.analyse(green_mouth, detector=GreenDetector(), sampling=FEW)
-    report = analysis.analyse(
+    whole = pipeline.analyse(green_mouth, detector=GreenDetector(), sampling=FEW)
+    report = pipeline.analyse(
         green_mouth,
         detector=GreenDetector(),
         sampling=FEW,
         on_partial=lambda partial: told.append([len(p.logits) for p in partial.persons]),
     )
     counts = [c[0] for c in told if c and c[0]]
-    assert counts[0] == analysis.TOLD_MIN
+    assert counts[0] == pipeline.TOLD_MIN
     assert counts[-1] == 20
-    assert analysis.to_dict(report) == analysis.to_dict(whole)
+    assert pipeline.to_dict(report) == pipeline.to_dict(whole)

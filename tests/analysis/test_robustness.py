@@ -8,10 +8,10 @@ import json
 import numpy as np
 import pytest
 
-from toolkit import _i18n, analysis
+from toolkit import _i18n
+from toolkit.analysis import pipeline, robustness
+from toolkit.analysis.robustness import CHAINS, match_persons, try_chains, word_of
 from toolkit.errors import Cancelled, UsageError, VideoError
-from toolkit.evaluation import robustness
-from toolkit.evaluation.robustness import CHAINS, match_persons, try_chains, word_of
 from toolkit.media.reshare import parse
 from toolkit.types import (
     Aggregate,
@@ -194,7 +194,7 @@ def test_the_usual_chains_can_be_read():
 
 def test_on_a_real_clip(story):
     """One chain, all the way through."""
-    report = analysis.analyse(story, explain=False)
+    report = pipeline.analyse(story, explain=False)
     found = try_chains(report, chains=["crf28"])
     assert not found.failed
     assert [o.person for o in found.outcomes] == ["A", "B"]

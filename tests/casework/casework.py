@@ -10,11 +10,11 @@ import numpy as np
 
 from tests.widgets import made_up
 from toolkit import media
-from toolkit.evaluation.robustness import Outcome, Robustness
+from toolkit.analysis.robustness import Outcome, Robustness
+from toolkit.casework import case as cases
+from toolkit.casework import operations
+from toolkit.casework.case import Case
 from toolkit.media.alignment import Alignment, Rect
-from toolkit.report import case as cases
-from toolkit.report import steps
-from toolkit.report.case import Case
 from toolkit.types import Examination, FaceCrops, Report, Sampling, no_tick
 
 FRAMES = 100
@@ -143,7 +143,7 @@ def make(folder: Path, source: Path) -> Case:
         legal_basis="consent",
         retention="one year",
     )
-    steps.add(
+    operations.add(
         case,
         source,
         received_from="a sender",

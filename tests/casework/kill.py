@@ -1,6 +1,6 @@
 """Kill work on a case at random moments, and look at what is left.
 
-    python -m tests.report.kill CLIP [--verbs add analyse report] [--moments 20] [--seed 0]
+    python -m tests.casework.kill CLIP [--verbs add analyse report] [--moments 20] [--seed 0]
 
 does it with the real commands, in processes of their own: so many moments of each.
 """
@@ -19,10 +19,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolkit.report import case as cases
-from toolkit.report import log, verify
-from toolkit.report.case import Case
-from toolkit.report.log import Entry
+from toolkit.casework import case as cases
+from toolkit.casework import log, verify
+from toolkit.casework.case import Case
+from toolkit.casework.log import Entry
 
 ROOT = Path(__file__).parents[2]
 DONE = {"added": "received", "noted": "noted", "analysed": "analysed", "reported": "reported"}
@@ -33,7 +33,7 @@ import os, signal, sys, time
 from tests.report import casework
 from toolkit.media import credentials, provenance
 from toolkit.report import bundle, steps
-from toolkit.report.case import Case
+from toolkit.casework.case import Case
 
 clip = sys.argv[1]
 found, facts, signed = (

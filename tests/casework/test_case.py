@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.report import casework, kill
-from tests.widgets import made_up_inquiry
-from toolkit import inquire, samples
-from toolkit.analysis import to_dict
+from tests.casework import casework, kill
+from tests.widgets.workbench import made_up_inquiry
+from toolkit import samples
+from toolkit.analysis.pipeline import to_dict
+from toolkit.casework import case as cases
+from toolkit.casework import operations, verify
+from toolkit.casework.case import Case, CaseError
+from toolkit.casework.lock import BusyError, Lock
+from toolkit.casework.log import IntegrityError
 from toolkit.errors import Cancelled, UsageError, VideoError
-from toolkit.report import case as cases
-from toolkit.report import steps, verify
-from toolkit.report.case import Case, CaseError
-from toolkit.report.lock import BusyError, Lock
-from toolkit.report.log import IntegrityError
+from toolkit.explain import session as inquire
 from toolkit.types import no_tick
 
 
@@ -87,7 +88,7 @@ def test_every_file_is_in_the_log_and_no_other_is_there(made):
 def test_pictures_are_traceable_to_frame_and_time(made):
     folder = made.exhibit().analyses[0]
     listed = made.read_json(f"{folder}/pictures.json")
-    report = steps.examination(made, made.exhibit()).report
+    report = operations.examination(made, made.exhibit()).report
     assert listed
     for p in listed:
         assert sha256(made.path(f"{folder}/{p['file']}")) == p["sha256"]
@@ -99,7 +100,7 @@ def test_pictures_are_traceable_to_frame_and_time(made):
 def test_what_is_stored_is_what_was_found(made):
     exhibit = made.exhibit()
     found = casework.examine_two(made.path(exhibit.working_copy), sampling=None)
-    again = steps.examination(made, exhibit)
+    again = operations.examination(made, exhibit)
     assert to_dict(again.report) == to_dict(found.report)
     for person, crops in found.crops.items():
         assert (again.crops[person].rgb == crops.rgb).all()
@@ -109,7 +110,7 @@ def test_what_is_stored_is_what_was_found(made):
 
 def test_used_and_unused_frames_are_all_that_were_sampled(made):
     for c in made.read_json(f"{made.exhibit().analyses[0]}/conditions.json"):
-        report = steps.examination(made, made.exhibit()).report
+        report = operations.examination(made, made.exhibit()).report
         track = next(r.track for r in report.tracks if r.track.person == c["person"])
         used, unused = set(track.indices.tolist()), {f["index"] for f in c["unused"]}
         assert not used & unused
@@ -118,7 +119,7 @@ def test_used_and_unused_frames_are_all_that_were_sampled(made):
 
 def test_an_original_may_stay_where_it_is(tmp_path, clip):
     case = cases.create(tmp_path / "c")
-    steps.add(case, clip, keep=False, examine=casework.examine_two)
+    operations.add(case, clip, keep=False, examine=casework.examine_two)
     assert case.exhibit().original is None
     assert not case.path("original").exists()
     assert case.exhibit().facts["original_path"] == str(clip)
@@ -126,9 +127,9 @@ def test_an_original_may_stay_where_it_is(tmp_path, clip):
 
 def test_a_file_is_taken_in_once(case, clip):
     with pytest.raises(CaseError, match="in the case already: E1"):
-        steps.add(case, clip, examine=casework.examine_two)
+        operations.add(case, clip, examine=casework.examine_two)
     other = casework.clip(clip.with_name("other.mp4"), shade=120)
-    assert steps.add(case, other, examine=casework.examine_two).id == "E2"
+    assert operations.add(case, other, examine=casework.examine_two).id == "E2"
     with pytest.raises(CaseError, match="which exhibit"):
         case.exhibit()
 
@@ -137,7 +138,7 @@ def test_a_file_is_taken_in_once(case, clip):
 def test_names_that_cannot_be(case, clip, name):
     other = casework.clip(clip.with_name("names.mp4"), shade=60)
     with pytest.raises(CaseError):
-        steps.add(case, other, exhibit=name, examine=casework.examine_two)
+        operations.add(case, other, exhibit=name, examine=casework.examine_two)
     assert len(case.exhibits()) == 1
 
 
@@ -148,14 +149,14 @@ def test_what_is_no_file_is_refused(case, tmp_path, clip):
     (tmp_path / "empty.mp4").touch()
     for bad in (link, tmp_path, tmp_path / "pipe.mp4", tmp_path / "empty.mp4", tmp_path / "none"):
         with pytest.raises(VideoError):
-            steps.add(case, bad, examine=casework.examine_two)
+            operations.add(case, bad, examine=casework.examine_two)
     assert len(case.exhibits()) == 1
 
 
 def test_a_file_that_is_no_video_is_evidence_all_the_same(case, tmp_path):
     (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(VideoError):
-        steps.add(case, tmp_path / "text.mp4", examine=casework.examine_two)
+        operations.add(case, tmp_path / "text.mp4", examine=casework.examine_two)
     assert case.exhibit("E2").facts["suffix"] == ".bin"
     assert events(case)[-2:] == ["received", "refused"]
 
@@ -179,7 +180,7 @@ def test_a_byte_appended_during_the_run_stops_it(tmp_path, clip):
     source = Path(shutil.copy(clip, tmp_path / "source.mp4"))
     case = cases.create(tmp_path / "c")
     with pytest.raises(IntegrityError, match="original changed"):
-        steps.add(case, source, examine=appending(source))
+        operations.add(case, source, examine=appending(source))
     assert events(case) == ["opened", "received", "integrity_error"]
     assert not case.exhibit().analyses
     assert "source.mp4" not in case.path(cases.LOG).read_text()
@@ -189,7 +190,7 @@ def test_a_byte_appended_during_the_run_stops_it(tmp_path, clip):
 def test_a_byte_appended_to_a_copy_stops_it(tmp_path, clip, copy):
     case = cases.create(tmp_path / "c")
     with pytest.raises(IntegrityError, match="copy in the case"):
-        steps.add(case, clip, examine=appending(case.path(copy)))
+        operations.add(case, clip, examine=appending(case.path(copy)))
     assert events(case)[-1] == "integrity_error"
 
 
@@ -201,7 +202,7 @@ def test_an_original_that_is_deleted_during_the_run_is_still_hashed(tmp_path, cl
         source.unlink()
         return casework.examine_two(*args, **how)
 
-    steps.add(case, source, examine=examine)
+    operations.add(case, source, examine=examine)
     assert case.entries()[-1].facts["check"]["received_file"] == "gone"
 
 
@@ -213,17 +214,17 @@ def test_a_cancelled_analysis_keeps_what_was_taken_in(tmp_path, clip):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        steps.add(case, clip, examine=casework.examine_two, tick=tick)
+        operations.add(case, clip, examine=casework.examine_two, tick=tick)
     assert events(case) == ["opened", "received", "cancelled"]
     # the same file again goes on where it stopped
-    assert steps.add(case, clip, examine=casework.examine_two).analyses == ("derived/E1/A1",)
+    assert operations.add(case, clip, examine=casework.examine_two).analyses == ("derived/E1/A1",)
     assert events(case)[3:] == ["analysed"]
 
 
 def test_changed_parameters_and_the_notebook_are_logged(case, tmp_path, monkeypatch):
     (tmp_path / "n.ipynb").write_text("{}")
-    monkeypatch.setenv(steps.NOTEBOOK_VARIABLE, str(tmp_path / "n.ipynb"))
-    steps.analyse(case, "E1", seed=5, examine=casework.examine_two)
+    monkeypatch.setenv(operations.NOTEBOOK_VARIABLE, str(tmp_path / "n.ipynb"))
+    operations.analyse(case, "E1", seed=5, examine=casework.examine_two)
     facts = case.entries()[-1].facts
     assert facts["changed"] == ["seed"]
     assert facts["settings"]["seed"] == 5
@@ -284,8 +285,8 @@ def test_two_at_once_refuse_to_clash(case, clip):
     with Lock(case.folder, "test"):
         for step in (
             lambda: case.note(text="x"),
-            lambda: steps.add(case, clip, examine=casework.examine_two),
-            lambda: steps.analyse(case, examine=casework.examine_two),
+            lambda: operations.add(case, clip, examine=casework.examine_two),
+            lambda: operations.analyse(case, examine=casework.examine_two),
         ):
             with pytest.raises(BusyError, match="another process"):
                 step()
@@ -346,9 +347,9 @@ def test_a_full_disk_leaves_the_case_as_it_was(case, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(steps.examined, "write", full)
+    monkeypatch.setattr(operations.examined, "write", full)
     with pytest.raises(OSError, match="No space"):
-        steps.analyse(case, examine=casework.examine_two)
+        operations.analyse(case, examine=casework.examine_two)
     assert (case.head, sorted(cases.walk(case.folder))) == before
 
 
@@ -381,7 +382,7 @@ def test_the_case_asks_for_trust_as_the_panel_on_screen_does(face_models, tmp_pa
     frames = tuple(range(made_up_inquiry.FRAMES))
     questioned = made_up_inquiry.examination(green=frames, persons="A")
     judge = made_up_inquiry.Green()
-    stored = steps._trust(judge, questioned, 0, no_tick)
+    stored = operations._trust(judge, questioned, 0, no_tick)
     subject = inquire.Subject(questioned, "A", detector=judge, donors=[clip])
     position = inquire.strongest(subject.result)
     panel = subject.trust(position)

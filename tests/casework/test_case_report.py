@@ -19,18 +19,20 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.casework import casework
 from tests.media.signed import remote
-from tests.report import casework
 from toolkit import _i18n, media
-from toolkit.cli import main
+from toolkit.analysis import robustness
+from toolkit.casework import case as cases
+from toolkit.casework import facts as casefile
+from toolkit.casework import operations, publish, verify
+from toolkit.casework.case import Case, CaseError
+from toolkit.casework.facts import Asked
+from toolkit.cli.main import main
 from toolkit.errors import UsageError
-from toolkit.evaluation import robustness
 from toolkit.media import alignment, credentials
 from toolkit.messages import Message
-from toolkit.report import bundle, casefile, pdf, sections, steps, verify, wording
-from toolkit.report import case as cases
-from toolkit.report.case import Case, CaseError
-from toolkit.report.casefile import Asked
+from toolkit.report import pdf, sections, wording
 from toolkit.types import Verdict
 from toolkit.verdict import calibration
 from toolkit.verdict.calibration import Calibration
@@ -86,8 +88,8 @@ def clip(tmp_path_factory):
 @pytest.fixture(scope="session")
 def made(tmp_path_factory, clip):
     case = casework.make(tmp_path_factory.mktemp("case") / "c", clip)
-    bundle.report(case, language="en", video=False)
-    bundle.report(case, language="nl", video=False)
+    publish.report(case, language="en", video=False)
+    publish.report(case, language="nl", video=False)
     return case
 
 
@@ -169,7 +171,7 @@ def test_point_4_neither_proposition_is_empty(made, case):
         assert not found["stated_by_examiner"]
     case.note("propositions", h1="It was altered by Z.", h2="It was not.")
     case.note("question", text="Is this Z's work?")
-    bundle.report(case, video=False)
+    publish.report(case, video=False)
     said = Reader(page_of(case, 3)).said("question")
     assert "It was altered by Z." in said
     assert "Is this Z's work?" in said
@@ -242,7 +244,7 @@ def test_point_10_alternatives(made, case):
     assert all(a["state"] in cases.STATES for a in found)
     case.note("alternative", alternative="make_up", state="tested", text="seen in person")
     case.note("alternative", alternative="A mask.", state="not_testable")
-    bundle.report(case, video=False)
+    publish.report(case, video=False)
     said = Reader(page_of(case, 3)).said("alternatives")
     assert "seen in person" in said
     assert "A mask." in said
@@ -268,7 +270,7 @@ def test_point_13_opinion_is_typed_and_apart(made, case):
     case.note("opinion", text="I think it was edited.", by="N. N.")
     case.note("review", text="Read and agreed.", by="M. M.")
     case.note("conflict", text="None.")
-    bundle.report(case, video=False)
+    publish.report(case, video=False)
     reader = Reader(page_of(case, 3))
     assert "I think it was edited." in reader.said("opinion")
     assert "I think it was edited." in reader.said("first-opinion")  # on the first page, in a box
@@ -383,7 +385,7 @@ def test_a_ratio_is_printed_with_bounds_words_and_the_scale(tmp_path, clip, monk
     """As it will be when a calibration ships."""
     bounds = (math.log10(0.4), 1.0)
     fitted = Calibration(1.0, 0.0, 40, 40, bounds, (), 0.4, population="clips of a talk show")
-    monkeypatch.setattr(steps.calibration, "find", lambda *_: fitted)
+    monkeypatch.setattr(operations.calibration, "find", lambda *_: fitted)
 
     def examine(*args, **how):
         found = casework.examine_two(*args, **how)
@@ -394,8 +396,8 @@ def test_a_ratio_is_printed_with_bounds_words_and_the_scale(tmp_path, clip, monk
         return dataclasses.replace(found, report=report)
 
     case = cases.create(tmp_path / "c")
-    steps.add(case, clip, examine=examine)
-    bundle.report(case, video=False)
+    operations.add(case, clip, examine=examine)
+    publish.report(case, video=False)
     said = Reader(page_of(case)).said("result")
     assert "about 4 times more probable if H1 is true than if H2 is true" in said
     assert "limited (weak) support for H1" in said
@@ -415,9 +417,9 @@ def test_a_ratio_is_printed_with_bounds_words_and_the_scale(tmp_path, clip, monk
 @pytest.mark.parametrize("language", ["en", "nl"])
 def test_same_case_same_bytes(made, language):
     asked = Asked(language, {}, video=False)
-    once, twice = (dict(bundle.contents(made, asked)) for _ in range(2))
+    once, twice = (dict(publish.contents(made, asked)) for _ in range(2))
     assert once == twice
-    assert bundle.packed(once) == bundle.packed(twice)
+    assert publish.packed(once) == publish.packed(twice)
     assert _i18n.language() == "en"
 
 
@@ -433,7 +435,7 @@ def test_the_bundle_holds_what_its_manifest_says_and_no_more(made):
 
 def test_numbers_are_complete_in_json(made):
     analysis = report_of(made)["exhibits"][0]["analysis"]
-    found = steps.examination(made, made.exhibit()).report
+    found = operations.examination(made, made.exhibit()).report
     assert analysis["tracks"][0]["verdict"]["logit"] == found.tracks[0].verdict.logit
 
 
@@ -442,7 +444,7 @@ def test_sections_have_the_same_numbers_on_screen_and_on_paper(made):
     on_screen = [html.unescape(h) for h in re.findall(r"<h2>([^<]+)</h2>", page)]
     asked = Asked("en", {}, video=False)
     facts = casefile.collect(made, asked)
-    shown = {"E1": bundle._shown(made, made.exhibit(), asked)}
+    shown = {"E1": publish._shown(made, made.exhibit(), asked)}
     told = sections.build(facts, shown, [])
     on_paper = [s["title"] for s in pdf._flat(told.sections, 1) if s["level"] == 1]
     assert on_paper == on_screen
@@ -473,13 +475,13 @@ def test_nothing_that_names_or_shows_a_covered_person_leaves(made):
 
 
 def test_the_source_is_named_on_request_and_that_is_logged(case):
-    bundle.report(case, video=False, name_source=True)
+    publish.report(case, video=False, name_source=True)
     assert "Anna's holiday.mp4" in Reader(page_of(case, 3)).said("exhibits")
     assert case.entries()[-1].facts["asked"]["name_source"] is True
 
 
 def test_revealing_is_logged_and_shows_only_that_person(case):
-    bundle.report(case, video=False, reveal=["A"])
+    publish.report(case, video=False, reveal=["A"])
     assert case.entries()[-1].facts["asked"]["reveal"] == {"E1": ["A"]}
     reader, report = Reader(page_of(case, 3)), report_of(case, 3)
     assert [f["on"] for f in report["exhibits"][0]["attribution"]["figures"]] == [
@@ -497,13 +499,13 @@ def test_revealing_is_logged_and_shows_only_that_person(case):
 def test_nobody_else_can_be_revealed(case, reveal):
     before = case.head
     with pytest.raises(UsageError, match="Known: E1:A, E1:B"):
-        bundle.report(case, video=False, reveal=[reveal])
+        publish.report(case, video=False, reveal=[reveal])
     assert case.head == before
 
 
 def test_a_video_goes_in_covered_and_is_made_once(case):
-    bundle.report(case, language="en")
-    bundle.report(case, language="nl")
+    publish.report(case, language="en")
+    publish.report(case, language="nl")
     assert [e.event for e in case.entries()].count("covered") == 1
     reader = Reader(page_of(case, 3))
     assert ("div", "data-scene", "E1") in reader.attributes
@@ -519,7 +521,7 @@ def test_a_video_goes_in_covered_and_is_made_once(case):
 
 def test_the_analysis_is_not_marked_by_covering(case):
     before = case.read("derived/E1/A1/examination.npz")
-    bundle.report(case, reveal=["A"])
+    publish.report(case, reveal=["A"])
     assert case.read("derived/E1/A1/examination.npz") == before
     assert case.path("original/E1.mp4").read_bytes() == case.path("work/E1.mp4").read_bytes()
 
@@ -529,7 +531,7 @@ def test_no_network(case, monkeypatch):
         raise AssertionError("the network was touched")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    bundle.report(case)
+    publish.report(case)
     assert verify.verify(case.folder, examine=casework.examine_two).is_intact
 
 
@@ -546,11 +548,11 @@ def test_content_credentials_in_a_report_do_not_name_who_signed(tmp_path, clip, 
     if kind == "changed":
         source.write_bytes(source.read_bytes() + b"x")
     case = cases.create(tmp_path / "c")
-    steps.add(case, source, examine=casework.examine_two)
+    operations.add(case, source, examine=casework.examine_two)
     stored = case.read_json("derived/E1/A1/credentials.json")
     assert stored["outcome"] == kind
     assert (address if kind == "remote" else "Anna Signer") in json.dumps(stored)
-    bundle.report(case, language="en", video=False)
+    publish.report(case, language="en", video=False)
     said = Reader(page_of(case)).said("container")
     words = {
         "intact": "unchanged since it was signed",
@@ -571,12 +573,14 @@ def test_content_credentials_in_a_report_do_not_name_who_signed(tmp_path, clip, 
 def test_hostile_text_stays_text(tmp_path, clip):
     source = shutil.copy(clip, tmp_path / "<img src=x onerror=alert(1)>.mp4")
     case = cases.create(tmp_path / "c", title=HOSTILE, examiner=HOSTILE, legal_basis=HOSTILE)
-    steps.add(case, source, received_from=HOSTILE, source=HOSTILE, examine=casework.examine_two)
+    operations.add(
+        case, source, received_from=HOSTILE, source=HOSTILE, examine=casework.examine_two
+    )
     for kind in ("text", "question", "opinion", "review", "conflict"):
         case.note(kind, text=HOSTILE + "\nsecond line " + "x" * 5000)
     case.note("propositions", h1=HOSTILE, h2=HOSTILE)
     case.note("alternative", alternative=HOSTILE, state="tested", text=HOSTILE)
-    bundle.report(case, video=False, name_source=True)
+    publish.report(case, video=False, name_source=True)
     page = page_of(case)
     reader = Reader(page)
     assert not {"script", "img"} & set(reader.tags)
@@ -595,8 +599,8 @@ def test_nobody_in_the_picture(tmp_path, clip):
         return dataclasses.replace(found, report=report, crops={})
 
     case = cases.create(tmp_path / "c")
-    steps.add(case, clip, examine=examine)
-    bundle.report(case)
+    operations.add(case, clip, examine=examine)
+    publish.report(case)
     said = Reader(page_of(case)).said("result")
     assert "No verdict. There is no face" in said
     assert report_of(case)["exhibits"][0]["received"]["original_name"] is None
@@ -605,10 +609,10 @@ def test_nobody_in_the_picture(tmp_path, clip):
 
 def test_two_exhibits(case, clip):
     other = casework.clip(clip.with_name("second.mp4"), shade=130)
-    steps.add(case, other, examine=casework.examine_two)
+    operations.add(case, other, examine=casework.examine_two)
     with pytest.raises(UsageError):
-        bundle.report(case, video=False, reveal=["A"])
-    bundle.report(case, video=False, reveal=["E2:B"])
+        publish.report(case, video=False, reveal=["A"])
+    publish.report(case, video=False, reveal=["E2:B"])
     reader = Reader(page_of(case, 3))
     for ident in ("exhibit-E1", "exhibit-E2", "person-E2-B", "method-E2", "files-E1"):
         assert reader.said(ident)
@@ -617,19 +621,19 @@ def test_two_exhibits(case, clip):
 def test_a_re_share_laid_on_its_source(case, clip, monkeypatch, capsys):
     """The picture of both stays in the case; the report draws how they lie, without it."""
     other = casework.clip(clip.with_name("third.mp4"), shade=150)
-    steps.add(case, other, examine=casework.examine_two)
+    operations.add(case, other, examine=casework.examine_two)
     with pytest.raises(UsageError, match="its own source"):
-        steps.compare(case, "E1", "E1")
+        operations.compare(case, "E1", "E1")
     monkeypatch.setattr(alignment, "align", casework.lies)
     assert main(["case", "compare", str(case.folder), "--source", "E1", "--reshare", "E2"]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("Aligned: ")
     assert printed[1].endswith("derived/E2/aligned1/side_by_side.png")
-    picture = steps.compared(case)[0]["picture"]
+    picture = operations.compared(case)[0]["picture"]
     assert hashlib.sha256(case.read(picture["file"])).hexdigest() == picture["sha256"]
     assert picture["pts"] == media.probe(other).pts[picture["frame"]]
     for language in ("en", "nl"):
-        bundle.report(case, video=False, language=language)
+        publish.report(case, video=False, language=language)
     reader = Reader(page_of(case, 3))
     assert "re-share E2 – source E1: Aligned: " in reader.said("reshare")
     assert "25 % of the picture's area was cut away" in reader.said("reshare")
@@ -644,7 +648,7 @@ def test_what_re_shares_did_to_the_verdict(case, monkeypatch, capsys):
     chains = ["--chain", "crf40", "--chain", "crop10"]
     assert main(["case", "reshare", str(case.folder), *chains]) == 0
     assert "the same after 1 of 2 re-shares" in capsys.readouterr().out
-    bundle.report(case, video=False, language="en")
+    publish.report(case, video=False, language="en")
     said = Reader(page_of(case, 3)).said("reshare")
     assert "After “crf40” (coded as H.264 at CRF 40): abstains." in said
     report = report_of(case, 3)
@@ -656,17 +660,17 @@ def test_what_was_not_analysed_gives_no_report(tmp_path, clip):
     case = cases.create(tmp_path / "c")
     (tmp_path / "x.mp4").write_text("no video")
     with pytest.raises(ValueError, match="not a video"):
-        steps.add(case, tmp_path / "x.mp4", examine=casework.examine_two)
+        operations.add(case, tmp_path / "x.mp4", examine=casework.examine_two)
     with pytest.raises(CaseError, match="was not analysed"):
-        bundle.report(case)
+        publish.report(case)
 
 
 def test_a_file_that_is_no_video_does_not_stand_in_the_way(case, tmp_path):
     """It is evidence as it was received: the report lists it, with its hashes, and why not."""
     (tmp_path / "x.mp4").write_text("no video")
     with pytest.raises(ValueError, match="not a video"):
-        steps.add(case, tmp_path / "x.mp4", how="on a stick", examine=casework.examine_two)
-    bundle.report(case, language="en", video=False)
+        operations.add(case, tmp_path / "x.mp4", how="on a stick", examine=casework.examine_two)
+    publish.report(case, language="en", video=False)
     report, reader = report_of(case, 3), Reader(page_of(case, 3))
     assert [e["id"] for e in report["exhibits"]] == ["E1"]
     (other,) = report["not_analysed"]
@@ -700,7 +704,7 @@ def test_an_altered_original_gives_no_report(case):
     path.chmod(0o644)
     path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(RuntimeError, match="not what was taken in"):
-        bundle.report(case, video=False)
+        publish.report(case, video=False)
     assert case.entries()[-1].event == "integrity_error"
 
 
@@ -728,7 +732,7 @@ def test_points_and_sections_agree():
 
 
 def faces_in(picture):
-    from toolkit.report.redaction import check_picture
+    from toolkit.casework.redaction import check_picture
 
     check_picture(picture)
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.report import log
-from toolkit.report.lock import BusyError, Lock
-from toolkit.report.log import IntegrityError
+from toolkit.casework import log
+from toolkit.casework.lock import BusyError, Lock
+from toolkit.casework.log import IntegrityError
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_broken_chain_gets_no_new_entry(path):
 HOLD = """
 import sys, time
 from pathlib import Path
-from toolkit.report.lock import Lock
+from toolkit.casework.lock import Lock
 with Lock(Path(sys.argv[1]), "hold"):
     print("held", flush=True)
     sys.stdin.read()

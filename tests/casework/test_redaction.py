@@ -16,12 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit import analysis, media
-from toolkit.errors import Cancelled, UsageError
-from toolkit.faces.detect import Detection, FaceDetector, iou
-from toolkit.report import bundle, redaction, steps
-from toolkit.report import case as cases
-from toolkit.report.redaction import (
+from toolkit import media
+from toolkit.analysis import pipeline
+from toolkit.casework import case as cases
+from toolkit.casework import operations, publish, redaction
+from toolkit.casework.redaction import (
     COLOUR,
     GROW,
     Cover,
@@ -35,6 +34,8 @@ from toolkit.report.redaction import (
     redact_report,
     redact_video,
 )
+from toolkit.errors import Cancelled, UsageError
+from toolkit.faces.detect import Detection, FaceDetector, iou
 from toolkit.types import FaceTrack
 
 SIZE = (160, 128)  # width, height of the small clips
@@ -43,7 +44,7 @@ SIZE = (160, 128)  # width, height of the small clips
 @pytest.fixture(scope="module")
 def seen(story):
     """Return the examination of the story: A before the cut, B after it."""
-    return analysis.examine(story)
+    return pipeline.examine(story)
 
 
 @pytest.fixture(scope="module")
@@ -412,7 +413,7 @@ def test_a_picture_with_a_face_is_refused_unless_it_is_allowed(seen, tracks):
 def test_the_report_keeps_its_numbers_and_loses_the_faces(seen, only_a):
     covers, _out = only_a
     redacted = redact_report(seen.report, covers, seen.crops)
-    before, after = analysis.to_dict(seen.report), analysis.to_dict(redacted)
+    before, after = pipeline.to_dict(seen.report), pipeline.to_dict(redacted)
     assert "story" not in json.dumps(after)
     assert after.pop("video")["path"] == "exhibit.mp4"
     before.pop("video")
@@ -465,8 +466,8 @@ def reported(seen, story, tmp_path_factory):
         video = dataclasses.replace(seen.report.video, path=Path(path))
         return dataclasses.replace(seen, report=dataclasses.replace(seen.report, video=video))
 
-    steps.add(case, story, trust=False, examine=examine)
-    bundle.report(case, language="en", reveal=["A"])
+    operations.add(case, story, trust=False, examine=examine)
+    publish.report(case, language="en", reveal=["A"])
     return case
 
 

@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.report import casework
+from tests.casework import casework
 from tests.widgets import made_up
 from toolkit import media
-from toolkit.cli import main
+from toolkit.casework import case as cases
+from toolkit.casework import log, operations, publish, verify
+from toolkit.casework.case import Case, CaseError
+from toolkit.casework.lock import BusyError, Lock
+from toolkit.cli.main import main
 from toolkit.detectors import registry
 from toolkit.errors import Cancelled, ModelError, UsageError
-from toolkit.report import bundle, log, steps, verify
-from toolkit.report import case as cases
-from toolkit.report.case import Case, CaseError
-from toolkit.report.lock import BusyError, Lock
 from toolkit.types import Sampling
 
 
@@ -33,15 +33,15 @@ def clip(tmp_path_factory):
 @pytest.fixture(scope="session")
 def key(tmp_path_factory):
     path = tmp_path_factory.mktemp("key") / "key.pem"
-    return path, steps.new_key(path)
+    return path, operations.new_key(path)
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory, clip, key):
     """A case with everything in it: an analysis, a note, a report, a signature."""
     case = casework.make(tmp_path_factory.mktemp("case") / "c", clip)
-    bundle.report(case, language="en", video=False)
-    steps.sign(case, key[0])
+    publish.report(case, language="en", video=False)
+    operations.sign(case, key[0])
     return case
 
 
@@ -225,7 +225,7 @@ def test_an_interrupted_last_step_is_a_note(case):
 def test_an_original_outside_of_the_case(tmp_path, clip):
     source = shutil.copy(clip, tmp_path / "source.mp4")
     case = cases.create(tmp_path / "c")
-    steps.add(case, source, keep=False, examine=casework.examine_two)
+    operations.add(case, source, keep=False, examine=casework.examine_two)
     assert check(case).is_intact
     flip(tmp_path / "source.mp4")
     assert "E1: its original, kept outside of the case, was altered" in named(case)
@@ -271,7 +271,7 @@ def test_another_machine_may_differ_a_little(made, monkeypatch):
         tracks = (dataclasses.replace(first, evidence=evidence), *found.report.tracks[1:])
         return dataclasses.replace(found, report=dataclasses.replace(found.report, tracks=tracks))
 
-    monkeypatch.setattr(steps, "environment", lambda: "another\n")
+    monkeypatch.setattr(operations, "environment", lambda: "another\n")
     found = verify.verify(made.folder, examine=nearly)
     assert found.is_intact
     assert "0.001 on the logit" in " ".join(found.notes)
@@ -486,11 +486,11 @@ def test_keys(key, tmp_path, made):
     assert len(public) == 64
     assert path.stat().st_mode & 0o777 == 0o600
     with pytest.raises(UsageError, match="there is a file"):
-        steps.new_key(path)
+        operations.new_key(path)
     (tmp_path / "bad.pem").write_text("no key")
     for bad in ("bad.pem", "none.pem"):
         with pytest.raises(UsageError, match="key"):
-            steps.sign(made, tmp_path / bad)
+            operations.sign(made, tmp_path / bad)
 
 
 def test_exit_codes(case, capsys):
@@ -549,7 +549,7 @@ def test_a_case_that_an_older_version_made_opens_and_verifies(tmp_path):
     found = verify.verify(tmp_path / "c", examine=casework.examine_two)
     assert found.is_intact, found.differences
     case = Case(tmp_path / "c")
-    again = steps.examination(case, case.exhibit("E1"))
+    again = operations.examination(case, case.exhibit("E1"))
     assert [r.track.person for r in again.report.tracks] == ["A", "B"]
     assert again.report.tracks[0].evidence.logits.dtype == float
     assert len(again.crops["A"].rgb) == len(again.report.tracks[0].track.pts)

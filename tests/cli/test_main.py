@@ -13,8 +13,10 @@ import time
 
 import pytest
 
-from toolkit import analysis, cli, cli_study
-from toolkit.cache import Cache
+from toolkit.analysis import pipeline
+from toolkit.cli import main as cli
+from toolkit.cli import study
+from toolkit.storage.cache import Cache
 
 
 def run(*arguments, **options):
@@ -42,9 +44,9 @@ def test_analyse_writes_what_it_promises(sample, tmp_path):
 def test_analyse_compares_with_what_is_known_to_be_genuine(sample, tmp_path, monkeypatch, capsys):
     clip, out = sample("planted_cap12"), tmp_path / "out"
     asked = ("analyse", str(clip), "--out", str(out), "--frames", "60", "--no-explain")
-    read = analysis.examine  # the second command reads the same clip: once is enough
+    read = pipeline.examine  # the second command reads the same clip: once is enough
     monkeypatch.setattr(
-        analysis, "examine", functools.partial(read, cache=Cache(tmp_path / "cache"))
+        pipeline, "examine", functools.partial(read, cache=Cache(tmp_path / "cache"))
     )
     assert cli.main([*asked, "--known-seconds", "0", "3.9"]) == 0  # the mouth is forged later
     assert "it speaks for forged." in capsys.readouterr().out
@@ -209,7 +211,7 @@ def test_doctor_reports(face_models, capsys):
     assert "face_mesh" in said
 
 
-@pytest.mark.parametrize("words", cli_study.COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("words", study.COMMANDS, ids=" ".join)
 def test_a_command_that_is_handed_on_says_its_own_name(words, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([*words, "--help"])
@@ -223,7 +225,7 @@ def test_the_help_lists_what_is_handed_on(capsys):
         with pytest.raises(SystemExit):
             cli.main(asked)
     listed = capsys.readouterr().out
-    assert all(words[-1] in listed for words in cli_study.COMMANDS)
+    assert all(words[-1] in listed for words in study.COMMANDS)
     for wrong in (["study"], ["study", "nonsense"]):
         with pytest.raises(SystemExit) as stop:
             cli.main(wrong)

@@ -11,15 +11,22 @@ import pytest
 import torch
 from torch import nn
 
-from tests.detectors.test_seamnet import crops
+from tests.detectors.test_seamnet_small import crops
 from toolkit import models, runtime
-from toolkit.detectors import clip_body, clip_tower, registry, seamnet2
+from toolkit.detectors import clip_body, clip_tower, registry, seamnet_clip
 from toolkit.detectors.base import network_of, opens_network
 from toolkit.detectors.canary import SIZE
-from toolkit.detectors.seamnet2 import GRID, Heads, SeamNet2Detector, Shape, float_logits, paths
+from toolkit.detectors.seamnet_clip import (
+    GRID,
+    Heads,
+    SeamNet2Detector,
+    Shape,
+    float_logits,
+    paths,
+)
 from toolkit.errors import DetectorError, ModelError, UsageError
 from toolkit.explain import ledger, pixels
-from toolkit.explain.folded import folded
+from toolkit.explain.fused import folded
 from toolkit.messages import phrase
 from toolkit.training.clip_pack import pack
 
@@ -118,7 +125,9 @@ def test_how_far_the_paths_lie_apart_is_measured(head, monkeypatch):
     assert same["same_verdict"] == 1
     exact = detector.logits(made)
     detector.card = dataclasses.replace(detector.card, threshold=float(exact[0]) + 0.25)
-    monkeypatch.setattr(seamnet2, "float_logits", lambda _judge, rgb: detector.logits(rgb) + 0.5)
+    monkeypatch.setattr(
+        seamnet_clip, "float_logits", lambda _judge, rgb: detector.logits(rgb) + 0.5
+    )
     apart = paths(detector, made)
     assert apart["median"] == pytest.approx(0.5, abs=1e-5)
     assert apart["largest"] == pytest.approx(0.5, abs=1e-5)
@@ -154,8 +163,8 @@ def test_heads_are_averaged_patch_by_patch(body):
 def test_standardised_channels_are_cut_off():
     heads = Heads(Shape((4,), False, 1, 8, 2.0))
     far = torch.full((1, clip_body.WIDTH), 1e6)
-    assert heads.standardise(far).max() == seamnet2.CLIP
-    assert heads.standardise(-far).min() == -seamnet2.CLIP
+    assert heads.standardise(far).max() == seamnet_clip.CLIP
+    assert heads.standardise(-far).min() == -seamnet_clip.CLIP
 
 
 def test_pooling_is_a_mean_of_exponentials():

@@ -10,7 +10,14 @@ import pytest
 import torch
 
 from toolkit.detectors import registry
-from toolkit.detectors.seamnet import GRID, SIZE, WEIGHTS, SeamNet, SeamNetDetector, canary_picture
+from toolkit.detectors.seamnet_small import (
+    GRID,
+    SIZE,
+    WEIGHTS,
+    SeamNet,
+    SeamNetDetector,
+    canary_picture,
+)
 from toolkit.errors import DetectorError, ModelError
 from toolkit.explain import ledger
 from toolkit.types import FaceCrops

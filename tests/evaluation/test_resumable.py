@@ -7,7 +7,7 @@ import json
 import pytest
 
 from toolkit.errors import Cancelled, UsageError
-from toolkit.evaluation.kept import Unit, digest, read_rows, run_units
+from toolkit.evaluation.resumable import Unit, digest, read_rows, run_units
 from toolkit.types import no_tick
 
 SCHEMA = "made-up/1"

@@ -8,8 +8,8 @@ import pytest
 
 from toolkit.detectors.base import Card, InputSpec
 from toolkit.errors import Cancelled, UsageError
-from toolkit.explain import references
-from toolkit.explain.references import (
+from toolkit.explain import baselines
+from toolkit.explain.baselines import (
     AUTOMATIC,
     ON_REQUEST,
     References,
@@ -138,7 +138,7 @@ def test_matching_restores_colour_and_noise():
     players = player_map(drawn_mesh(), SIZE)
     out = match(tinted, target, players, np.random.default_rng(0))
     face = players != PLAYERS.index("background")
-    level = lambda p: references._noise_level(p.astype(np.float32), face)  # noqa: E731
+    level = lambda p: baselines._noise_level(p.astype(np.float32), face)  # noqa: E731
     assert level(out) == pytest.approx(level(target), rel=0.2)
     assert level(tinted).mean() < 0.6 * level(target).mean()
     gap = np.abs(out[face].mean(axis=0) - target[face].mean(axis=0))
@@ -240,7 +240,7 @@ def test_what_was_planted_is_not_looked_for_with_its_own_original(monkeypatch):
         out[player_map(mesh, SIZE) == PLAYERS.index(part)] = (60, 200, 60)
         return out
 
-    monkeypatch.setattr(references, "plant_in_crop", greened)
+    monkeypatch.setattr(baselines, "plant_in_crop", greened)
     gallery = crops_of([picture(k + 20) for k in range(3)])
     for refs, kind in (
         (made_for(crops), "clean_frame"),
@@ -273,14 +273,14 @@ def test_every_kind_is_tested_on_what_is_known(monkeypatch):
     known = crops_of([picture(k + 40) for k in range(7)])
     crops = green_track()
     refs, asked = made_for(crops, known=known), []
-    plain = references.Game
+    plain = baselines.Game
     monkeypatch.setattr(
-        references, "Game", lambda d, c, *rest: asked.append((c, rest[0])) or plain(d, c, *rest)
+        baselines, "Game", lambda d, c, *rest: asked.append((c, rest[0])) or plain(d, c, *rest)
     )
     refs.test(refs.make("clean_frame", 5), plant=False)
     assert [position for c, position in asked if c is known] == [0, 3, 6]  # from all over it
     # another recording may look otherwise than the track, where it is to be used
-    assert sum(c is crops for c, _position in asked) == references.TESTED
+    assert sum(c is crops for c, _position in asked) == baselines.TESTED
     refs.know(None)
     asked.clear()
     refs.test(refs.make("clean_frame", 5), plant=False)
@@ -291,9 +291,9 @@ def test_donors_for_the_tests_are_from_all_over_the_gallery(monkeypatch):
     """It goes clip by clip: the first three faces are those of one person."""
     gallery = crops_of([picture(k + 20) for k in range(9)])
     refs, asked = made_for(all_forged(), gallery=gallery), []
-    plain = references.Game
+    plain = baselines.Game
     monkeypatch.setattr(
-        references, "Game", lambda d, c, *rest: asked.append((c, rest[0])) or plain(d, c, *rest)
+        baselines, "Game", lambda d, c, *rest: asked.append((c, rest[0])) or plain(d, c, *rest)
     )
     refs.test(refs.make("blur_noise", 0), plant=False)
     assert asked == [(gallery, 0), (gallery, 4), (gallery, 8)]
@@ -366,7 +366,7 @@ def test_the_seam_control_sees_resampling():
     there = warp(crops.rgb[0], correspondence(other, mesh, SIZE))
     back = warp(there, correspondence(mesh, other, SIZE))
     face = crops.players[5] != PLAYERS.index("background")
-    level = lambda p: references._noise_level(p.astype(np.float32), face).mean()  # noqa: E731
+    level = lambda p: baselines._noise_level(p.astype(np.float32), face).mean()  # noqa: E731
     matched = match(back, crops.rgb[0], crops.players[5], np.random.default_rng(0))
     lost = abs(level(back) - level(crops.rgb[0]))
     assert abs(level(matched) - level(crops.rgb[0])) < 0.5 * lost

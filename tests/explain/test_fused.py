@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from tests.explain import planted
-from toolkit.explain.folded import fold, folded
+from toolkit.explain.fused import fold, folded
 
 
 class Net(nn.Module):

@@ -9,9 +9,9 @@ import pytest
 
 from tests.explain import planted
 from toolkit.errors import Cancelled, DetectorError, UsageError
-from toolkit.explain import intervention, regions
+from toolkit.explain import perturbation, regions
 from toolkit.explain.bands import band_shares, split
-from toolkit.explain.intervention import (
+from toolkit.explain.perturbation import (
     Compositor,
     Game,
     agreement,
@@ -270,7 +270,7 @@ def test_replacing_regions_shows_the_picture_and_what_it_scores():
 
 def test_agreement_is_about_where_not_how_much():
     a = np.array([4.0, 1, 0, -1])
-    assert agreement(a, 3 * a) == intervention.Agreement(
+    assert agreement(a, 3 * a) == perturbation.Agreement(
         True, (0, 0), pytest.approx(1), pytest.approx(1), pytest.approx(0)
     )
     other = agreement(a, a[::-1])

@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.widgets import made_up_inquiry as made_up
-from toolkit import inquire
+from tests.widgets.workbench import made_up_inquiry as made_up
 from toolkit.errors import Cancelled, DetectorError, UsageError
-from toolkit.explain import intervention, pixels
-from toolkit.explain.references import Light, References
+from toolkit.explain import perturbation, pixels
+from toolkit.explain import session as inquire
+from toolkit.explain.baselines import Light, References
 from toolkit.explain.trust import TrustFigure
 from toolkit.figures import inquiry as words
 from toolkit.messages import Message
 from toolkit.types import PLAYERS, Verdict
 from toolkit.verdict.aggregate import aggregate
-from toolkit.widgets import inquiry_html
+from toolkit.widgets.workbench import explain_html
 
 pytestmark = pytest.mark.usefixtures("face_models")
 MOUTH = PLAYERS.index("mouth")
@@ -280,10 +280,10 @@ def test_donors_given_meanwhile_are_not_credited_with_what_was_measured_before(m
             subject.add_clips([Path("good.mp4")])  # from the panel, while the worker is at it
         return sampled(game, **options)
 
-    sampled = intervention.antithetic
+    sampled = perturbation.antithetic
     monkeypatch.setattr(inquire, "read_donors", lambda *_given, **_options: waiting.pop())
     monkeypatch.setattr(References, "_harmless", harm)
-    monkeypatch.setattr(intervention, "antithetic", measured)
+    monkeypatch.setattr(perturbation, "antithetic", measured)
     everywhere = made_up.examination(green=tuple(range(made_up.FRAMES)), persons="A")
     subject = inquire.Subject(everywhere, detector=made_up.Green(), donors=[Path("bad.mp4")])
     subject.use("donor")
@@ -368,7 +368,7 @@ def test_methods_that_promise_to_add_up_are_held_to_it():
         ("completeness_gradient_shap", False),
         ("completeness_kernel_shap", True),
     ]
-    shown = inquiry_html.trust([TrustFigure("seam", 0.0, True, "One.")], None, told)
+    shown = explain_html.trust([TrustFigure("seam", 0.0, True, "One.")], None, told)
     assert "1 of 1 checks" in shown  # the maps of other methods do not count in it
     assert "Completeness of GradientShap" in shown
 

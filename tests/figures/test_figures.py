@@ -18,7 +18,7 @@ from toolkit.figures.charts import Table
 from toolkit.figures.pictures import BLUE, ORANGE
 from toolkit.types import PLAYERS, KeyFrame, Notice, Report
 
-PACKAGE = Path(__file__).resolve().parents[1] / "toolkit"
+PACKAGE = Path(__file__).resolve().parents[2] / "toolkit"
 
 
 @pytest.fixture
@@ -369,7 +369,7 @@ def test_comparison_with_planted_truth(report, truth):
     found = figures.compare(report, truth(regions=["mouth"], start_s=25.6, end_s=29.5))
     assert found.is_region_right
     assert found.temporal_iou == pytest.approx(2.6 / 3.9)
-    lines = figures.comparison_sentences(found)
+    lines = figures.planted_sentences(found)
     assert lines[1] == "Region: correct, mouth."
     assert "0.67" in lines[2]
 
@@ -378,14 +378,14 @@ def test_a_wrong_region_and_a_missed_interval_are_said_to_be(report, truth):
     found = figures.compare(report, truth(regions=["nose"], start_s=1.0, end_s=2.0))
     assert not found.is_region_right
     assert found.temporal_iou == 0
-    assert "not correct, mouth" in figures.comparison_sentences(found)[1]
+    assert "not correct, mouth" in figures.planted_sentences(found)[1]
 
 
 def test_nothing_named_is_not_right(truth):
     report = made_up.report(made_up.abstained("A"))
     found = figures.compare(report, truth(regions=["nose"], start_s=1.0, end_s=2.0))
     assert (found.top, found.temporal_iou, found.is_region_right) == (None, 0, False)
-    assert "none was named" in figures.comparison_sentences(found)[1]
+    assert "none was named" in figures.planted_sentences(found)[1]
 
 
 @pytest.mark.parametrize(

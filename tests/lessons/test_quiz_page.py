@@ -10,7 +10,7 @@ import pytest
 
 from tests.lessons import made_up
 from toolkit import _i18n
-from toolkit.report import quiz as page
+from toolkit.lessons import quiz_page as page
 
 
 @pytest.fixture(scope="module")

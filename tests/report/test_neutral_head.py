@@ -10,7 +10,7 @@ import pytest
 
 from toolkit import _i18n
 from toolkit.errors import ShapeError
-from toolkit.report.line_head import line_head
+from toolkit.report.neutral_head import line_head
 from toolkit.types import PLAYERS
 
 SVG = "{http://www.w3.org/2000/svg}"

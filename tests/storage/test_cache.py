@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toolkit import cache as module
 from toolkit import models
-from toolkit.cache import Cache, name_of
-from toolkit.packing import Packed
+from toolkit.storage import cache as module
+from toolkit.storage.cache import Cache, name_of
+from toolkit.storage.serialise import Packed
 
 KEY = {"sha256": "ab", "seed": 0, "threshold": 0.25}
 
@@ -169,8 +169,8 @@ WRITER = """
 import sys
 from pathlib import Path
 import numpy as np
-from toolkit.cache import Cache
-from toolkit.packing import Packed
+from toolkit.storage.cache import Cache
+from toolkit.storage.serialise import Packed
 cache, me = Cache(Path(sys.argv[1]), limit_bytes=60_000), int(sys.argv[2])
 for round in range(40):
     for i in range(4):

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tests.widgets import made_up
-from toolkit import analysis
+from toolkit.analysis import pipeline
 from toolkit.errors import ShapeError
-from toolkit.packing import Packed, pack, unpack
+from toolkit.storage.serialise import Packed, pack, unpack
 from toolkit.types import Report, Sampling, TrackResult, Verdict
 
 
@@ -43,7 +43,7 @@ def test_a_report_comes_back_exactly():
     report = made_up.report(made_up.result(), made_up.result("B", forged=False))
     again = unpack(Report, through_json(pack(report)))
     assert same(report, again)
-    assert json.dumps(analysis.to_dict(report)) == json.dumps(analysis.to_dict(again))
+    assert json.dumps(pipeline.to_dict(report)) == json.dumps(pipeline.to_dict(again))
     assert isinstance(again.video.path, Path)
 
 

@@ -25,14 +25,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import media, models, runtime
-from toolkit.cache import Cache, Entry, name_of
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector, InputSpec
 from toolkit.errors import DetectorError, ShapeError
 from toolkit.faces.tracks import Scan
 from toolkit.media import display, show_name
 from toolkit.media.display import DisplayCopy
-from toolkit.packing import pack, unpack
+from toolkit.storage.cache import Cache, Entry, name_of
+from toolkit.storage.serialise import pack, unpack
 from toolkit.types import FaceCrops, FaceTrack, Notice, Report, Sampling, Tick, Video, no_tick
 
 THUMBNAIL = 96
@@ -49,7 +49,7 @@ LIBRARIES = (
 )
 """Other versions of these may give other numbers."""
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 _READING = ("types", "runtime", "models", "media", "faces")
 """Rooms that decide what is read from a clip: its scan and its face crops."""
 
@@ -98,7 +98,7 @@ def made_by() -> str:
     """Return a hash of the code, settings and library versions that a report depends on."""
     found = sorted(models.ROOT.glob("models/*.json"))  # cards of weights, calibrations
     cards = [p for p in found if not p.stem.endswith("-halves")]  # only comparisons read those
-    return _hash_of(_ROAD, (_PACKAGE / "analysis.py", *cards))
+    return _hash_of(_ROAD, (_PACKAGE / "analysis" / "pipeline.py", *cards))
 
 
 def read_by() -> str:

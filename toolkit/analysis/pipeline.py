@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit import media, recall, runtime
-from toolkit.cache import Cache
+from toolkit import media, runtime
+from toolkit.analysis import cached
+from toolkit.analysis.cached import Faces, Recall
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
 from toolkit.explain import ledger
 from toolkit.faces.regions import DEFINITION
 from toolkit.faces.tracks import FaceReader, Scan
 from toolkit.messages import Message
-from toolkit.recall import Faces, Recall
+from toolkit.storage.cache import Cache
 from toolkit.types import (
     PLAYERS,
     REPORT_SCHEMA,
@@ -194,7 +195,7 @@ def examine(
     known, sha256 = None, None
     if cache is not None:
         with clock("hash"):
-            sha256 = recall.digest(Path(path), tick=tick)
+            sha256 = cached.digest(Path(path), tick=tick)
         if sha256 is not None:
             known = Recall(
                 cache,
@@ -274,7 +275,7 @@ def examine(
 
 def reopen(cache: Cache, entry: str) -> Examination | None:
     """Return an examination that the cache kept, as it was; None where it is no longer there."""
-    found = recall.reopen(cache, entry)
+    found = cached.reopen(cache, entry)
     return None if found is None else Examination(*found, entry)
 
 

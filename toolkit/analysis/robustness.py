@@ -18,8 +18,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit import analysis
 from toolkit._i18n import _
+from toolkit.analysis import pipeline
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
 from toolkit.errors import VideoError
@@ -162,7 +162,7 @@ def try_chains(
             copy = Path(folder, "copy.mp4")
             try:
                 reshare(report.video.path, copy, chain, tick=within)
-                again = analysis.analyse(
+                again = pipeline.analyse(
                     copy,
                     detector=judge,
                     sampling=sampling,

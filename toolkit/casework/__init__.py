@@ -1,1 +1,1 @@
-"""TODO."""
+"""Cases that must stand up to others: exhibits, a chained log, redaction, checks, publishing."""

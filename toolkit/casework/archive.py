@@ -17,7 +17,7 @@ import numpy as np
 
 from toolkit.errors import ShapeError
 from toolkit.messages import phrase
-from toolkit.packing import Packed, pack, unpack
+from toolkit.storage.serialise import Packed, pack, unpack
 from toolkit.types import Examination, FaceCrops, Report
 
 _HEAD = "head.json"

@@ -30,15 +30,15 @@ from pathlib import Path
 from typing import Any
 
 from toolkit._i18n import N_
+from toolkit.casework import log
+from toolkit.casework.intake import Original, file_sha256
+from toolkit.casework.lock import NAME as LOCK
+from toolkit.casework.lock import Lock
+from toolkit.casework.log import Entry, IntegrityError, Reading, utc_now
 from toolkit.errors import OutOfRangeError, ToolkitError, UnknownNameError, UsageError
 from toolkit.files import atomic_write, sync_folder
 from toolkit.media import show_name
 from toolkit.messages import phrase
-from toolkit.report import log
-from toolkit.report.intake import Original, file_sha256
-from toolkit.report.lock import NAME as LOCK
-from toolkit.report.lock import Lock
-from toolkit.report.log import Entry, IntegrityError, Reading, utc_now
 from toolkit.types import PLAYERS, Tick, no_tick
 
 SCHEMA = "doorzicht.case/1"

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.report import steps
-from toolkit.report.case import ALTERNATIVES, Case, Exhibit
+from toolkit.casework import operations
+from toolkit.casework.case import ALTERNATIVES, Case, Exhibit
 
 SCHEMA = "doorzicht.case-report/1"
 PURPOSE = "structured after ENFSI, SWGDE and ISO/IEC habits; not a statement of compliance"
@@ -103,7 +103,7 @@ def collect(case: Case, asked: Asked) -> dict[str, Any]:
         "exhibits": exhibits,
         "not_analysed": others,
         "alternatives": _alternatives(notes, exhibits),
-        "compared": steps.compared(case),
+        "compared": operations.compared(case),
         "notes": [n for n in notes if n["kind"] == "text"],
         "examiner": {"name": about["examiner"] or None, "role": about["role"] or None},
         "opinions": [n for n in notes if n["kind"] == "opinion"],
@@ -138,7 +138,7 @@ def collect(case: Case, asked: Asked) -> dict[str, Any]:
 
 
 def _exhibit(case: Case, exhibit: Exhibit, asked: Asked) -> dict[str, Any]:
-    folder = steps.latest(case, exhibit)
+    folder = operations.latest(case, exhibit)
 
     def stored(name: str) -> Any:
         return case.read_json(f"{folder}/{name}.json")

@@ -17,12 +17,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
+from toolkit.casework.log import IntegrityError
 from toolkit.errors import VideoError
 from toolkit.files import atomic_path
 from toolkit.media import show_name
 from toolkit.media.video import BYTES_MAX
 from toolkit.messages import phrase
-from toolkit.report.log import IntegrityError
 from toolkit.types import Tick, no_tick
 
 _CHUNK = 1 << 20

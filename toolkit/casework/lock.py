@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from toolkit.casework.log import utc_now
 from toolkit.errors import ToolkitError
 from toolkit.messages import phrase
-from toolkit.report.log import utc_now
 
 NAME = ".lock"
 _BYTE = 1 << 30  # locked far behind the text, so that others can read who holds it

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 
 from toolkit import models
+from toolkit.casework import archive
+from toolkit.casework.case import Case, CaseError, Exhibit, dump
+from toolkit.casework.intake import Original
 from toolkit.detectors import registry
 from toolkit.errors import Cancelled, ToolkitError, UnknownNameError, UsageError
 from toolkit.files import atomic_write
 from toolkit.messages import phrase
-from toolkit.report import examined
-from toolkit.report.case import Case, CaseError, Exhibit, dump
-from toolkit.report.intake import Original
 from toolkit.types import Examination, FaceCrops, Report, Sampling, Tick, no_tick
 from toolkit.verdict import calibration
 
@@ -167,7 +167,7 @@ def _analyse(
     on_partial: Any,
     tick: Tick,
 ) -> None:
-    from toolkit import analysis
+    from toolkit.analysis import pipeline as analysis
     from toolkit.media import credentials, provenance
 
     sampling = sampling or Sampling()
@@ -208,7 +208,7 @@ def _analyse(
     )
     target = case.free_name(f"derived/{exhibit.id}", "A")
     with case.step(target) as folder:
-        examined.write(Examination(report, found.crops), folder / "examination.npz")
+        archive.write(Examination(report, found.crops), folder / "examination.npz")
         contents = {
             "analysis.json": analysis.to_dict(report),
             "run.json": analysis.run_facts(found.report),
@@ -319,7 +319,8 @@ def _trust(judge: Any, examination: Examination, seed: int, tick: Tick) -> dict[
 
     The panel on screen asks the same `inquire.Subject` with the same donors, so both say the same.
     """
-    from toolkit import inquire, samples
+    from toolkit import samples
+    from toolkit.explain import session as inquire
 
     report = examination.report
     decisive = next((r for r in report.tracks if r.track.person == report.speaks), None)
@@ -405,7 +406,7 @@ def latest(case: Case, exhibit: Exhibit) -> str:
 
 def examination(case: Case, exhibit: Exhibit, folder: str | None = None) -> Any:
     """Return an analysis of an exhibit, its video path that of the working copy."""
-    found = examined.read(case.read(f"{folder or latest(case, exhibit)}/examination.npz"))
+    found = archive.read(case.read(f"{folder or latest(case, exhibit)}/examination.npz"))
     video = dataclasses.replace(found.report.video, path=case.path(exhibit.working_copy))
     return dataclasses.replace(found, report=dataclasses.replace(found.report, video=video))
 
@@ -470,10 +471,10 @@ def cover(
     RedactionError
         If a face stays uncovered.
     """
+    from toolkit.casework import redaction
     from toolkit.figures import strength_at
     from toolkit.media.display import display_copy
     from toolkit.media.video import probe
-    from toolkit.report import redaction
     from toolkit.report.stills import evidence_picture, png
 
     analysis = latest(case, exhibit)
@@ -537,7 +538,7 @@ def try_reshares(
     tick: Tick = no_tick,
 ) -> Any:
     """Send an exhibit through re-share chains, judge it again each time, and keep the outcome."""
-    from toolkit.evaluation import robustness
+    from toolkit.analysis import robustness
 
     with case.working("reshare"):
         chosen = case.exhibit(exhibit)

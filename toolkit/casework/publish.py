@@ -20,17 +20,19 @@ import cv2
 import numpy as np
 
 from toolkit import _i18n
+from toolkit.casework import facts as casefile
+from toolkit.casework import log, operations
+from toolkit.casework.case import LOG, MANIFEST, Case, Exhibit, dump
+from toolkit.casework.facts import Asked
 from toolkit.explain.trust import TrustFigure
+from toolkit.figures.page_parts import speaking
 from toolkit.files import atomic_write
 from toolkit.media.alignment import Alignment, Rect
 from toolkit.media.credentials import Credentials
 from toolkit.media.display import DisplayCopy
 from toolkit.media.provenance import Edit, Entry, Gop, Provenance, Sign
 from toolkit.player import Scene
-from toolkit.report import casefile, casepage, log, pdf, sections, steps
-from toolkit.report.case import LOG, MANIFEST, Case, Exhibit, dump
-from toolkit.report.casefile import Asked
-from toolkit.report.parts import speaking
+from toolkit.report import case_page, pdf, sections
 from toolkit.report.sections import Shown, Still
 from toolkit.report.stills import png
 from toolkit.types import FaceCrops, KeyFrame, Report, Tick, no_tick
@@ -82,15 +84,15 @@ def report(
     """
     with case.working("report"):
         for exhibit in () if _analysed(case) else case.exhibits():
-            steps.latest(case, exhibit)
+            operations.latest(case, exhibit)
         asked = Asked(
-            language or _i18n.language(), steps.parse_reveal(case, reveal), video, name_source
+            language or _i18n.language(), operations.parse_reveal(case, reveal), video, name_source
         )
         for exhibit in case.exhibits():
             case.record("checked", facts={"exhibit": exhibit.id, "check": case.check(exhibit)})
         for exhibit in _analysed(case):
             shown = asked.reveal.get(exhibit.id, frozenset())
-            steps.cover(case, exhibit, shown, video=video, tick=tick)
+            operations.cover(case, exhibit, shown, video=video, tick=tick)
         tick("report", 0, 1)
         target = case.free_name("report", "R")
         made = dict(contents(case, asked))
@@ -134,7 +136,7 @@ def contents(case: Case, asked: Asked) -> Iterator[tuple[str, bytes]]:
         scenes = {e.id: s for e in _analysed(case) if (s := _scene(case, e, asked)) is not None}
         made = {
             "report.json": dump({**facts, **told.fields, "sections": words(told)}).encode(),
-            "report.html": casepage.page(told, scenes).encode(),
+            "report.html": case_page.page(told, scenes).encode(),
             "report.pdf": pdf.pdf(
                 told, date=facts["date"], author=sections.written(facts["examiner"]["name"] or "–")
             ),
@@ -204,7 +206,7 @@ def _cover_folder(case: Case, exhibit: str, asked: Asked) -> str | None:
     reveal = asked.reveal.get(exhibit, frozenset())
     if not asked.video and not reveal:
         return None
-    name = steps.covered_name(steps.latest(case, found), reveal)
+    name = operations.covered_name(operations.latest(case, found), reveal)
     return name + ("" if asked.video else "-stills")
 
 
@@ -219,7 +221,7 @@ def _redacted(
     case: Case, exhibit: Exhibit, asked: Asked
 ) -> tuple[Report, dict[str, FaceCrops], list[Still]]:
     """Return the report without anything of a covered person's face, and crops of the others."""
-    found = steps.examination(case, exhibit)
+    found = operations.examination(case, exhibit)
     reveal = asked.reveal.get(exhibit.id, frozenset())
     folder = _cover_folder(case, exhibit.id, asked)
     listed = case.read_json(f"{folder}/pictures.json") if folder else []
@@ -263,7 +265,7 @@ def _decoded(data: bytes) -> Any:
 
 def _shown(case: Case, exhibit: Exhibit, asked: Asked) -> Shown:
     report_, _crops, stills = _redacted(case, exhibit, asked)
-    folder = steps.latest(case, exhibit)
+    folder = operations.latest(case, exhibit)
     reveal = asked.reveal.get(exhibit.id, frozenset())
     persons = {r.track.person for r in report_.tracks}
     is_open = bool(persons) and persons <= reveal
@@ -309,7 +311,7 @@ def _trust(found: dict[str, Any] | None) -> tuple[tuple[str, str, str], ...]:
 
 def reshare_lines(found: dict[str, Any] | None) -> tuple[str, ...]:
     """Return the outcomes of re-shares, as `Robustness.to_dict` wrote them, in words."""
-    from toolkit.evaluation.robustness import Outcome, Robustness
+    from toolkit.analysis.robustness import Outcome, Robustness
 
     if found is None:
         return ()

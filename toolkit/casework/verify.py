@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from toolkit._i18n import _
+from toolkit.casework import case as cases
+from toolkit.casework import log, operations
+from toolkit.casework.case import Case, CaseError, Exhibit
+from toolkit.casework.intake import file_sha256
+from toolkit.casework.lock import refuse_if_held
+from toolkit.casework.log import Problem, Reading
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
 from toolkit.errors import Cancelled, ToolkitError
 from toolkit.media import show_name
 from toolkit.messages import Message
-from toolkit.report import case as cases
-from toolkit.report import log, steps
-from toolkit.report.case import Case, CaseError, Exhibit
-from toolkit.report.intake import file_sha256
-from toolkit.report.lock import refuse_if_held
-from toolkit.report.log import Problem, Reading
 from toolkit.types import Sampling, Tick, no_tick
 
 TOLERANCE = 1e-3
@@ -65,7 +65,7 @@ def verify(
     hashes_only: bool = False,
     head: str | None = None,
     public_key: str | None = None,
-    examine: steps.Examine | None = None,
+    examine: operations.Examine | None = None,
     render: Callable[..., Iterator[tuple[str, bytes]]] | None = None,
     tick: Tick = no_tick,
 ) -> Findings:
@@ -281,7 +281,7 @@ def _signature(path: Path) -> tuple[str, str] | None:
     try:
         found = json.loads(path.read_bytes())
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(found["public_key"]))
-        key.verify(bytes.fromhex(found["signature"]), steps.signed_text(found["head"]))
+        key.verify(bytes.fromhex(found["signature"]), operations.signed_text(found["head"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidSignature):
         return None
     return str(found["head"]), str(found["public_key"])
@@ -292,7 +292,7 @@ def _signature(path: Path) -> tuple[str, str] | None:
 
 def _again(
     case: Case,
-    examine: steps.Examine | None,
+    examine: operations.Examine | None,
     render: Callable[..., Iterator[tuple[str, bytes]]] | None,
     notes: list[str],
     tick: Tick,
@@ -314,7 +314,7 @@ def _named(error: Exception) -> str:
 
 def _repeated(
     case: Case,
-    examine: steps.Examine | None,
+    examine: operations.Examine | None,
     render: Callable[..., Iterator[tuple[str, bytes]]] | None,
     notes: list[str],
     tick: Tick,
@@ -336,7 +336,7 @@ def _repeated(
         )
         return
     if render is None:
-        from toolkit.report.bundle import again
+        from toolkit.casework.publish import again
 
         render = again
     for entry in case.entries():
@@ -364,7 +364,7 @@ def _analysis(
     exhibit: Exhibit,
     folder: str,
     *,
-    examine: steps.Examine | None,
+    examine: operations.Examine | None,
     notes: list[str],
     tick: Tick,
 ) -> tuple[bool, list[Problem]]:
@@ -387,7 +387,7 @@ def _analysis(
     before = case.read_json(f"{folder}/run.json")
     packages = case.read(f"{folder}/environment.txt").decode()
     keys = ("python", "system", "threads", "versions")
-    is_same = all(before[k] == run[k] for k in keys) and packages == steps.environment()
+    is_same = all(before[k] == run[k] for k in keys) and packages == operations.environment()
     for key in ("device", "toolkit"):  # where it ran says nothing about what was found
         was, now = stored["settings"][key], again["settings"][key]
         if was != now:
@@ -404,7 +404,7 @@ def repeat(
     settings: Mapping[str, Any],
     stored: Mapping[str, Any],
     *,
-    examine: steps.Examine | None,
+    examine: operations.Examine | None,
     tick: Tick,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Analyse a file with the settings of an earlier analysis; return report and run facts.
@@ -425,7 +425,7 @@ def repeat(
     examine, tick
         As for `verify`.
     """
-    from toolkit import analysis
+    from toolkit.analysis import pipeline
 
     was, device = stored["settings"]["detector"], stored["settings"]["device"]
     device = "cpu" if device == "cpu" else "auto"
@@ -435,7 +435,7 @@ def repeat(
         judge = registry.stand_in_for(was["instead_of"], _why_stood_in(stored), device=device)
     elif examine is None:
         judge = registry.load(name, device=device, stand_in=False)
-    found = (examine or analysis.examine)(
+    found = (examine or pipeline.examine)(
         copy,
         detector=judge,
         device=device,
@@ -444,10 +444,10 @@ def repeat(
         on_partial=None,
         tick=tick,
     )
-    again = json.loads(json.dumps(analysis.to_dict(found.report)))
+    again = json.loads(json.dumps(pipeline.to_dict(found.report)))
     if name != settings["detector"] and again["settings"]["detector"]["name"] == name:
         again["settings"]["detector"]["name"] = was["name"]
-    return again, analysis.run_facts(found.report)
+    return again, pipeline.run_facts(found.report)
 
 
 def _why_stood_in(stored: Mapping[str, Any]) -> Message:
@@ -512,7 +512,7 @@ def verify_bundle(
     *,
     original: Path | str | None = None,
     head: str | None = None,
-    examine: steps.Examine | None = None,
+    examine: operations.Examine | None = None,
     tick: Tick = no_tick,
 ) -> Findings:
     """Check a report without its case: a folder ``R1`` or its ZIP.
@@ -562,7 +562,7 @@ def _bundle(
     folder: Path,
     original: Path | str | None,
     head: str | None,
-    examine: steps.Examine | None,
+    examine: operations.Examine | None,
     tick: Tick,
 ) -> Findings:
     if not any((folder / name).is_file() for name in (*_REPORTS, cases.MANIFEST)):
@@ -633,7 +633,7 @@ def _printed(folder: Path, wrong: list[Problem]) -> tuple[dict[str, Any], str]:
 def _bundle_again(
     report: dict[str, Any],
     original: Path,
-    examine: steps.Examine | None,
+    examine: operations.Examine | None,
     notes: list[str],
     tick: Tick,
 ) -> Iterator[Problem]:

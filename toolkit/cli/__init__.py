@@ -1,1 +1,1 @@
-"""TODO."""
+"""The command tree of `python -m toolkit`."""

@@ -16,7 +16,7 @@ from toolkit.runtime import DEVICES
 from toolkit.types import Sampling
 
 if TYPE_CHECKING:
-    from toolkit.report.case import Case, Exhibit
+    from toolkit.casework.case import Case, Exhibit
 
 EXIT_DIFFERS = 4
 
@@ -183,13 +183,13 @@ def _spans(text: str) -> tuple[tuple[int, int], ...]:
 
 
 def _open(options: argparse.Namespace) -> Case:
-    from toolkit.report.case import Case
+    from toolkit.casework.case import Case
 
     return Case(options.case)
 
 
 def _new(options: argparse.Namespace, _progress: Progress) -> int:
-    from toolkit.report import case
+    from toolkit.casework import case
 
     made = case.create(
         options.case,
@@ -215,18 +215,18 @@ def _analysis_options(options: argparse.Namespace) -> dict[str, Any]:
 
 def _say_result(case: Case, exhibit: Exhibit) -> None:
     from toolkit import figures
-    from toolkit.report import steps
+    from toolkit.casework import operations
 
-    report = steps.examination(case, exhibit).report
+    report = operations.examination(case, exhibit).report
     print(f"{exhibit.id}: {figures.verdict_sentence(report)}")
 
 
 def _add(options: argparse.Namespace, progress: Progress) -> int:
-    from toolkit.report import steps
+    from toolkit.casework import operations
 
     case = _open(options)
     with progress() as tick:
-        taken = steps.add(
+        taken = operations.add(
             case,
             options.file,
             exhibit=options.exhibit,
@@ -244,11 +244,11 @@ def _add(options: argparse.Namespace, progress: Progress) -> int:
 
 
 def _analyse(options: argparse.Namespace, progress: Progress) -> int:
-    from toolkit.report import steps
+    from toolkit.casework import operations
 
     case = _open(options)
     with progress() as tick:
-        done = steps.analyse(case, options.exhibit, tick=tick, **_analysis_options(options))
+        done = operations.analyse(case, options.exhibit, tick=tick, **_analysis_options(options))
     _say_result(case, done)
     return 0
 
@@ -284,10 +284,10 @@ def _note(options: argparse.Namespace, _progress: Progress) -> int:
 
 
 def _reshare(options: argparse.Namespace, progress: Progress) -> int:
-    from toolkit.report import steps
+    from toolkit.casework import operations
 
     with progress() as tick:
-        tried = steps.try_reshares(
+        tried = operations.try_reshares(
             _open(options), options.exhibit, chains=options.chain, device=options.device, tick=tick
         )
     print("\n".join(tried.lines()))
@@ -295,23 +295,23 @@ def _reshare(options: argparse.Namespace, progress: Progress) -> int:
 
 
 def _compare(options: argparse.Namespace, progress: Progress) -> int:
-    from toolkit.report import steps
+    from toolkit.casework import operations
 
     case = _open(options)
     with progress() as tick:
-        found = steps.compare(case, options.source, options.reshare, tick=tick)
+        found = operations.compare(case, options.source, options.reshare, tick=tick)
     print(found.line())
-    if picture := steps.compared(case)[-1].get("picture"):
+    if picture := operations.compared(case)[-1].get("picture"):
         print(case.path(picture["file"]))
     return 0
 
 
 def _report(options: argparse.Namespace, progress: Progress) -> int:
-    from toolkit.report import bundle
+    from toolkit.casework import publish
 
     case = _open(options)
     with progress() as tick:
-        out = bundle.report(
+        out = publish.report(
             case,
             language=options.language,
             reveal=options.reveal,
@@ -337,21 +337,21 @@ def _show(options: argparse.Namespace, _progress: Progress) -> int:
 
 
 def _sign(options: argparse.Namespace, _progress: Progress) -> int:
-    from toolkit.report import steps
+    from toolkit.casework import operations
 
-    print(steps.sign(_open(options), options.key))
+    print(operations.sign(_open(options), options.key))
     return 0
 
 
 def _key(options: argparse.Namespace, _progress: Progress) -> int:
-    from toolkit.report import steps
+    from toolkit.casework import operations
 
-    print(f"public key {steps.new_key(options.file)}")
+    print(f"public key {operations.new_key(options.file)}")
     return 0
 
 
 def _verify(options: argparse.Namespace, progress: Progress) -> int:
-    from toolkit.report import verify
+    from toolkit.casework import verify
 
     _i18n.set_language(options.language)
     with progress() as tick:

@@ -12,7 +12,7 @@ from toolkit._i18n import _
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
 from toolkit.detectors.canary import canary_picture
-from toolkit.detectors.seamnet2 import read_card
+from toolkit.detectors.seamnet_clip import read_card
 from toolkit.errors import ToolkitError
 from toolkit.messages import Message
 

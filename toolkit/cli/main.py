@@ -16,8 +16,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from toolkit import __version__, _i18n, cli_case, cli_study, cli_weights
+from toolkit import __version__, _i18n
 from toolkit._i18n import N_, _
+from toolkit.cli import case as cli_case
+from toolkit.cli import study, weights
 from toolkit.errors import (
     Cancelled,
     DetectorError,
@@ -33,7 +35,7 @@ from toolkit.runtime import DEVICES
 from toolkit.types import Sampling
 
 if TYPE_CHECKING:
-    from toolkit.evaluation.kept import Progress as Units
+    from toolkit.evaluation.resumable import Progress as Units
 
 EXIT_USAGE, EXIT_REFUSED, EXIT_INSTALLATION, EXIT_CANCELLED = 2, 3, 4, 130
 FRAMES_MIN, FRAMES_MAX = 16, 400
@@ -51,7 +53,7 @@ _EXITS: tuple[tuple[type[ToolkitError], str, int], ...] = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
-    work = cli_study.find(sys.argv[1:] if argv is None else argv)
+    work = study.find(sys.argv[1:] if argv is None else argv)
     if work is None:
         parser = _parser()
         options = parser.parse_args(argv)
@@ -258,7 +260,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=0)
 
     sub = command("train", _train, "train SeamNet from folders of genuine faces")
-    sub.epilog, sub.formatter_class = cli_study.help_of_train(), argparse.RawTextHelpFormatter
+    sub.epilog, sub.formatter_class = study.help_of_train(), argparse.RawTextHelpFormatter
     sub.add_argument(
         "--network",
         choices=("small", "clip-head"),
@@ -328,8 +330,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", type=Path, help="JSON file")
 
     cli_case.add_commands(command, TerminalLine, _frames)
-    cli_weights.add_commands(command)
-    studies = cli_study.add_commands(command)
+    weights.add_commands(command)
+    studies = study.add_commands(command)
     text = "files as people have them: what is right for each, and what comes out"
     sub = studies.add_parser("files", help=text, description=text)
     sub.set_defaults(run=_study)
@@ -381,7 +383,8 @@ class _Checked(Exception):  # noqa: N818 - ends a trial without leaving a file
 
 
 def _analyse(options: argparse.Namespace) -> int:
-    from toolkit import analysis, media
+    from toolkit import media
+    from toolkit.analysis import pipeline
 
     out: Path = options.out
     if out.exists() and not out.is_dir():
@@ -403,7 +406,7 @@ def _analyse(options: argparse.Namespace) -> int:
         media.probe(options.known)
     _check_writable(out)
     with TerminalLine() as progress:
-        seen = analysis.examine(
+        seen = pipeline.examine(
             options.video, explain=not options.no_explain, tick=progress, **asked
         )
     from toolkit import figures  # only now: a refusal should not wait for the chart library
@@ -418,8 +421,8 @@ def _analyse(options: argparse.Namespace) -> int:
         atomic_path(out / "report.json") as result,
     ):
         html.write(seen.report, page)
-        _write_json(run, analysis.run_facts(seen.report))
-        _write_json(result, analysis.to_dict(seen.report))
+        _write_json(run, pipeline.run_facts(seen.report))
+        _write_json(result, pipeline.to_dict(seen.report))
     (out / "comparison.json").unlink(missing_ok=True)  # it would be about another report
     for notice in seen.report.notices:
         if notice.code.startswith("stand_in"):
@@ -428,22 +431,23 @@ def _analyse(options: argparse.Namespace) -> int:
     print(verdict)  # one line, for scripts; what people want to know besides is not on stdout
     print("\n".join([*more, f"Report: {out / 'report.html'}"]), file=sys.stderr)
     if options.known or options.known_seconds:
-        from toolkit import beside
+        from toolkit.verdict import comparison
 
         known = None
         if options.known:
             with TerminalLine() as progress:
-                known = analysis.examine(options.known, explain=False, tick=progress, **asked)
+                known = pipeline.examine(options.known, explain=False, tick=progress, **asked)
         seconds = tuple(options.known_seconds) if options.known_seconds else None
-        found = beside.compare(seen, known, seconds=seconds, person=options.person)
-        _write_json(out / "comparison.json", beside.to_dict(found, seen, known))
-        print("\n".join(figures.beside_sentences(found)))
+        found = comparison.compare(seen, known, seconds=seconds, person=options.person)
+        _write_json(out / "comparison.json", comparison.to_dict(found, seen, known))
+        print("\n".join(figures.comparison_sentences(found)))
     return 0
 
 
 def _benchmark(options: argparse.Namespace) -> int:
-    from toolkit.cache import Cache
-    from toolkit.evaluation import card, coverage, page, verdicts
+    from toolkit.evaluation.verdicts import benchmark as verdicts
+    from toolkit.evaluation.verdicts import model_card, page, risk_coverage
+    from toolkit.storage.cache import Cache
     from toolkit.training import train
 
     others = [page.read(path) for path in options.compare]
@@ -476,7 +480,7 @@ def _benchmark(options: argparse.Namespace) -> int:
     first, *further = results
     everything = [first, *others, *further]
     judges = [n for n, s in first["summary"].items() if s["threshold"] is not None]
-    first["coverage"] = {n: coverage.curves(everything, n) for n in judges}
+    first["coverage"] = {n: risk_coverage.curves(everything, n) for n in judges}
     _write_json(options.out, first)
     page.write(first, options.out.with_suffix(".html"), others=[*others, *further])
     print(verdicts.table(first))
@@ -484,9 +488,9 @@ def _benchmark(options: argparse.Namespace) -> int:
         print(verdicts.chains_table(results))
     for name in judges:
         print(f"{name}: errors of forced decisions on the clips that a limit leaves")
-        print(coverage.table(first["coverage"][name]))
+        print(risk_coverage.table(first["coverage"][name]))
     if options.card:
-        found = card.record(options.card, first)
+        found = model_card.record(options.card, first)
         text = _("held back: {n} of {total} genuine clips called forged")
         print(text.format(n=found.called_forged, total=found.genuine))
     return 0
@@ -494,7 +498,8 @@ def _benchmark(options: argparse.Namespace) -> int:
 
 def _explain_benchmark(options: argparse.Namespace) -> int:
     from toolkit import samples
-    from toolkit.evaluation import explain_tables, explanations
+    from toolkit.evaluation.explanations import benchmark as explanations
+    from toolkit.evaluation.explanations import tables
 
     if (options.pairs is None) == (options.planted is None):
         raise UsageError("give a list of pairs, or --planted", "", "One of the two.")
@@ -530,7 +535,7 @@ def _explain_benchmark(options: argparse.Namespace) -> int:
                 known=options.known_originals,
                 **common,
             )
-    show = explain_tables.table if options.planted is None else explain_tables.planted_table
+    show = tables.table if options.planted is None else tables.planted_table
     print(show(result))
     return 0
 
@@ -646,14 +651,14 @@ def _blocks(text: str) -> tuple[int, ...]:
 
 def _speed(options: argparse.Namespace) -> int:
     from toolkit import samples
-    from toolkit.evaluation import speed
+    from toolkit.evaluation.studies import speed
 
     if options.explain:
-        from toolkit.evaluation import explain_speed
+        from toolkit.evaluation.explanations import cost
 
         clip = options.clip or samples.path(samples.planted().id)
-        result = explain_speed.measure(clip, device=options.device)
-        print("\n".join(explain_speed.lines(result)))
+        result = cost.measure(clip, device=options.device)
+        print("\n".join(cost.lines(result)))
         if options.out:
             _write_json(options.out, result)
         return 0
@@ -686,7 +691,7 @@ def _speed(options: argparse.Namespace) -> int:
 
 
 def _study(options: argparse.Namespace) -> int:
-    from toolkit.evaluation import study_files
+    from toolkit.evaluation.studies import files as study_files
 
     wanted = [name for name in options.rows.split(",") if name]
     rows = []
@@ -700,7 +705,7 @@ def _study(options: argparse.Namespace) -> int:
 
 
 def _doctor(_options: argparse.Namespace) -> int:
-    from toolkit.evaluation import doctor
+    from toolkit.cli import doctor
 
     lines, healthy = doctor.examine()
     print("\n".join(lines))

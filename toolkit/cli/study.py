@@ -14,15 +14,15 @@ Command = Callable[[str, Any, str], argparse.ArgumentParser]
 
 COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("study", "two-persons"): (
-        "toolkit.evaluation.story",
+        "toolkit.evaluation.studies.two_persons",
         "a genuine and a forged person in one re-shared clip: are they kept apart?",
     ),
     ("study", "known-genuine"): (
-        "toolkit.evaluation.halves",
+        "toolkit.evaluation.studies.known_genuine",
         "what a recording that is known to be genuine adds to a verdict",
     ),
     ("study", "swaps"): (
-        "toolkit.evaluation.swaps",
+        "toolkit.evaluation.studies.swaps",
         "how well swapped expressions fit, and whether the detector sees such swaps",
     ),
     ("study", "frame-rules"): (

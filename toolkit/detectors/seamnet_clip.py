@@ -25,10 +25,10 @@ from torch import nn
 
 from toolkit import models, runtime
 from toolkit._i18n import N_
-from toolkit.detectors import clip_body, clip_tower, seamnet
+from toolkit.detectors import clip_body, clip_tower, seamnet_small
 from toolkit.detectors.base import Card, HeldBack, InputSpec
 from toolkit.detectors.canary import SIZE, canary_picture
-from toolkit.detectors.seamnet import GRID, MARGIN
+from toolkit.detectors.seamnet_small import GRID, MARGIN
 from toolkit.errors import ModelError
 from toolkit.messages import joined, phrase
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
@@ -182,7 +182,7 @@ def small_network(sha256: str | None = None) -> nn.Module:
     ModelError
         If these are not the weights that a head was trained beside.
     """
-    small = seamnet.SeamNetDetector(device="cpu")
+    small = seamnet_small.SeamNetDetector(device="cpu")
     if sha256 is not None and small.card.weights_sha256 != sha256:
         value = f"{small.card.weights_sha256[:12]}..., expected {sha256[:12]}..."
         cause = "the small network is not the one that this head was trained beside"

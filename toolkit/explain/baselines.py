@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from toolkit.detectors.base import Detector
 from toolkit.errors import UnknownNameError
-from toolkit.explain.intervention import Game, antithetic, score, staged, take
+from toolkit.explain.perturbation import Game, antithetic, score, staged, take
 from toolkit.faces.crops import face_width
 from toolkit.faces.mesh import canonical_face, head_pose
 from toolkit.forge.degrade import Picture, noise_like, to_u8

@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector, network_of
 from toolkit.errors import DetectorError, OutOfRangeError, UnknownNameError, UsageError
-from toolkit.explain import intervention, ledger, regions
+from toolkit.explain import ledger, perturbation, regions
 from toolkit.explain.bands import BandShares, band_shares
+from toolkit.explain.baselines import Choice, Kind, Reference, References
 from toolkit.explain.donors import read_donors
-from toolkit.explain.folded import folded
 from toolkit.explain.frames import flip_frames
+from toolkit.explain.fused import folded
 from toolkit.explain.intervals import interval_level, interval_p_value
-from toolkit.explain.intervention import Agreement, Composite, Game, Intervention, agreement
-from toolkit.explain.references import Choice, Kind, Reference, References
+from toolkit.explain.perturbation import Agreement, Composite, Game, Intervention, agreement
 from toolkit.explain.trust import Panel, TrustFigure, completeness_figure, panel
 from toolkit.messages import Message, phrase
 from toolkit.types import PLAYERS, Examination, FaceCrops, Tick, TrackResult, no_tick
@@ -236,7 +236,7 @@ class Subject:
     donors
         Genuine clips of other persons; read when no other reference is valid.
     known
-        Faces of this person that are known to be genuine (`beside.known_faces`): the references
+        Faces of this person that are known to be genuine (`comparison.known_faces`): the references
         that are tried first.
     seed
         Of everything that draws.
@@ -516,9 +516,9 @@ class Subject:
             game = self._game(kind, position, choice)
             if game is not None:
                 told = (
-                    intervention.exact(game, tick=tick)
+                    perturbation.exact(game, tick=tick)
                     if exact
-                    else intervention.antithetic(game, seed=self.seed, tick=tick)
+                    else perturbation.antithetic(game, seed=self.seed, tick=tick)
                 )
             known = self._answer(position, told, choice, game)
             self._keep(kind, known)
@@ -552,7 +552,7 @@ class Subject:
     def replace(self, position: int, names: Sequence[str]) -> Composite | None:
         """Replace regions of a frame; None when there is no game to do it in."""
         game = self.game(position)
-        return None if game is None else intervention.replace_regions(game, names)
+        return None if game is None else perturbation.replace_regions(game, names)
 
     def check(self, names: Sequence[str], *, tick: Tick = no_tick) -> Checked:
         """Replace regions in every moment by intervention, and form the verdict again.
@@ -572,7 +572,7 @@ class Subject:
             if made is None or not made.lights[0].passed:
                 continue
             game = Game(self.detector, self.crops, position, made.rgb)
-            logits[position] = intervention.replace_regions(game, names).logit
+            logits[position] = perturbation.replace_regions(game, names).logit
             done += 1
             valid &= made.is_valid
         tick("check", n, n)
@@ -798,7 +798,7 @@ def ask(
     found: dict[str, Any] = {}
 
     def counted(question: str, times: int = 1) -> Counted:
-        batch = subject.detector.batch or intervention.WHOLE
+        batch = subject.detector.batch or perturbation.WHOLE
         return Counted(tick, question, math.ceil(_PASSES.get(question, 64) * times / batch))
 
     def timed(question: str, work: Callable[[Counted], Any], times: int = 1) -> None:

@@ -16,9 +16,9 @@ from typing import Any
 from toolkit import _i18n, figures
 from toolkit._i18n import _
 from toolkit.figures.answer import CLEAR_GAP
+from toolkit.figures.page_parts import speaking
 from toolkit.files import atomic_write
 from toolkit.lessons.quiz import Question, Quiz
-from toolkit.report.parts import speaking
 from toolkit.types import PLAYERS
 
 _HERE = Path(__file__).parent
@@ -126,12 +126,12 @@ def page(quiz: Quiz, *, language: str | None = None) -> str:
 
 def source() -> str:
     """Return the module that shows a quiz, in a notebook and in the page."""
-    return (_HERE / "quiz.js").read_text(encoding="utf-8")
+    return (_HERE / "quiz_page.js").read_text(encoding="utf-8")
 
 
 def style() -> str:
     """Return its style sheet."""
-    return (_HERE / "quiz.css").read_text(encoding="utf-8")
+    return (_HERE / "quiz_page.css").read_text(encoding="utf-8")
 
 
 def data(quiz: Quiz) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from typing import Any
 
 from toolkit import player
 from toolkit._i18n import _
+from toolkit.figures import page_parts
 from toolkit.player import Scene
-from toolkit.report import parts
 from toolkit.report.sections import (
     Block,
     Facts,
@@ -72,16 +72,16 @@ def page(told: Told, scenes: Mapping[str, Scene]) -> str:
         *written[told.opening :],
     ]
     if not scenes:
-        return parts.document(told.title, "\n".join(body), style=parts.STYLE + _STYLE)
+        return page_parts.document(told.title, "\n".join(body), style=page_parts.STYLE + _STYLE)
     script = player.source() + player.STAND_IN + _START
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"{parts.POLICY}; script-src 'sha256-{digest}'; media-src blob:"
+    policy = f"{page_parts.POLICY}; script-src 'sha256-{digest}'; media-src blob:"
     blocks = [_data(name, scene) for name, scene in scenes.items()]
-    return parts.document(
+    return page_parts.document(
         told.title,
         "\n".join(body),
         policy=policy,
-        style=parts.STYLE + player.style() + _STYLE,
+        style=page_parts.STYLE + player.style() + _STYLE,
         after="\n".join([*blocks, f'<script type="module">{script}</script>']),
     )
 
@@ -105,13 +105,13 @@ def _block(block: Block, scenes: Mapping[str, Scene]) -> str:
         case Text(text, kind, _mark):
             return f'<p class="{kind} lines">{escape(text)}</p>'
         case Items(lines):
-            return parts.items(lines)
+            return page_parts.items(lines)
         case Facts(pairs):
-            return parts.definitions(pairs)
+            return page_parts.definitions(pairs)
         case Grid(table, is_long):
             if is_long:
-                return parts.folded(parts.table(table), table.caption)
-            return f'<p class="note">{escape(table.caption)}</p>{parts.table(table)}'
+                return page_parts.folded(page_parts.table(table), table.caption)
+            return f'<p class="note">{escape(table.caption)}</p>{page_parts.table(table)}'
         case Figure():
             return _figure(block)
         case Strip(shown):
@@ -128,7 +128,9 @@ def _figure(figure: Figure) -> str:
         svg = figure.data.decode()
         is_drawn = figure.is_styled  # it brings its own white ground, also in the dark
         svg = (
-            f'<div class="drawn">{svg}</div>' if is_drawn else parts.scrolling(svg, figure.caption)
+            f'<div class="drawn">{svg}</div>'
+            if is_drawn
+            else page_parts.scrolling(svg, figure.caption)
         )
         return f"<figure>{svg}{caption}</figure>"
     address = "data:image/png;base64," + base64.b64encode(figure.data).decode()

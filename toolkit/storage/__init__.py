@@ -1,1 +1,1 @@
-"""TODO."""
+"""What is kept on disk: the cache, and dataclasses as JSON and arrays."""

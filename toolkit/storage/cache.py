@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from toolkit import models
 from toolkit.files import atomic_path
-from toolkit.packing import Packed
+from toolkit.storage.serialise import Packed
 
 RUNS_VARIABLE = "DOORZICHT_RUNS"
 """Environment variable that names another folder than ``runs`` for what is kept."""

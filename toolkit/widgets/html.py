@@ -31,7 +31,7 @@ def planted(report: Report) -> str:
         f'<div data-top="{escape(found.top or "")}" data-region="{right}" '
         f'data-iou="{found.temporal_iou:.4f}" '
         f'lang="{language()}" class="dz-planted">'
-        + escape(" ".join(figures.comparison_sentences(found)))
+        + escape(" ".join(figures.planted_sentences(found)))
         + "</div>"
     )
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from toolkit.evaluation.xai_protocol import (
+from toolkit.evaluation.explanations.adversarial import (
     BUDGETS,
     Budget,
     attack,

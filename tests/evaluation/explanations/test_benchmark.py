@@ -6,12 +6,13 @@ import json
 
 import pytest
 
-from toolkit import cli
+from toolkit.cli import main as cli
 from toolkit.errors import Cancelled, UsageError
-from toolkit.evaluation import explain_tables, explanations, pair_clips, pairs, planted_grid
-from toolkit.evaluation.explain_scores import EVERY_CONTROL
-from toolkit.evaluation.explanations import benchmark, read_pairs
-from toolkit.evaluation.xai_protocol import BUDGETS, Budget
+from toolkit.evaluation.explanations import benchmark, pairs, planted, tables, transplants
+from toolkit.evaluation.explanations import benchmark as explanations
+from toolkit.evaluation.explanations.adversarial import BUDGETS, Budget
+from toolkit.evaluation.explanations.benchmark import read_pairs
+from toolkit.evaluation.explanations.scores import EVERY_CONTROL
 
 WITNESSES = ["ledger", "intervention"]
 SMALL = {"methods": WITNESSES, "frames": 4, "faces": 2, "parts": ["where"]}
@@ -51,7 +52,7 @@ def test_a_method_that_knows_beats_the_controls(pair_list, blocks):
     assert row["truth"] == "pixels"
     assert "mouth" in row["changed"]
     assert row["methods"]["ledger"]["lift_random"] == pytest.approx(told["lift_random"])
-    text = explain_tables.table(result)
+    text = tables.table(result)
     assert text.index("pairs are called forged") < text.index("\ncalled forged ")
     # all pairs, called forged, answered by all; ahead of what, and what is ahead of it
     assert text.count("\nledger ") == 5
@@ -91,7 +92,7 @@ def test_each_way_of_forging_has_its_own_mean():
 
 
 def test_when_and_transplants(pair_list, blocks, monkeypatch):
-    monkeypatch.setattr(pair_clips, "FRACTIONS", (1.0,))
+    monkeypatch.setattr(transplants, "FRACTIONS", (1.0,))
     parts = ["when", "transplants"]
     result = benchmark(
         read_pairs(pair_list), detector=blocks, methods=["ledger"], parts=parts, seed=1
@@ -110,7 +111,7 @@ def test_when_and_transplants(pair_list, blocks, monkeypatch):
     assert pasted["control"] == pasted["control"] | {"clips": 1, "called_forged": 0}
     assert pasted["methods"]["ledger"]["region_hit"]["mean"] == 1
     assert result["methods"]["ledger"]["pairs"] == 0
-    text = explain_tables.table(result)
+    text = tables.table(result)
     assert "1 of 1 transplants are called forged, 0 of 1 originals" in text
 
 
@@ -177,10 +178,10 @@ def test_the_command_runs_with_the_bundled_detector(pair_list, tmp_path, capsys,
 
 def test_planted_from_the_command_line(sample, tmp_path, capsys, monkeypatch, blocks):
     grid = [
-        planted_grid.Cell("forged", ("mouth",), "colour", 3.0),
-        planted_grid.Cell("nothing", (), "blend", 0.0),
+        planted.Cell("forged", ("mouth",), "colour", 3.0),
+        planted.Cell("nothing", (), "blend", 0.0),
     ]
-    monkeypatch.setattr(planted_grid, "cells", lambda: iter(grid))
+    monkeypatch.setattr(planted, "cells", lambda: iter(grid))
     monkeypatch.setattr(explanations.registry, "load", lambda name, **_more: blocks)
     out = tmp_path / "planted.json"
     clip = str(sample("carphone_pristine"))
@@ -221,7 +222,7 @@ def test_pairs_that_cannot_be_scored_say_why(pair_list, tmp_path, blocks):
     assert all(reasons)
     assert result["detected"]["pairs"] == 0
     assert result["methods"]["ledger"]["mass"] is None
-    explain_tables.table(result)
+    tables.table(result)
 
 
 def test_it_can_be_cancelled(pair_list, blocks):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from toolkit.errors import UsageError
-from toolkit.evaluation.explainers import (
+from toolkit.evaluation.explanations.methods import (
     WITNESSES,
     Explainer,
     OnceDetector,

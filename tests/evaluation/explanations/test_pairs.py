@@ -9,8 +9,8 @@ import pytest
 from toolkit import media
 from toolkit.detectors.base import InputSpec
 from toolkit.errors import UsageError
-from toolkit.evaluation import pairs
-from toolkit.evaluation.pairs import find_truth, known_halves, read_pairs
+from toolkit.evaluation.explanations import pairs
+from toolkit.evaluation.explanations.pairs import find_truth, known_halves, read_pairs
 from toolkit.types import PLAYERS
 
 SPEC = InputSpec(size=224, margin=0.125)

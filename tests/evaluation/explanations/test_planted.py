@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
-from toolkit.evaluation import explain_tables, explanations, planted_grid
-from toolkit.evaluation.planted_grid import KINDS, REGION_SETS, STRENGTHS, Cell, cells
+from toolkit.evaluation.explanations import benchmark as explanations
+from toolkit.evaluation.explanations import planted, tables
+from toolkit.evaluation.explanations.planted import KINDS, REGION_SETS, STRENGTHS, Cell, cells
 from toolkit.forge.plant import DECOYS
 from toolkit.forge.plant import KINDS as KNOWN
 
@@ -41,8 +42,8 @@ def result(sample, knowing):
         Cell("nothing", (), "blend", 0.0),
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(planted_grid, "cells", lambda: iter(grid))
-        patch.setattr(planted_grid, "SECONDS", 2.5)
+        patch.setattr(planted, "cells", lambda: iter(grid))
+        patch.setattr(planted, "SECONDS", 2.5)
         return explanations.planted([sample("cap12_edit")], detector=knowing(), methods=["ledger"])
 
 
@@ -71,7 +72,7 @@ def test_a_detector_that_knows_is_graded_right(result):
 
 
 def test_the_table_prints_the_strength_grid(result):
-    text = explain_tables.planted_table(result)
+    text = tables.planted_table(result)
     for word in (*KINDS, *(str(s) for s in STRENGTHS)):
         assert word in text
     assert "1 of 2 planted clips are called forged" in text

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.evaluation.explain_scores import (
+from toolkit.evaluation.explanations.scores import (
     Told,
     blind_iou,
     by_region,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit import cli
+from toolkit.cli import main as cli
 from toolkit.errors import UsageError
-from toolkit.evaluation import study_files
+from toolkit.evaluation.studies import files as study_files
 
 
 def test_a_row_is_made_and_held_against_what_is_right(sample, capsys, tmp_path):

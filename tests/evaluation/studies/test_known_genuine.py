@@ -8,8 +8,8 @@ import pytest
 
 from tests.verdict.test_comparison import judged
 from toolkit.errors import UsageError, VideoError
-from toolkit.evaluation import halves
-from toolkit.evaluation.verdicts import Clip
+from toolkit.evaluation.studies import known_genuine
+from toolkit.evaluation.verdicts.benchmark import Clip
 
 JUDGE = SimpleNamespace(card=SimpleNamespace(name="net", weights_sha256="ab" * 32, threshold=4.2))
 
@@ -54,7 +54,9 @@ def test_the_limit_comes_from_genuine_sources_and_is_used_on_the_others():
     # the second scene scores four higher, whoever is in it: only a comparison takes that off
     logits |= {"o1": (0, 0.2), "f1": (3, 3), "o2": (4, 4), "f2": (4.5, 9), "lonely": (9, 9)}
     logits |= {"seen": (0, 99), "poor": (0, 99), "broken": None}
-    result, found = halves.measure(clips, JUDGE, training_clips=["seen"], examine=reading(logits))
+    result, found = known_genuine.measure(
+        clips, JUDGE, training_clips=["seen"], examine=reading(logits)
+    )
     assert found.apart == pytest.approx([i / 10 for i in range(28)])
     assert "28 genuine recordings kept from training, of source0, source1" in found.population
     assert result["limit"] == found.limit == pytest.approx(2.6)  # 27 of 29 times 0.9, rounded up
@@ -72,7 +74,7 @@ def test_the_limit_comes_from_genuine_sources_and_is_used_on_the_others():
     assert swap["auc"] == 1.0
     assert swap["plain_auc"] == pytest.approx(12 / 16)
     assert "pairs, mean over its methods" not in result["per_method"]  # it has but one
-    text = halves.table(result)
+    text = known_genuine.table(result)
     assert "limit +2.60, from 28 genuine recordings" in text
     assert "1 clips could not" in text
 
@@ -85,7 +87,7 @@ def test_methods_of_one_source_are_averaged():
         clip("b", "fake", "pairs", scene="s", method="two"),
     ]
     logits |= {"o": (0, 5), "a": (9, 9), "b": (0, 0)}
-    result, _ = halves.measure(clips, JUDGE, examine=reading(logits))
+    result, _ = known_genuine.measure(clips, JUDGE, examine=reading(logits))
     each = result["per_method"]
     assert [each[f"pairs / {m}"]["tpr"] for m in ("one", "two")] == [1, 0]
     mean = each["pairs, mean over its methods"]
@@ -95,10 +97,10 @@ def test_methods_of_one_source_are_averaged():
 def test_too_few_recordings_set_no_limit():
     clips, logits = genuine(8)
     with pytest.raises(UsageError, match="8, at least 9"):
-        halves.measure(clips, JUDGE, examine=reading(logits))
+        known_genuine.measure(clips, JUDGE, examine=reading(logits))
 
 
 def test_a_list_that_is_not_there_is_told(tmp_path, capsys):
     where = [str(tmp_path / "no.csv"), "--out", str(tmp_path / "out.json")]
-    assert halves.main([*where, "--detector", "seamnet-small"]) == 1
+    assert known_genuine.main([*where, "--detector", "seamnet-small"]) == 1
     assert "no.csv" in capsys.readouterr().err

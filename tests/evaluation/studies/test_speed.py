@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.detectors.seamnet import SeamNetDetector
+from toolkit.detectors.seamnet_small import SeamNetDetector
 from toolkit.errors import ToolkitError
-from toolkit.evaluation import speed
+from toolkit.evaluation.studies import speed
 
 
 def test_measures_time_and_memory(sample, monkeypatch):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.forge import faces as made_up
-from toolkit.evaluation import swaps
+from toolkit.evaluation.studies import swaps
 from toolkit.figures import forge as words
 from toolkit.forge import expression, marks, swap
 from toolkit.forge.swap import Performance

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from toolkit import media
-from toolkit.evaluation import story as telling
-from toolkit.evaluation.story import (
+from toolkit.evaluation.studies import two_persons as telling
+from toolkit.evaluation.studies.two_persons import (
     BOUNDARY_S,
     Outcome,
     Variant,

@@ -12,7 +12,8 @@ import pytest
 
 from toolkit.detectors.base import Card
 from toolkit.errors import UsageError
-from toolkit.evaluation import controls, scores, verdicts
+from toolkit.evaluation.verdicts import baselines, scores
+from toolkit.evaluation.verdicts import benchmark as verdicts
 from toolkit.types import Sampling
 from toolkit.verdict import calibration
 
@@ -85,7 +86,7 @@ def made_up(tmp_path):
 def summarise(clips, rows, card=CARD):
     net = SimpleNamespace(card=card)
     blur = [r | {"logit": float(i % 3 == 0), "seconds": None} for i, r in enumerate(rows)]
-    return verdicts.summarise(clips, {"net": rows, controls.BLUR: blur}, {"net": net})
+    return verdicts.summarise(clips, {"net": rows, baselines.BLUR: blur}, {"net": net})
 
 
 def test_figures_per_source_and_method(tmp_path):
@@ -127,7 +128,7 @@ def test_abstained_clips_count_by_force_only(tmp_path):
 def test_a_control_has_no_threshold_and_is_compared(tmp_path):
     clips, rows = made_up(tmp_path)
     summary = summarise(clips, rows)
-    blur = summary[controls.BLUR]
+    blur = summary[baselines.BLUR]
     assert (blur["threshold"], blur["fpr"], blur["differences"]) == (None, None, {})
     assert blur["per_source"]["studio"]["auc"] == 0.0
     (found,) = summary["net"]["differences"]["studio"].values()
@@ -186,13 +187,13 @@ def test_the_learned_control_never_sees_the_scene_it_judges():
     labels = [i % 2 == 0 for i in range(24)]
     # the label shows in the first number; the scene's own mark in the second could be learned
     features = [np.array([y + rng.normal(0, 0.2), rng.normal()]) for y in labels]
-    out = controls.held_out_logits(features, labels, scenes, [True] * 24)
+    out = baselines.held_out_logits(features, labels, scenes, [True] * 24)
     assert np.mean([(z > 0) == y for z, y in zip(out, labels, strict=True)]) == 1
     flipped = [not y if s == "s0" else y for y, s in zip(labels, scenes, strict=True)]
-    again = controls.held_out_logits(features, flipped, scenes, [True] * 24)
+    again = baselines.held_out_logits(features, flipped, scenes, [True] * 24)
     assert again[:4] == pytest.approx(out[:4])
     assert again[4:] != pytest.approx(out[4:])
-    only = controls.held_out_logits([None, *features[1:]], labels, ["s"] * 24, [True] * 24)
+    only = baselines.held_out_logits([None, *features[1:]], labels, ["s"] * 24, [True] * 24)
     assert only == [None] * 24
 
 
@@ -253,7 +254,7 @@ def test_whose_logit_counts(logits, speaks, of_the_clip, whose):
 
 
 def test_small_run(clips):
-    names = ["seamnet-small", *controls.NAMES[:2]]
+    names = ["seamnet-small", *baselines.NAMES[:2]]
     result = verdicts.benchmark(clips, detectors=names, device="cpu", sampling=Sampling(frames=16))
     assert [r["detector"] for r in result["clips"]] == [n for n in names for _ in clips]
     planted, absent, genuine = result["clips"][:3]

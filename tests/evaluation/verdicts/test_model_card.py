@@ -7,7 +7,7 @@ import json
 import pytest
 
 from toolkit.errors import UsageError
-from toolkit.evaluation import card
+from toolkit.evaluation.verdicts import model_card
 
 
 def row(path, label="real", logit=0.0, abstained=False):
@@ -36,7 +36,7 @@ RESULT = {
 def test_counts_and_writes(tmp_path):
     where = tmp_path / "card.json"
     where.write_text(json.dumps({"sha256": "abc", "training_clips": ["seen"], "threshold": 1.0}))
-    assert card.record(where, RESULT) == card.HeldBack(2, 1, 1)
+    assert model_card.record(where, RESULT) == model_card.HeldBack(2, 1, 1)
     facts = json.loads(where.read_text())
     assert facts["held_back"] == {"genuine": 2, "called_forged": 1, "abstained": 1}
     assert facts["genuine_logits"] == [0.99, 1.0]
@@ -48,4 +48,4 @@ def test_wrong_card_is_refused(tmp_path, facts):
     where = tmp_path / "card.json"
     where.write_text(json.dumps(facts))
     with pytest.raises(UsageError):
-        card.record(where, RESULT)
+        model_card.record(where, RESULT)

@@ -8,10 +8,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from toolkit import cli
+from toolkit.cli import main as cli
 from toolkit.detectors.base import Card
 from toolkit.errors import UsageError
-from toolkit.evaluation import controls, page, verdicts
+from toolkit.evaluation.verdicts import baselines, page
+from toolkit.evaluation.verdicts import benchmark as verdicts
 
 
 class Judge:
@@ -46,7 +47,7 @@ def result(chain="", *, shift=0.0):
             }
             for i, c in enumerate(clips)
         ]
-        for name in ("net", controls.BLUR)
+        for name in ("net", baselines.BLUR)
     }
     return {
         "schema": verdicts.SCHEMA,
@@ -55,7 +56,7 @@ def result(chain="", *, shift=0.0):
         "settings": {
             "reshare": chain,
             "resamples": 2000,
-            "detectors": {"net": "ab" * 32, controls.BLUR: ""},
+            "detectors": {"net": "ab" * 32, baselines.BLUR: ""},
         },
     }
 
@@ -162,7 +163,7 @@ def test_robustness_goes_along_its_chains_and_other_weights_read_nothing_again(
 
     monkeypatch.setattr("toolkit.faces.tracks.FaceReader.scan", read_again)
     monkeypatch.setattr("toolkit.faces.tracks.FaceReader.read_faces", read_again)
-    monkeypatch.setattr("toolkit.recall.made_by", lambda: "other weights")
+    monkeypatch.setattr("toolkit.analysis.cached.made_by", lambda: "other weights")
     assert cli.main([*command, "--detectors", "seamnet-small,control.blur"]) == 0
     again = page.read(out)["clips"]
     assert again[0]["logit"] == results[0]["clips"][0]["logit"]

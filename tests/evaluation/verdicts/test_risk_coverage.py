@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.evaluation import coverage, page
+from toolkit.evaluation.verdicts import page, risk_coverage
 from toolkit.verdict import abstention
 
 
@@ -39,14 +39,14 @@ def blurred(scene, *, wrong_below, **more):
 
 def halves():
     """Return two scenes, the first of which is chosen on."""
-    first, second = coverage._halves([row(1, fake=True, scene=s) for s in ("a", "b")])
+    first, second = risk_coverage._halves([row(1, fake=True, scene=s) for s in ("a", "b")])
     return first[0]["scene"], second[0]["scene"]
 
 
 def test_a_limit_that_helps_is_found_and_judged_on_other_scenes():
     here, there = halves()
     rows = blurred(here, wrong_below=4) + blurred(there, wrong_below=2)
-    found = coverage.curves([benchmark(rows)], "net")
+    found = risk_coverage.curves([benchmark(rows)], "net")
     assert set(found) == set(abstention.ABOVE)
     chosen = found["low_quality"]["chosen"]
     assert chosen["here"]["error"] == 0
@@ -55,7 +55,7 @@ def test_a_limit_that_helps_is_found_and_judged_on_other_scenes():
     assert chosen["in_use"]["error"] == pytest.approx(0.1)  # one of ten of each label is wrong
     assert chosen["elsewhere"]["error"] == 0
     assert found["face_too_small"]["chosen"] is None  # all are alike: nothing to choose
-    assert found["face_too_small"]["why"] == coverage.NONE_HELPS
+    assert found["face_too_small"]["why"] == risk_coverage.NONE_HELPS
     first, *_, last = found["low_quality"]["curve"]
     assert (first["coverage"], first["real"], first["fake"]) == (1.0, 20, 20)
     assert first["fpr"] == pytest.approx(3 / 20)  # sharpness 20 and 22 here, 20 there
@@ -70,15 +70,15 @@ def test_a_lucky_limit_is_found_out():
     rows = blurred(here, wrong_below=4) + [
         r | {"logit": -r["logit"]} for r in blurred(there, wrong_below=4)
     ]
-    found = coverage.curves([benchmark(rows)], "net")
+    found = risk_coverage.curves([benchmark(rows)], "net")
     chosen = found["low_quality"]["chosen"]
     assert chosen["here"]["error"] == 0
     assert chosen["elsewhere"]["error"] == 1
     assert chosen["in_use"]["error"] == pytest.approx(0.8)
-    told = coverage.table(found)
+    told = risk_coverage.table(found)
     line = next(line for line in told.splitlines() if "low_quality" in line)
     assert line.split()[-3:] == ["0.80", "1.00", "0.80"]
-    assert coverage.NONE_HELPS in told
+    assert risk_coverage.NONE_HELPS in told
 
 
 def test_neither_label_may_be_left_out():
@@ -90,9 +90,9 @@ def test_neither_label_may_be_left_out():
         for fake, clips in ((False, 20), (True, 180))
         for n in range(clips)
     ]
-    rule = coverage.curves([benchmark(rows)], "net")["low_quality"]
+    rule = risk_coverage.curves([benchmark(rows)], "net")["low_quality"]
     assert min(p["error"] for p in rule["curve"]) == 0
-    assert (rule["chosen"], rule["why"]) == (None, coverage.NONE_HELPS)
+    assert (rule["chosen"], rule["why"]) == (None, risk_coverage.NONE_HELPS)
 
 
 def test_leaving_a_source_out_buys_nothing():
@@ -104,10 +104,10 @@ def test_leaving_a_source_out_buys_nothing():
             row(n, fake=n % 2 == 1, right=n < 10, sharpness=30.0, scene=scene, dataset="soft")
             for n in range(20)
         ]
-    rule = coverage.curves([benchmark(rows)], "net")["low_quality"]
+    rule = risk_coverage.curves([benchmark(rows)], "net")["low_quality"]
     assert [p["coverage"] for p in rule["curve"]] == [1.0, pytest.approx(0.8)]
     assert [p["error"] for p in rule["curve"]] == pytest.approx([0.1, 0.1])
-    assert rule["why"] == coverage.NONE_HELPS
+    assert rule["why"] == risk_coverage.NONE_HELPS
 
 
 def test_rules_that_abstain_above_are_turned_round():
@@ -117,7 +117,7 @@ def test_rules_that_abstain_above_are_turned_round():
     ]
     for n, r in enumerate(rows):
         r["conditions"]["pose"] = 0.5 * (n % 20) / 20
-    rule = coverage.curves([benchmark(rows)], "net")["pose"]
+    rule = risk_coverage.curves([benchmark(rows)], "net")["pose"]
     assert rule["above"]
     assert rule["chosen"]["limit"] == pytest.approx(0.375)
     assert rule["chosen"]["elsewhere"]["error"] == 0
@@ -135,15 +135,15 @@ def test_what_does_not_count():
         row(4, fake=True, conditions=None),
         older,
     ]
-    one = coverage.curves([benchmark(mine)], "net")
-    assert coverage.curves([benchmark([*mine, *odd])], "net") == one
+    one = risk_coverage.curves([benchmark(mine)], "net")
+    assert risk_coverage.curves([benchmark([*mine, *odd])], "net") == one
     again = [benchmark(mine), benchmark(mine), benchmark(mine, weights="other", chain="crf40")]
-    assert coverage.curves(again, "net") == one
-    more = coverage.curves([benchmark(mine), benchmark(mine, chain="crf40")], "net")
+    assert risk_coverage.curves(again, "net") == one
+    more = risk_coverage.curves([benchmark(mine), benchmark(mine, chain="crf40")], "net")
     assert more["low_quality"]["in_use"]["real"] == 2 * one["low_quality"]["in_use"]["real"]
-    assert coverage.curves([benchmark([older])], "net") == {}
-    assert coverage.curves([benchmark(mine, threshold=None)], "net") == {}
-    assert "nothing was measured" in coverage.table({})
+    assert risk_coverage.curves([benchmark([older])], "net") == {}
+    assert risk_coverage.curves([benchmark(mine, threshold=None)], "net") == {}
+    assert "nothing was measured" in risk_coverage.table({})
 
 
 def test_what_is_not_a_number_is_beyond_every_limit():
@@ -153,7 +153,7 @@ def test_what_is_not_a_number_is_beyond_every_limit():
     for r in rows:
         r["conditions"]["cut_off"] = None
         del r["conditions"]["weak_mesh"]
-    found = coverage.curves([benchmark(rows)], "net")
+    found = risk_coverage.curves([benchmark(rows)], "net")
     assert not {"cut_off", "weak_mesh"} & set(found)
     assert found["low_quality"]["curve"][0]["coverage"] == 0.75
 
@@ -166,22 +166,22 @@ def test_what_is_not_a_number_is_beyond_every_limit():
     ],
 )
 def test_too_few_scenes_or_one_label_choose_nothing(rows):
-    rule = coverage.curves([benchmark(rows)], "net")["low_quality"]
-    assert (rule["chosen"], rule["why"]) == (None, coverage.TOO_FEW)
-    assert coverage.TOO_FEW in coverage.table({"low_quality": rule})
-    assert coverage.TOO_FEW in page._limits({"low_quality": rule})
+    rule = risk_coverage.curves([benchmark(rows)], "net")["low_quality"]
+    assert (rule["chosen"], rule["why"]) == (None, risk_coverage.TOO_FEW)
+    assert risk_coverage.TOO_FEW in risk_coverage.table({"low_quality": rule})
+    assert risk_coverage.TOO_FEW in page._limits({"low_quality": rule})
 
 
 def test_scenes_without_a_name_are_clips():
     rows = [r | {"scene": ""} for r in blurred("a", wrong_below=4)]
-    first, second = coverage._halves(rows)
+    first, second = risk_coverage._halves(rows)
     assert len(first) == len(second) == 10
     assert {r["path"] for r in first}.isdisjoint(r["path"] for r in second)
 
 
 def test_the_page_draws_every_rule():
     rows = blurred("a", wrong_below=4) + blurred("b", wrong_below=4)
-    found = coverage.curves([benchmark(rows)], "net")
+    found = risk_coverage.curves([benchmark(rows)], "net")
     shown = page._limits(found)
     assert shown.count("<polyline") == len(abstention.ABOVE)
     for code in abstention.ABOVE:

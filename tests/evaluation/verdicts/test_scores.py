@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.errors import UsageError
-from toolkit.evaluation import scores as s
+from toolkit.evaluation.verdicts import scores as s
 
 few = st.lists(st.integers(-3, 3).map(float), min_size=1, max_size=6)
 

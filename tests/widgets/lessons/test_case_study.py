@@ -7,13 +7,13 @@ import re
 
 import pytest
 
+from tests.casework import casework
 from tests.lessons.test_text import FORBIDDEN
-from tests.report import casework
 from toolkit import _i18n
+from toolkit.casework import case as cases
+from toolkit.casework import operations, verify
 from toolkit.lessons.story import Story
-from toolkit.report import case as cases
-from toolkit.report import steps, verify
-from toolkit.widgets.investigation import STEPS, Dossier, step_names
+from toolkit.widgets.lessons.case_study import STEPS, Dossier, step_names
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def dossier(tmp_path, monkeypatch):
     clip = casework.clip(tmp_path / "received.mp4")
     told = Story(clip, clip, "franck", "cap12_edit", 2.8, 5.2, "crop10")
     monkeypatch.setattr("toolkit.lessons.story.make_story", lambda _folder, **_tick: told)
-    made_up = functools.partial(steps.analyse, examine=casework.examine_two)
-    monkeypatch.setattr(steps, "analyse", made_up)
+    made_up = functools.partial(operations.analyse, examine=casework.examine_two)
+    monkeypatch.setattr(operations, "analyse", made_up)
     return Dossier(runs=tmp_path / "runs")
 
 
@@ -70,7 +70,7 @@ def test_who_when_and_where_are_those_of_the_report(dossier):
     assert "<h4>Waar in het gezicht</h4>" in panel._shown.value
     # what was judged is in the case, so that another examiner finds it
     again = cases.Case(dossier.case.path("."))
-    assert len(steps.examination(again, again.exhibit("E1")).report.tracks) == 2
+    assert len(operations.examination(again, again.exhibit("E1")).report.tracks) == 2
 
 
 def test_the_report_is_written_and_its_case_verifies(dossier):

@@ -10,10 +10,10 @@ import torch
 
 from tests.lessons.faces import face
 from toolkit import _i18n
+from toolkit.lessons import tiny_detector
 from toolkit.lessons.traces import TRACES
-from toolkit.training import tiny
-from toolkit.widgets import found
-from toolkit.widgets.found import OwnForgeryLab, TinyLab, TraceLab
+from toolkit.widgets.lessons import detecting
+from toolkit.widgets.lessons.detecting import OwnForgeryLab, TinyLab, TraceLab
 
 pytestmark = pytest.mark.usefixtures("face_models")
 
@@ -29,7 +29,7 @@ def test_a_trace_is_seen_before_and_after_through_its_lens(trace):
     before, after, lens_before, lens_after = images(lab._shown.value)
     assert before != after
     assert lens_before != lens_after
-    assert escape(found.trace_sentences()[trace]) in lab._shown.value
+    assert escape(detecting.trace_sentences()[trace]) in lab._shown.value
     assert ("<svg" in lab._shown.value) == (trace == "frequency")
     lab._truth.value = True
     assert images(lab._shown.value)[1] != after  # the line is drawn in
@@ -49,7 +49,7 @@ def test_the_controls_stay_when_the_language_turns():
 def test_a_network_learns_and_is_counted_on_a_person_it_never_saw():
     people = [face(p, seed=i) for i, p in enumerate(["one"] * 3 + ["two"] * 3)]
     torch.manual_seed(0)
-    lab = TinyLab(tiny.ten_lines(), faces=people, steps=6)
+    lab = TinyLab(tiny_detector.ten_lines(), faces=people, steps=6)
     assert [v for _name, v in lab._unseen.options] == ["one", "two"]
     assert lab.unseen_right is None
     lab._unseen.value = "one"

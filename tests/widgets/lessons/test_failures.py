@@ -9,7 +9,14 @@ import pytest
 
 from toolkit import _i18n
 from toolkit.lessons.doubt import TREATMENTS, Attacked
-from toolkit.widgets.doubt import CLIPS, FailureLab, Heard, OddsLab, PatternLab, card_alarms
+from toolkit.widgets.lessons.failures import (
+    CLIPS,
+    FailureLab,
+    Heard,
+    OddsLab,
+    PatternLab,
+    card_alarms,
+)
 
 FACE = np.full((32, 32, 3), 120, np.uint8)
 OUTCOMES = [

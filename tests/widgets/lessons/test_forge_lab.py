@@ -12,8 +12,8 @@ import pytest
 from toolkit import _i18n
 from toolkit.errors import UsageError
 from toolkit.forge import marks
-from toolkit.widgets.forge_lab import UPLOAD_MAX, ForgeLab, SwapVerdicts
-from toolkit.widgets.webcam import PICTURE_MAX
+from toolkit.widgets.lessons.forge_lab import UPLOAD_MAX, ForgeLab, SwapVerdicts
+from toolkit.widgets.lessons.webcam import PICTURE_MAX
 
 STEPS = 8
 

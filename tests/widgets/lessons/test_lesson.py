@@ -7,7 +7,7 @@ import pytest
 from tests.lessons import test_text
 from toolkit import _i18n
 from toolkit.lessons import text
-from toolkit.widgets.lesson import Lesson
+from toolkit.widgets.lessons.lesson import Lesson
 
 MORE = """
 [[exercises]]
@@ -154,7 +154,7 @@ def test_answers_lie_where_everything_is_kept(tmp_path, monkeypatch):
 
 
 def test_the_pupils_page_has_no_expected_answers(tmp_path, monkeypatch):
-    from toolkit.widgets.lesson import PUPILS_VARIABLE
+    from toolkit.widgets.lessons.lesson import PUPILS_VARIABLE
 
     def closing():
         lesson = Lesson("06_spot_the_fake", runs=tmp_path)

@@ -13,7 +13,7 @@ from toolkit.errors import UsageError
 from toolkit.lessons import codes, quiz
 from toolkit.lessons.codes import Given, Result
 from toolkit.lessons.tally import Tally
-from toolkit.widgets.quiz import ClassLab, QuizLab, bars_svg
+from toolkit.widgets.lessons.quiz import ClassLab, QuizLab, bars_svg
 
 
 @pytest.fixture(scope="module")

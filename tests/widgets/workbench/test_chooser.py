@@ -9,8 +9,8 @@ import pytest
 from tests.widgets.pressing import run, shown
 from toolkit import _i18n, models
 from toolkit.detectors import clip_body, registry
-from toolkit.widgets import chooser
-from toolkit.widgets.chooser import UPLOAD_MAX, Chooser
+from toolkit.widgets.workbench import chooser
+from toolkit.widgets.workbench.chooser import UPLOAD_MAX, Chooser
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 
 from tests.widgets import made_up
 from tests.widgets.pressing import look_at, run, shown, until
-from toolkit import recall
+from toolkit.analysis import cached
 from toolkit.errors import VideoError
-from toolkit.widgets.compare import Other
+from toolkit.widgets.workbench.compare import Other
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_a_clip_that_is_gone_is_told(compare, panel, tmp_path, monkeypatch):
     def gone(*_args, **_options):
         raise VideoError("there is no such file", "clip.mp4", "Check the path.")
 
-    monkeypatch.setattr(recall, "display_copy", gone)
+    monkeypatch.setattr(cached, "display_copy", gone)
     put(compare, wanted)
     until(panel, "done")
     assert "There is no such file: clip.mp4." in panel._remark.value

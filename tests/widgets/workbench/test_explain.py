@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.widgets import made_up_inquiry as made_up
+from tests.widgets.workbench import made_up_inquiry as made_up
 from toolkit import _i18n
 from toolkit.explain import pixels
 from toolkit.figures import inquiry as words
-from toolkit.widgets.inquiry import STATES, Inquiry
+from toolkit.widgets.workbench.explain import STATES, Inquiry
 
 pytestmark = pytest.mark.usefixtures("face_models")
 
@@ -232,7 +232,7 @@ def test_without_a_valid_reference_nothing_can_be_ticked():
 
 def test_what_rested_on_no_reference_is_taken_back_when_donors_come(monkeypatch):
     donors = made_up.crops(green=())
-    monkeypatch.setattr("toolkit.inquire.read_donors", lambda *_given, **_options: donors)
+    monkeypatch.setattr("toolkit.explain.session.read_donors", lambda *_given, **_options: donors)
     everywhere = made_up.examination(green=tuple(range(made_up.FRAMES)), persons="A")
     panel = Inquiry(everywhere, detector=made_up.Green(), donors=())
     ask(panel, "witnesses", "trust", "bands")
@@ -300,7 +300,7 @@ TEXTS = (
 
 def test_making_it_loads_neither_torch_nor_plotly():
     code = (
-        "import sys; from toolkit.widgets.inquiry import Inquiry; Inquiry();"
+        "import sys; from toolkit.widgets.workbench.explain import Inquiry; Inquiry();"
         "print([m for m in ('torch', 'plotly', 'captum') if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,8 +12,8 @@ from tests.widgets.pressing import look_at, run, shown, until
 from toolkit import _i18n, samples
 from toolkit.api.result import Analysis
 from toolkit.errors import VideoError
-from toolkit.widgets import saving
-from toolkit.widgets.workbench import STATES, Workbench
+from toolkit.widgets.workbench import saving
+from toolkit.widgets.workbench.panel import STATES, Workbench
 
 
 def views(panel):
@@ -112,7 +112,7 @@ def test_results_appear_while_it_computes(make):
 
 
 def test_the_verdict_is_there_before_the_player(make, monkeypatch):
-    from toolkit import recall
+    from toolkit.analysis import cached
 
     panel = make()
     wait, asked = threading.Event(), threading.Event()
@@ -122,8 +122,8 @@ def test_the_verdict_is_there_before_the_player(make, monkeypatch):
         assert wait.wait(10)
         return real(cache, video, tick=tick)
 
-    real = recall.display_copy
-    monkeypatch.setattr(recall, "display_copy", slow)
+    real = cached.display_copy
+    monkeypatch.setattr(cached, "display_copy", slow)
     panel.start()
     assert asked.wait(10)
     assert panel.state == "running"
@@ -137,7 +137,7 @@ def test_the_verdict_is_there_before_the_player(make, monkeypatch):
 
 
 def test_a_verdict_stays_when_the_preparation_of_the_player_is_stopped(make, monkeypatch):
-    from toolkit import recall
+    from toolkit.analysis import cached
 
     panel = make()
 
@@ -145,7 +145,7 @@ def test_a_verdict_stays_when_the_preparation_of_the_player_is_stopped(make, mon
         panel.cancel()
         tick("display", 1, 2)
 
-    monkeypatch.setattr(recall, "display_copy", stopped)
+    monkeypatch.setattr(cached, "display_copy", stopped)
     run(panel)
     assert panel.state == "done"
     assert "calls this video forged" in panel._result.verdict.value
@@ -153,12 +153,12 @@ def test_a_verdict_stays_when_the_preparation_of_the_player_is_stopped(make, mon
 
 
 def test_without_a_player_the_charts_are_drawn(make, monkeypatch):
-    from toolkit import recall
+    from toolkit.analysis import cached
 
     def fail(*_args, **_options):
         raise VideoError("the display copy is too large for a browser", "<a>.mp4")
 
-    monkeypatch.setattr(recall, "display_copy", fail)
+    monkeypatch.setattr(cached, "display_copy", fail)
     panel = run(make())
     result = panel._result
     assert panel.state == "done"

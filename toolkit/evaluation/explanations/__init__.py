@@ -1,1 +1,1 @@
-"""TODO."""
+"""The benchmark of explanations: methods against forgeries whose place and time are known."""

@@ -25,8 +25,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from toolkit.evaluation.explain_scores import mean_of
-from toolkit.evaluation.kept import Row
+from toolkit.evaluation.explanations.scores import mean_of
+from toolkit.evaluation.resumable import Row
 from toolkit.explain.trust import centre_prior
 from toolkit.types import Tick, no_tick
 

@@ -71,8 +71,21 @@ import numpy as np
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector, opens_network
 from toolkit.errors import OutOfRangeError, UnknownNameError
-from toolkit.evaluation import pair_clips, planted_grid, xai_protocol
-from toolkit.evaluation.explain_scores import (
+from toolkit.evaluation.explanations import adversarial
+from toolkit.evaluation.explanations import planted as planted_grid
+from toolkit.evaluation.explanations import transplants as pair_clips
+from toolkit.evaluation.explanations.adversarial import BUDGETS, Budget
+from toolkit.evaluation.explanations.known_truth import Gallery
+from toolkit.evaluation.explanations.methods import WITNESSES, Explainer, method_keys
+from toolkit.evaluation.explanations.pairs import (
+    FRAMES,
+    Pair,
+    find_truth,
+    gallery_of,
+    known_halves,
+    read_pairs,
+)
+from toolkit.evaluation.explanations.scores import (
     BLIND,
     EVERY_CONTROL,
     LOWER_FACE,
@@ -85,8 +98,8 @@ from toolkit.evaluation.explain_scores import (
     scene_interval,
     score,
 )
-from toolkit.evaluation.explainers import WITNESSES, Explainer, method_keys
-from toolkit.evaluation.kept import (
+from toolkit.evaluation.explanations.transplants import pair_digests, pair_facts
+from toolkit.evaluation.resumable import (
     Row,
     Sections,
     Tell,
@@ -96,19 +109,8 @@ from toolkit.evaluation.kept import (
     run_units,
     tell_nobody,
 )
-from toolkit.evaluation.known_clips import Gallery
-from toolkit.evaluation.pair_clips import pair_digests, pair_facts
-from toolkit.evaluation.pairs import (
-    FRAMES,
-    Pair,
-    find_truth,
-    gallery_of,
-    known_halves,
-    read_pairs,
-)
-from toolkit.evaluation.scores import RESAMPLES, wilson
-from toolkit.evaluation.xai_protocol import BUDGETS, Budget
-from toolkit.explain.references import AUTOMATIC
+from toolkit.evaluation.verdicts.scores import RESAMPLES, wilson
+from toolkit.explain.baselines import AUTOMATIC
 from toolkit.files import atomic_write
 from toolkit.types import PLAYERS, FaceCrops, Tick, no_tick
 from toolkit.verdict.aggregate import aggregate, frame_logits, rule_for
@@ -439,7 +441,7 @@ def _score_pair(
         is_first = len(kinds) == 1
         forged = logits[position] >= judge.card.threshold
         if attack and is_first and forged and opens_network(judge):
-            attacked = xai_protocol.attack_all(
+            attacked = adversarial.attack_all(
                 judge.net,
                 truth.crops.rgb[position],
                 {k: t.heat for k, t in answers.told.items()},
@@ -522,7 +524,7 @@ def _summarise(
         else pair_clips.transplant_summary(
             transplants, [k for k in keys if k in ("ledger", "intervention")], seed=seed
         ),
-        "attacked": xai_protocol.summarise(
+        "attacked": adversarial.summarise(
             sections.get("pairs", []), keys, threshold=threshold, seed=seed
         )
         if settings["attack"]

@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from toolkit import analysis, inquire
+from toolkit.analysis import pipeline
 from toolkit.errors import ToolkitError
-from toolkit.evaluation.speed import Peak
-from toolkit.explain import intervention
-from toolkit.explain.intervention import Game
+from toolkit.evaluation.studies.speed import Peak
+from toolkit.explain import perturbation
+from toolkit.explain import session as inquire
+from toolkit.explain.perturbation import Game
 from toolkit.types import Sampling
 
 FRAMES, KEY_FRAMES = 32, 8
@@ -45,7 +46,7 @@ def measure(clip: Path, *, device: str = "auto") -> dict[str, Any]:
     ToolkitError
         If it fails; with its message.
     """
-    command = [sys.executable, "-m", "toolkit.evaluation.explain_speed", str(clip)]
+    command = [sys.executable, "-m", "toolkit.evaluation.explanations.cost", str(clip)]
     with subprocess.Popen(
         [*command, "--device", device], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
@@ -72,7 +73,7 @@ def cost(clip: Path, *, device: str = "auto", compared: int = COMPARED) -> dict[
         without); `sampling`: see `compare`.
     """
     clock = _Clock()
-    examination = analysis.examine(clip, device=device, sampling=Sampling(frames=FRAMES))
+    examination = pipeline.examine(clip, device=device, sampling=Sampling(frames=FRAMES))
     out: dict[str, Any] = {"analysis": clock.lap()}
     subject = inquire.Subject(examination)
     position = inquire.strongest(subject.result)
@@ -110,12 +111,12 @@ def compare(subject: inquire.Subject, positions: Sequence[int]) -> dict[str, Any
         assert reference is not None
         game = Game(subject.detector, subject.crops, position, reference.rgb, feather=0)
         clock = _Clock()
-        intervention.antithetic(game)
+        perturbation.antithetic(game)
         own, passes = clock.lap(), game.passes
-        truth = intervention.exact(game)
+        truth = perturbation.exact(game)
         total = abs(truth.logit - truth.reference_logit)
         errors = [
-            float(np.abs(intervention.antithetic(game, seed=s).shares - truth.shares).max()) / total
+            float(np.abs(perturbation.antithetic(game, seed=s).shares - truth.shares).max()) / total
             for s in range(SEEDS)
         ]
         clock.lap()
@@ -185,7 +186,7 @@ def lines(result: dict[str, Any]) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print what `cost` measures as JSON: the child of `measure`."""
-    parser = argparse.ArgumentParser(prog="python -m toolkit.evaluation.explain_speed")
+    parser = argparse.ArgumentParser(prog="python -m toolkit.evaluation.explanations.cost")
     parser.add_argument("clip", type=Path)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args(argv)

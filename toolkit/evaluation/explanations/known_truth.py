@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit import analysis
+from toolkit.analysis import pipeline
 from toolkit.detectors.base import Detector
-from toolkit.evaluation.explain_scores import (
+from toolkit.evaluation.explanations.methods import Explainer
+from toolkit.evaluation.explanations.scores import (
     Told,
     blind_iou,
     controls,
@@ -23,7 +24,6 @@ from toolkit.evaluation.explain_scores import (
     score,
     temporal_iou,
 )
-from toolkit.evaluation.explainers import Explainer
 from toolkit.forge.plant import PlantTruth, decoy_mask, forged_mask
 from toolkit.types import PLAYERS, Evidence, FaceCrops, Report, Tick, TrackResult
 
@@ -72,7 +72,7 @@ def grade(
         something was forged; `track_region`, the region that leads over the whole track; and
         `methods` {key: scores} when a region was.
     """
-    examined = analysis.examine(clip, detector=judge, seed=seed, tick=tick)
+    examined = pipeline.examine(clip, detector=judge, seed=seed, tick=tick)
     report = examined.report
     verdict, result = report.verdict, _speaking(report)
     row: dict[str, Any] = {

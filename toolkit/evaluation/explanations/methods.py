@@ -22,7 +22,7 @@ from torch import nn
 
 from toolkit.detectors.base import Card, Detector, InputSpec, network_of
 from toolkit.errors import UnknownNameError
-from toolkit.evaluation.explain_scores import (
+from toolkit.evaluation.explanations.scores import (
     DEALT,
     EVERY_CONTROL,
     Told,
@@ -31,10 +31,10 @@ from toolkit.evaluation.explain_scores import (
     dealt,
 )
 from toolkit.explain import ledger, regions
-from toolkit.explain.folded import folded
-from toolkit.explain.intervention import Game, antithetic, take
+from toolkit.explain.baselines import Reference, References
+from toolkit.explain.fused import folded
+from toolkit.explain.perturbation import Game, antithetic, take
 from toolkit.explain.pixels import ASKS_ONLY, BY_REGION, METHODS, Asked, attribute, refusal
-from toolkit.explain.references import Reference, References
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
 
 WITNESSES = ("ledger", "intervention")

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from toolkit import media
 from toolkit.detectors.base import InputSpec
 from toolkit.errors import UsageError
-from toolkit.evaluation.kept import digest
 from toolkit.evaluation.lists import read_table
+from toolkit.evaluation.resumable import digest
 from toolkit.faces.crops import CropCollector, cut, face_square
 from toolkit.faces.mesh import LargestFace
 from toolkit.faces.regions import OVAL

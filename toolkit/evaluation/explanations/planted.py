@@ -24,10 +24,10 @@ import numpy as np
 
 from toolkit import media
 from toolkit.detectors.base import Detector
-from toolkit.evaluation.explain_scores import EVERY_CONTROL, mean_of
-from toolkit.evaluation.kept import Row, Unit, digest
-from toolkit.evaluation.known_clips import Gallery, grade
-from toolkit.evaluation.scores import wilson
+from toolkit.evaluation.explanations.known_truth import Gallery, grade
+from toolkit.evaluation.explanations.scores import EVERY_CONTROL, mean_of
+from toolkit.evaluation.resumable import Row, Unit, digest
+from toolkit.evaluation.verdicts.scores import wilson
 from toolkit.forge.plant import DECOYS, plant
 from toolkit.forge.selfblend import PARTS
 from toolkit.types import Tick

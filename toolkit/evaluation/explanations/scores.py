@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.evaluation import scores
+from toolkit.evaluation.verdicts import scores
 from toolkit.explain.trust import centre_prior
 from toolkit.types import PLAYERS
 

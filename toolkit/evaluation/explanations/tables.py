@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from toolkit.evaluation.explain_scores import BLIND
-from toolkit.evaluation.planted_grid import KINDS, STRENGTHS
+from toolkit.evaluation.explanations.planted import KINDS, STRENGTHS
+from toolkit.evaluation.explanations.scores import BLIND
 
 
 def table(result: dict[str, Any]) -> str:

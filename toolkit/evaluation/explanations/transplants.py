@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from toolkit.detectors.base import Detector
-from toolkit.evaluation.explain_scores import BLIND, EVERY_CONTROL, mean_of
-from toolkit.evaluation.kept import Row, Unit
-from toolkit.evaluation.known_clips import Gallery, grade
-from toolkit.evaluation.pairs import Pair
-from toolkit.evaluation.scores import wilson
+from toolkit.evaluation.explanations.known_truth import Gallery, grade
+from toolkit.evaluation.explanations.pairs import Pair
+from toolkit.evaluation.explanations.scores import BLIND, EVERY_CONTROL, mean_of
+from toolkit.evaluation.resumable import Row, Unit
+from toolkit.evaluation.verdicts.scores import wilson
 from toolkit.forge.selfblend import PARTS
 from toolkit.forge.transplant import Aligned, align, itself, splice, transplant
 from toolkit.types import Tick

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Studies that answer one question each; `python -m toolkit study` lists them."""

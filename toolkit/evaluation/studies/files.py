@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from toolkit import media, samples
-from toolkit.analysis import analyse
+from toolkit.analysis.pipeline import analyse
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
 from toolkit.errors import ToolkitError, UsageError

@@ -21,17 +21,18 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.analysis import examine
-from toolkit.cache import Cache
+from toolkit.analysis.pipeline import examine
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
 from toolkit.errors import Cancelled, ToolkitError, UsageError
-from toolkit.evaluation import scores, verdicts
-from toolkit.evaluation.scores import Score, Separation
-from toolkit.evaluation.verdicts import Clip, number, with_interval
+from toolkit.evaluation.verdicts import benchmark as verdicts
+from toolkit.evaluation.verdicts import scores
+from toolkit.evaluation.verdicts.benchmark import Clip, number, with_interval
+from toolkit.evaluation.verdicts.scores import Score, Separation
 from toolkit.files import atomic_write
 from toolkit.jobs import TerminalLine
 from toolkit.messages import phrase
+from toolkit.storage.cache import Cache
 from toolkit.types import Examination, Sampling, Tick, no_tick
 from toolkit.verdict import comparison
 from toolkit.verdict.comparison import Halves, Stretch

@@ -125,7 +125,7 @@ def per_crop(*, device: str = "auto", runs: int = CROP_RUNS) -> dict[str, Any]:
     from toolkit import runtime
     from toolkit.detectors import registry
     from toolkit.detectors.base import network_of
-    from toolkit.explain.folded import JudgesWithNetwork, folded
+    from toolkit.explain.fused import JudgesWithNetwork, folded
 
     runtime.prepare()
     told: dict[str, Any] = {}
@@ -160,15 +160,15 @@ def paths(clip: Path, *, crops: int = 200, tick: Tick = no_tick) -> dict[str, An
     UsageError
         If there is no face in the clip.
     """
-    from toolkit.analysis import examine
-    from toolkit.detectors import seamnet2
+    from toolkit.analysis.pipeline import examine
+    from toolkit.detectors import seamnet_clip
 
-    judge = seamnet2.SeamNet2Detector(device="cpu")
+    judge = seamnet_clip.SeamNet2Detector(device="cpu")
     seen = examine(clip, detector=judge, sampling=Sampling(frames=crops), explain=False, tick=tick)
     faces = [person.rgb for person in seen.crops.values()]
     if not faces:
         raise UsageError("there is no face in this clip", clip.name, "Give another one.")
-    return seamnet2.paths(judge, np.concatenate(faces)[:crops], tick=tick)
+    return seamnet_clip.paths(judge, np.concatenate(faces)[:crops], tick=tick)
 
 
 def _milliseconds(work: Callable[[], object], crops: int, runs: int) -> tuple[float, float]:

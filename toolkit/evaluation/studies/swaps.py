@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from toolkit import media
 from toolkit.detectors.base import Detector
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.evaluation.explain_scores import (
+from toolkit.evaluation.explanations.scores import (
     CONTROLS,
     Told,
     by_pixel,
@@ -391,7 +391,7 @@ def _judge_ways(
     performance: Performance, gallery: Gallery, judge: Detector, tick: Tick
 ) -> Iterator[dict[str, Any]]:
     """Make one stretch in every way, and yield what the detector says of each."""
-    from toolkit.analysis import examine
+    from toolkit.analysis.pipeline import examine
 
     with tempfile.TemporaryDirectory(prefix="doorzicht-") as folder:
         for way in (UNTOUCHED, *BREAKS):

@@ -25,11 +25,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit import analysis, media, samples
+from toolkit import media, samples
+from toolkit.analysis import pipeline
+from toolkit.analysis.robustness import word_of
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
 from toolkit.errors import ToolkitError, VideoError
-from toolkit.evaluation.robustness import word_of
 from toolkit.faces.crops import face_width
 from toolkit.faces.detect import Detection, FaceDetector
 from toolkit.faces.mesh import FaceMesh
@@ -264,7 +265,7 @@ def judge(
         told, shared = (place / f"{n}_{variant.number:02d}.mp4" for n in ("story", "shared"))
         cut_s = tell(variant, told, tick=tick)
         reshare(told, shared, CHAIN, tick=tick)
-        report = analysis.analyse(shared, detector=detector, explain=False, tick=tick)
+        report = pipeline.analyse(shared, detector=detector, explain=False, tick=tick)
     return compare(variant, report, cut_s)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from toolkit import runtime
 from toolkit.detectors.base import Card, FrameDetector, InputSpec
 from toolkit.detectors.canary import SIZE
-from toolkit.detectors.seamnet import MARGIN, SeamNet, placed
+from toolkit.detectors.seamnet_small import MARGIN, SeamNet, placed
 from toolkit.errors import UnknownNameError, UsageError
 from toolkit.verdict.calibration import fit_logistic
 

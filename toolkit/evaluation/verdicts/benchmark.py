@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.analysis import examine
-from toolkit.cache import Cache
+from toolkit.analysis.pipeline import examine
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
 from toolkit.errors import Cancelled, ToolkitError, UsageError
-from toolkit.evaluation import controls, scores
 from toolkit.evaluation.lists import read_table
-from toolkit.evaluation.scores import RESAMPLES, Score, Separation
+from toolkit.evaluation.verdicts import baselines, scores
+from toolkit.evaluation.verdicts.scores import RESAMPLES, Score, Separation
 from toolkit.media.reshare import Step, parse, reshare
 from toolkit.messages import phrase
+from toolkit.storage.cache import Cache
 from toolkit.types import Examination, Report, Sampling, Tick, TrackResult, no_tick
 from toolkit.verdict import abstention, calibration
 
 if TYPE_CHECKING:
-    from toolkit.detectors.seamnet import SeamNet
+    from toolkit.detectors.seamnet_small import SeamNet
 
 SCHEMA = "doorzicht.benchmark/1"
 COLUMNS = ("path", "label", "method", "dataset", "scene")
@@ -160,13 +160,13 @@ def benchmark(
         raise UsageError("detectors must differ", ", ".join(detectors), "Name each one once.")
     steps = parse(chain) if chain else ()
     control_names = [n for n in names if n.startswith("control.")]
-    controls.check(control_names, imagenet)
+    baselines.check(control_names, imagenet)
     judges = {
         n: registry.load(n, device=device, stand_in=False) for n in names if n not in control_names
     }
     features = None
-    if imagenet and controls.IMAGENET in control_names:
-        features = controls.Features(imagenet, device=device)
+    if imagenet and baselines.IMAGENET in control_names:
+        features = baselines.Features(imagenet, device=device)
 
     run = _Run(judges, features, control_names, steps, sampling, seed, cache)
     total = len(clips) * max(1, len(judges))
@@ -177,13 +177,13 @@ def benchmark(
             rows[name].append(row)
         vectors.append(run.vector)
     if features:
-        found = controls.held_out_logits(
+        found = baselines.held_out_logits(
             vectors,
             [c.is_fake for c in clips],
             [c.scene for c in clips],
             [not c.is_marginal for c in clips],
         )
-        for row, logit in zip(rows[controls.IMAGENET], found, strict=True):
+        for row, logit in zip(rows[baselines.IMAGENET], found, strict=True):
             if logit is not None:
                 row |= {"logit": logit, "abstained": False, "reason": None}
     tick("benchmark", total, total)
@@ -206,7 +206,7 @@ class _Run:
     """What all clips of one benchmark share; `done` counts analyses."""
 
     judges: dict[str, Detector]
-    features: controls.Features | None
+    features: baselines.Features | None
     control_names: Sequence[str]
     steps: Sequence[Step]
     sampling: Sampling | None
@@ -225,7 +225,7 @@ class _Run:
         with _reshared(clip.path, self.steps) as (path, problem):
             for position, name in enumerate(self.judges or [""]):
                 tick(self.done)
-                judge = self.judges.get(name) or controls.Nobody()
+                judge = self.judges.get(name) or baselines.Nobody()
                 start = time.perf_counter()
                 seen, refusal = self._examine(path, judge) if path else (None, problem)
                 self.done += 1
@@ -237,9 +237,9 @@ class _Run:
         self.vector = self.features(crops.rgb) if self.features and crops else None
         video = first.report.video if first else None
         values = {
-            controls.SIZE_CONTROL: video.bytes / video.duration_s if video else None,
-            controls.BLUR: -float(np.median(crops.sharpness)) if crops else None,
-            controls.IMAGENET: None,  # known when all clips have been seen
+            baselines.SIZE_CONTROL: video.bytes / video.duration_s if video else None,
+            baselines.BLUR: -float(np.median(crops.sharpness)) if crops else None,
+            baselines.IMAGENET: None,  # known when all clips have been seen
         }
         reason = refusal or "There is no face to measure."
         for name in self.control_names:
@@ -427,7 +427,7 @@ class _Part:
 
     def differences(self, parts: dict[str, _Part]) -> dict[str, Any]:
         """Return the mean AUC less that of each other detector, per source."""
-        if self.name in controls.NAMES:
+        if self.name in baselines.NAMES:
             return {}
         out: dict[str, Any] = {}
         for source, methods in self._methods(self.usable):
@@ -439,7 +439,7 @@ class _Part:
                     mine,
                     Separation([_scores(theirs[n]) for n in names]),
                     seed=self.seed,
-                    may_turn=other.name in controls.MAY_TURN,
+                    may_turn=other.name in baselines.MAY_TURN,
                 )
                 if other is not self and found:
                     out.setdefault(source, {})[other.name] = asdict(found)
@@ -631,7 +631,7 @@ def chains_table(results: Sequence[dict[str, Any]]) -> str:
     """Return how each detector fares along each result's chain, as lines for a terminal."""
     lines = []
     for name, last in results[-1]["summary"].items():
-        if name in controls.NAMES:
+        if name in baselines.NAMES:
             continue
         sources = [k for k, v in last["per_source"].items() if v["mean_auc"] is not None]
         for source in sources or [""]:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import UsageError
-from toolkit.evaluation import controls
-from toolkit.evaluation.coverage import COVERAGE_MIN
-from toolkit.evaluation.verdicts import MARGINAL, SCHEMA, number, with_interval
+from toolkit.evaluation.verdicts import baselines
+from toolkit.evaluation.verdicts.benchmark import MARGINAL, SCHEMA, number, with_interval
+from toolkit.evaluation.verdicts.risk_coverage import COVERAGE_MIN
 from toolkit.files import atomic_write
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -103,7 +103,7 @@ def render(result: dict[str, Any], *, others: Sequence[dict[str, Any]] = ()) -> 
         *(
             f"<h3>{escape(name)}</h3>" + _logits(result["clips"], name, s["threshold"])
             for name, s in summary.items()
-            if name not in controls.NAMES
+            if name not in baselines.NAMES
         ),
     ]
     if others:
@@ -314,7 +314,7 @@ def _logits(clips: Sequence[dict[str, Any]], name: str, threshold: float | None)
 
 def _chains(results: Sequence[dict[str, Any]]) -> str:
     """Tabulate and draw each detector's figures along the chains, in the order given."""
-    names = [n for n in results[-1]["summary"] if n not in controls.NAMES]
+    names = [n for n in results[-1]["summary"] if n not in baselines.NAMES]
     labels = [r["settings"]["reshare"] or "as it is" for r in results]
     head = ["detector", "chain", "source", "mean AUC", "FPR", "TPR", "abstained", "Cllr"]
     rows, charts = [], []

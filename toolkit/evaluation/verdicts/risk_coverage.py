@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.evaluation.verdicts import MARGINAL
+from toolkit.evaluation.verdicts.benchmark import MARGINAL
 from toolkit.verdict import abstention
 
 COVERAGE_MIN = 0.8

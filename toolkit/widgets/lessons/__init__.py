@@ -1,1 +1,1 @@
-"""TODO."""
+"""Panels of the lessons."""

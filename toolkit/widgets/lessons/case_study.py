@@ -13,11 +13,11 @@ import numpy as np
 
 from toolkit import _i18n, figures
 from toolkit._i18n import _, ngettext
-from toolkit.cache import runs_folder
 from toolkit.lessons.story import Story
 from toolkit.media import probe, show_name
 from toolkit.media.display import DisplayCopy, display_copy
 from toolkit.player import Scene
+from toolkit.storage.cache import runs_folder
 from toolkit.types import Report, Sampling, Tick
 from toolkit.widgets.player import Player
 from toolkit.widgets.saved import Saved, pages
@@ -26,7 +26,7 @@ from toolkit.widgets.task import Task, pictures
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from toolkit.report.case import Case
+    from toolkit.casework.case import Case
 
 STEPS = ("receive", "judge", "compare", "protect", "report")
 EXHIBIT, SOURCE = "E1", "E2"
@@ -110,7 +110,7 @@ class Dossier:
     Parameters
     ----------
     runs
-        Folder; None = `toolkit.cache.runs_folder`.
+        Folder; None = `toolkit.storage.cache.runs_folder`.
 
     Attributes
     ----------
@@ -191,9 +191,9 @@ class Dossier:
 
     def receive(self, tick: Tick) -> None:
         """Make the clips, open a case, take the shared clip in."""
+        from toolkit.casework import case
+        from toolkit.casework.intake import Original
         from toolkit.lessons.story import make_story
-        from toolkit.report import case
-        from toolkit.report.intake import Original
 
         self.story = make_story(self._root, tick=tick)
         self._found = self._aligned = self._side = self._covered = self._written = None
@@ -213,13 +213,13 @@ class Dossier:
 
     def judge(self, tick: Tick) -> None:
         """Analyse the exhibit, and keep the analysis in the case."""
-        from toolkit.report import steps
+        from toolkit.casework import operations
 
         opened = self._opened()
-        exhibit = steps.analyse(
+        exhibit = operations.analyse(
             opened, EXHIBIT, sampling=Sampling(frames=_FRAMES), trust=False, tick=tick
         )
-        self._found = steps.examination(opened, exhibit)
+        self._found = operations.examination(opened, exhibit)
         self._playing = (self._found, self._copy) if self._copy is not None else None
 
     def compare(self, tick: Tick) -> None:
@@ -236,7 +236,7 @@ class Dossier:
     def protect(self, tick: Tick) -> None:
         """Cover every face of the strongest frame, as in everything that leaves the case."""
         from toolkit import media
-        from toolkit.report import redaction
+        from toolkit.casework import redaction
 
         found = self._judged()
         covers = redaction.find_covers(
@@ -249,10 +249,10 @@ class Dossier:
 
     def write(self, tick: Tick) -> None:
         """Write the report: every face covered."""
-        from toolkit.report import bundle
+        from toolkit.casework import publish
 
         self._judged()
-        self._written = bundle.report(self._opened(), language=_i18n.language(), tick=tick)
+        self._written = publish.report(self._opened(), language=_i18n.language(), tick=tick)
 
     def _opened(self) -> Case:
         from toolkit.errors import UsageError

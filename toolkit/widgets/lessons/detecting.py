@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from toolkit.lessons.own import OwnForgery
-    from toolkit.training.tiny import Face, Learned, Moment
+    from toolkit.lessons.tiny_detector import Face, Learned, Moment
 
 _ENDS = 2  # pictures from each end of the ranking
 
@@ -229,12 +229,11 @@ class TinyLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         return sorted({portraits.person_of(n) for n in sources()})
 
     def _learn(self, tick: Tick) -> Learned:
-        from toolkit.lessons import portraits
-        from toolkit.training import tiny
+        from toolkit.lessons import portraits, tiny_detector
 
         faces = self._faces or portraits.faces(tick=tick)
         self._moments = []
-        return tiny.train(
+        return tiny_detector.train(
             self._net,
             faces,
             unseen=self._unseen.value,

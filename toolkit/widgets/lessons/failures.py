@@ -24,7 +24,7 @@ from toolkit.types import Tick
 from toolkit.widgets.task import Task, pictures
 
 if TYPE_CHECKING:
-    from toolkit.detectors.seamnet import SeamNetDetector
+    from toolkit.detectors.seamnet_small import SeamNetDetector
     from toolkit.lessons.doubt import Attacked
 
 NOTHING = "nothing"
@@ -96,7 +96,7 @@ class FailureLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no 
         self._show()
 
     def _work(self, tick: Tick) -> Heard:
-        from toolkit.analysis import examine
+        from toolkit.analysis.pipeline import examine
         from toolkit.lessons import clips, doubt
         from toolkit.types import Sampling
 
@@ -126,7 +126,7 @@ class FailureLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no 
 
     def _detector(self) -> SeamNetDetector:
         if self._judge is None:
-            from toolkit.detectors.seamnet import SeamNetDetector
+            from toolkit.detectors.seamnet_small import SeamNetDetector
 
             self._judge = SeamNetDetector()
         return self._judge
@@ -304,7 +304,7 @@ class PatternLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no 
 
     def _picture(self, hide: bool, tick: Tick) -> NDArray[np.uint8]:
         """Return a forged face to hide, or a genuine one to accuse."""
-        from toolkit.detectors.seamnet import SeamNetDetector
+        from toolkit.detectors.seamnet_small import SeamNetDetector
         from toolkit.lessons import clips, doubt
         from toolkit.lessons.quiz import crops_of
 
@@ -464,7 +464,7 @@ class OddsLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
 def card_alarms() -> int:
     """Return how many of 100 genuine clips the card lets expect to be called forged, else 10."""
-    from toolkit.detectors.seamnet import WEIGHTS, SeamNetDetector
+    from toolkit.detectors.seamnet_small import WEIGHTS, SeamNetDetector
 
     held = SeamNetDetector._read_card(WEIGHTS.with_suffix(".json")).get("held_back")  # noqa: SLF001
     if not held or not held.get("genuine"):

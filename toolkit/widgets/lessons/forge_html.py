@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from toolkit import figures
 from toolkit._i18n import _
-from toolkit.evaluation import swaps
+from toolkit.evaluation.studies import swaps
 from toolkit.figures import forge
 from toolkit.figures.charts import Table
 from toolkit.figures.pictures import data_address, overlay
@@ -20,7 +20,7 @@ from toolkit.forge import marks
 from toolkit.forge.expression import Gallery, Matches, Reading
 from toolkit.forge.swap import Made, Step
 from toolkit.types import Examination, TrackResult
-from toolkit.widgets import fragments
+from toolkit.widgets import html as fragments
 
 VIDEO_MAX = 12_000_000
 """Bytes of a clip that is shown in the page."""

@@ -1,8 +1,8 @@
 """The forge lab: choose a clip and a face, watch each step, spoil one, make the clip, test it.
 
 Only controls and pictures: the steps are `toolkit.forge`, the words `toolkit.figures.forge`, the
-figures `toolkit.evaluation.swaps`. The marks are put on in `toolkit.forge.swap` and `marks`; there
-is no control for them here.
+figures `toolkit.evaluation.studies.swaps`. The marks are put on in `toolkit.forge.swap` and
+`marks`; there is no control for them here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import traitlets
 
 from toolkit import _i18n, figures, media, models, samples
 from toolkit._i18n import _, ngettext
-from toolkit.cache import runs_folder
 from toolkit.detectors import registry
 from toolkit.errors import DetectorError, ToolkitError, UsageError
 from toolkit.faces.crops import face_width
@@ -30,11 +29,12 @@ from toolkit.forge import swap as forge
 from toolkit.forge.expression import Gallery
 from toolkit.forge.swap import BLENDINGS, BREAKS, COLOURS, MOUTHS, Made, Performance, Recipe
 from toolkit.jobs import STAGE_WEIGHTS, Job
+from toolkit.storage.cache import runs_folder
 from toolkit.types import Sampling, Tick
-from toolkit.widgets import fragments
+from toolkit.widgets import html as fragments
+from toolkit.widgets.lessons.webcam import Webcam
 from toolkit.widgets.status import Status, duration
 from toolkit.widgets.styling import classed
-from toolkit.widgets.webcam import Webcam
 
 STATES = ("idle", "running", "done", "cancelled", "error")
 PICTURES = (5, 50, 200, 500, 1000)
@@ -67,7 +67,7 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
     Parameters
     ----------
     runs
-        Folder for clips; None = `toolkit.cache.runs_folder`. They go into ``forge`` there.
+        Folder for clips; None = `toolkit.storage.cache.runs_folder`. They go into ``forge`` there.
     switch
         Whether to show a language switch; a lesson has its own.
     on_made
@@ -345,7 +345,7 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         clip = self.made.path
 
         def work(tick: Tick) -> Any:
-            from toolkit.analysis import examine
+            from toolkit.analysis.pipeline import examine
 
             return examine(clip, sampling=Sampling(frames=32), tick=tick)
 
@@ -380,7 +380,7 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             return
         import plotly.graph_objects as go
 
-        from toolkit.evaluation.swaps import match_curve
+        from toolkit.evaluation.studies.swaps import match_curve
 
         sizes = sorted({s for s in CURVE_SIZES if s < len(self.gallery)} | {len(self.gallery)})
         curves: list[Mapping[str, Any]] = [match_curve(self.performance, self.gallery, sizes=sizes)]
@@ -394,9 +394,9 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             self._figure.data = ()
             self._figure.add_traces(figure.data)
             self._figure.layout = figure.layout
-        from toolkit.widgets import forge_pieces
+        from toolkit.widgets.lessons import forge_html
 
-        tables = "".join(forge_pieces.fold(words.curve_table(curve)) for curve in curves)
+        tables = "".join(forge_html.fold(words.curve_table(curve)) for curve in curves)
         self._curve.children = (self._figure, ipywidgets.HTML(tables))
 
     # -- jobs; these run in the worker thread and only set traits
@@ -464,7 +464,7 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
     # -- what it shows
 
     def _show_moment(self) -> None:
-        from toolkit.widgets import forge_pieces
+        from toolkit.widgets.lessons import forge_html
 
         performance, gallery = self.performance, self.gallery
         if performance is None or gallery is None:
@@ -479,15 +479,15 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         about = escape(words.gallery_sentence(gallery))
         self._matches.value = (
             f"<p>{about}</p>"
-            + forge_pieces.matches(gallery, found)
-            + forge_pieces.expressions(reading, gallery, found)
+            + forge_html.matches(gallery, found)
+            + forge_html.expressions(reading, gallery, found)
         )
         chosen, _distances = forge.choose_faces(performance, gallery, recipe)
         rgb = self._frame_at(int(performance.indices[moment]))
         face = gallery.faces[int(chosen[moment])]
         swapped = forge.swap_frame(rgb, performance.mesh[moment], face, recipe)
         coded = forge.compress(swapped.steps[-1].rgb, recipe.crf)
-        self._steps.value = forge_pieces.steps((*swapped.steps, coded))
+        self._steps.value = forge_html.steps((*swapped.steps, coded))
 
     def _frame_at(self, index: int) -> Any:
         if self._frame is None or self._frame[0] != index:
@@ -496,17 +496,17 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         return self._frame[1]
 
     def _show_made(self) -> None:
-        from toolkit.widgets import forge_pieces
+        from toolkit.widgets.lessons import forge_html
 
         if self.made is not None:
-            self._made.value = forge_pieces.made(self.made)
+            self._made.value = forge_html.made(self.made)
             self._judge.layout.display = None
 
     def _show_judged(self) -> None:
-        from toolkit.widgets import forge_pieces
+        from toolkit.widgets.lessons import forge_html
 
         if self.made is not None and self.examination is not None:
-            self._judged.value = forge_pieces.judged(self.examination, self.made.path)
+            self._judged.value = forge_html.judged(self.examination, self.made.path)
 
     def _show_own(self) -> None:
         is_own = self._faces.value == _OWN
@@ -686,7 +686,7 @@ class SwapVerdicts(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships n
 
     def say(self) -> None:
         """Say everything in the language in use."""
-        from toolkit.widgets import forge_pieces
+        from toolkit.widgets.lessons import forge_html
 
         lines = words.verdicts_sentences(
             self._found, weights_sha256=_weights_here(self._found["detector"])
@@ -695,7 +695,7 @@ class SwapVerdicts(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships n
         shown = words.verdicts_table(self._found)
         table = (
             f'<div tabindex="0" role="region" aria-label="{escape(shown.caption)}" '
-            f'style="overflow-x:auto">{forge_pieces.table(shown)}</div>'
+            f'style="overflow-x:auto">{forge_html.table(shown)}</div>'
         )
         self._shown.value = f'<div lang="{_i18n.language()}"><ul>{items}</ul>{table}</div>'
 

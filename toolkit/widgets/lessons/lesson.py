@@ -19,11 +19,11 @@ import ipywidgets
 
 from toolkit import _i18n
 from toolkit._i18n import _
-from toolkit.cache import runs_folder
 from toolkit.lessons import marking, read_lesson
 from toolkit.lessons.answers import Answers
 from toolkit.lessons.marking import Answer
 from toolkit.lessons.text import Exercise, LessonText, to_html
+from toolkit.storage.cache import runs_folder
 from toolkit.types import PLAYERS
 
 W = TypeVar("W")
@@ -61,7 +61,7 @@ class Lesson:
     stem
         Name of the notebook without its suffix, such as ``"05_how_deepfakes_are_found"``.
     runs
-        Folder for answers; None = `toolkit.cache.runs_folder`.
+        Folder for answers; None = `toolkit.storage.cache.runs_folder`.
 
     Raises
     ------

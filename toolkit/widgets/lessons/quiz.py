@@ -14,15 +14,15 @@ import traitlets
 from toolkit import _i18n, figures
 from toolkit._i18n import _, ngettext
 from toolkit.lessons import codes, quiz, tally
+from toolkit.lessons import quiz_page as page
 from toolkit.lessons.quiz import QUESTIONS, Quiz
 from toolkit.lessons.tally import ClassResult, Tally
 from toolkit.media import show_name
-from toolkit.report import quiz as page
 from toolkit.types import Tick
 from toolkit.widgets.saved import Saved
 from toolkit.widgets.task import Task
 
-_REPORT = Path(page.__file__).parent
+_PAGE = Path(page.__file__).parent
 
 
 class QuizPlayer(anywidget.AnyWidget):
@@ -39,8 +39,8 @@ class QuizPlayer(anywidget.AnyWidget):
         Where the pupil is and what was answered; written by the browser after every step.
     """
 
-    _esm = _REPORT / "quiz.js"
-    _css = _REPORT / "quiz.css"
+    _esm = _PAGE / "quiz_page.js"
+    _css = _PAGE / "quiz_page.css"
     quiz: Any = traitlets.Dict(allow_none=True).tag(sync=True)
     state: Any = traitlets.Dict(allow_none=True).tag(sync=True)
     language = traitlets.Unicode("en").tag(sync=True)

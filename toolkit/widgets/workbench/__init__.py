@@ -1,1 +1,1 @@
-"""TODO."""
+"""The workbench and its parts."""

@@ -20,7 +20,7 @@ from toolkit.files import atomic_write
 from toolkit.media import show_name
 from toolkit.messages import phrase
 from toolkit.types import Report, Sampling
-from toolkit.widgets import fragments
+from toolkit.widgets import html as fragments
 from toolkit.widgets.styling import classed
 
 DETECTORS = ("seamnet", "seamnet-small", "meso4", "mesoinception4")

@@ -16,22 +16,21 @@ import ipywidgets
 
 from toolkit import figures
 from toolkit._i18n import N_, _
-from toolkit.cache import Cache, Entry
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.media import show_name
+from toolkit.storage.cache import Cache, Entry
 from toolkit.types import FaceCrops, Tick
 from toolkit.verdict import comparison
-from toolkit.widgets import fragments
-from toolkit.widgets.chooser import detector_title
-from toolkit.widgets.gallery import analysed
-from toolkit.widgets.state import Genuine, Memory
+from toolkit.widgets import html as fragments
 from toolkit.widgets.styling import classed
+from toolkit.widgets.workbench.chooser import detector_title
+from toolkit.widgets.workbench.gallery import analysed
+from toolkit.widgets.workbench.state import Genuine, Memory
 
 if TYPE_CHECKING:
     from toolkit.media.display import DisplayCopy
     from toolkit.player import Scene
     from toolkit.types import Examination
-    from toolkit.verdict.comparison import Comparison as Beside
     from toolkit.widgets.player import Comparison
 
 _WIDE = {"width": "auto", "max_width": "640px"}
@@ -137,7 +136,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._copy: DisplayCopy | None = None
         self._person: str | None = None
         self._comparison: Comparison | None = None
-        self._found: Beside | None = None
+        self._found: comparison.Comparison | None = None
         self.lines: list[str] = []
         self._known: Known | None = None
         self._genuine: Genuine | None = None
@@ -180,7 +179,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         )
         self.go.on_click(lambda _button: self.start())
         self._problem = ipywidgets.HTML()
-        self._said = classed(ipywidgets.HTML(), "dz-beside")
+        self._said = classed(ipywidgets.HTML(), "dz-comparison")
         self.take_back = classed(ipywidgets.Button(layout={"width": "auto"}), "dz-take-back")
         self.take_back.on_click(lambda _button: self._state(None))
         self._stage = ipywidgets.VBox()
@@ -373,10 +372,10 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         )
 
     def _against(self, examination: Examination, copy: DisplayCopy, other: Other) -> None:
-        from toolkit import analysis, recall
+        from toolkit.analysis import cached, pipeline
         from toolkit.player import Scene
 
-        found = analysis.reopen(self._cache, other.name)
+        found = pipeline.reopen(self._cache, other.name)
         if found is None:
             raise UsageError(
                 "this result is no longer kept", "", "Analyse that clip again, then compare."
@@ -393,7 +392,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 examination.report.video.rotation
             ):
                 return copy
-            return recall.display_copy(self._cache, found.report.video, tick=tick)
+            return cached.display_copy(self._cache, found.report.video, tick=tick)
 
         if self._comparison is None:  # made here, for a worker may only change what is there
             from toolkit.widgets.player import Comparison
@@ -446,7 +445,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
     def _recall(self) -> None:
         """Take up what was known to be genuine of this person when the clip was last looked at."""
         self._genuine = self._why_not = None
-        told: tuple[Beside | None, Known | None] = (None, None)
+        told: tuple[comparison.Comparison | None, Known | None] = (None, None)
         mine, person = self._examination, self._person
         if mine is not None and person is not None:
             self._genuine = self._memory.genuine(mine.report.video.sha256).get(person)
@@ -467,7 +466,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     def _hold_against(
         self, said: Genuine | None, mine: Examination, person: str
-    ) -> tuple[Beside | None, Known | None]:
+    ) -> tuple[comparison.Comparison | None, Known | None]:
         """Hold the person on screen against what is known to be genuine.
 
         Raises
@@ -477,20 +476,21 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         """
         if said is None:
             return None, None
-        from toolkit import analysis, beside
+        from toolkit.analysis import pipeline
+        from toolkit.verdict import comparison
 
         other, span = None, None if said.clip else (said.start_s, said.end_s)
         if said.clip:
             entries = self._entries_of(said)
             detector = mine.report.settings["detector"]["name"]
             entry = next((e for e in entries if e.card["detector"] == detector), None)
-            other = analysis.reopen(self._cache, entry.name) if entry else None
+            other = pipeline.reopen(self._cache, entry.name) if entry else None
             if other is None:
                 problem = JUDGED_ELSEWHERE if entries and entry is None else NO_LONGER_KEPT
                 remedy = "Analyse it again, with this detector."
                 raise UsageError(problem, show_name(said.name), remedy)
-        found = beside.compare(mine, other, seconds=span, person=person)
-        faces = beside.known_faces(mine, other, seconds=span, person=person)
+        found = comparison.compare(mine, other, seconds=span, person=person)
+        faces = comparison.known_faces(mine, other, seconds=span, person=person)
         return found, Known(mine, person, faces)
 
     def _entries_of(self, said: Genuine) -> list[Entry]:
@@ -512,12 +512,12 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         name = found.get(detector, next(iter(found.values()), None))
         return Other("clip", name) if name else None
 
-    def _tell(self, found: Beside | None, known: Known | None) -> None:
+    def _tell(self, found: comparison.Comparison | None, known: Known | None) -> None:
         if known is not self._known:
             self._known = known
             self._on_known(known)
         self._found = found
-        lines = figures.beside_sentences(found) if found else []
+        lines = figures.comparison_sentences(found) if found else []
         if self._genuine is not None:
             lines.insert(0, self._what_is_known(self._genuine))
             if self._why_not is not None:
@@ -530,19 +530,19 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         if aside is not None and aside.parent != self._memory.folder:
             text = _("What the panel remembered could not be read. It was set aside as {file}.")
             lines.append(text.format(file=aside))
-        self.lines = figures.beside_sentences(found) if found else []
+        self.lines = figures.comparison_sentences(found) if found else []
         text = self._strip(found)
         text += "".join(f"<p>{escape(line)}</p>" for line in lines)
         self._said.value = f'<div class="dz-box" role="status">{text}</div>' if text else ""
         self.take_back.layout.display = None if self._genuine is not None else "none"
 
-    def _strip(self, found: Beside | None) -> str:
+    def _strip(self, found: comparison.Comparison | None) -> str:
         """Return the difference among those of genuine recordings, drawn."""
         if found is None or self._examination is None:
             return ""
         detector = self._examination.report.settings["detector"]
         halves = comparison.find(str(detector["name"]), str(detector["weights_sha256"]))
-        return "" if halves is None else figures.beside_svg(found, halves.apart)
+        return "" if halves is None else figures.comparison_svg(found, halves.apart)
 
     @staticmethod
     def _what_is_known(said: Genuine) -> str:

@@ -1,8 +1,9 @@
 """Questions to a verdict: the sum, two witnesses, what would change it, and how far to trust it.
 
-It only shows and schedules: the answers are `toolkit.inquire`, the words `toolkit.figures.inquiry`.
-Whatever it shows, one call of `inquire.inquire` returns too. Nothing takes a pass of the network
-before the user asks; what was answered is kept for as long as the same person is shown.
+It only shows and schedules: the answers are `toolkit.explain.session`, the words
+`toolkit.figures.inquiry`. Whatever it shows, one call of `session.inquire` returns too. Nothing
+takes a pass of the network before the user asks; what was answered is kept for as long as the same
+person is shown.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from toolkit._i18n import _
 from toolkit.errors import ToolkitError
 from toolkit.jobs import Job
 from toolkit.types import PLAYERS, FaceCrops, Tick
-from toolkit.widgets import fragments
+from toolkit.widgets import html as fragments
 from toolkit.widgets.status import Status, duration
 from toolkit.widgets.styling import classed
 from toolkit.widgets.turns import in_turn
 
 if TYPE_CHECKING:
     from toolkit.detectors.base import Detector
+    from toolkit.explain.session import Answers, Change, Checked, Subject
     from toolkit.figures.answer import Check
-    from toolkit.inquire import Answers, Change, Checked, Subject
     from toolkit.types import Examination
 
 STATES = ("idle", "running", "done", "cancelled", "error")
@@ -58,7 +59,7 @@ LONG_S = 8.0
 class Line(Status):
     """The panel's line, with the panel's style sheet."""
 
-    _css = (_HERE / "inquiry.css").read_text(encoding="utf-8")
+    _css = (_HERE / "explain.css").read_text(encoding="utf-8")
 
 
 _CLEAR, _MIDDLE = "rgba(0, 0, 0, 0)", "#76808a"
@@ -212,7 +213,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._problem = classed(ipywidgets.HTML(), "dz-inquiry-problem")
 
     def _make_views(self) -> None:
-        from toolkit.widgets.regionboard import RegionBoard
+        from toolkit.widgets.workbench.regionboard import RegionBoard
 
         self.views = classed(
             ipywidgets.ToggleButtons(
@@ -338,7 +339,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     @in_turn
     def know(self, person: str, faces: FaceCrops | None) -> None:
-        """Take faces of a person as known to be genuine, from `beside.known_faces`; None = none.
+        """Take faces of a person, from `comparison.known_faces`, as known to be genuine; or None.
 
         They become the references that are tried first. What was answered without them about that
         person is forgotten, and what runs is cancelled.
@@ -376,7 +377,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             self._asked_witnesses = "witnesses" in questions
 
         def work(tick: Tick) -> Answers:
-            from toolkit import inquire
+            from toolkit.explain import session as inquire
 
             deep = [q for q in questions if q in inquire.QUESTIONS]
             tell = self._hear(subject, position)
@@ -408,7 +409,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             return
 
         def work(tick: Tick) -> Any:
-            from toolkit.explain.references import AUTOMATIC, ON_REQUEST
+            from toolkit.explain.baselines import AUTOMATIC, ON_REQUEST
 
             tick("references", 0, 1)
             kinds = (*AUTOMATIC, *ON_REQUEST)
@@ -426,7 +427,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             return
 
         def work(tick: Tick) -> Any:
-            from toolkit import inquire
+            from toolkit.explain import session as inquire
 
             counted = inquire.Counted(tick, "lookalikes", 64)
             self._maps[position] = subject.look_alike(position, tick=counted)
@@ -513,7 +514,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     def _question(self, person: str, position: int | None = None) -> None:
         """Turn to a person."""
-        from toolkit import inquire
+        from toolkit.explain import session as inquire
 
         assert self.examination is not None
         self._keep()
@@ -559,7 +560,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     def _turn_to(self, person: str, position: int | None) -> None:
         """Show the person that is questioned, at a moment; None = the strongest."""
-        from toolkit import inquire
+        from toolkit.explain import session as inquire
 
         assert self.subject is not None
         last = len(self.subject.crops.rgb) - 1
@@ -691,7 +692,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         }[self.state]
 
     def _say_controls(self) -> None:
-        from toolkit.explain.references import AUTOMATIC, ON_REQUEST
+        from toolkit.explain.baselines import AUTOMATIC, ON_REQUEST
         from toolkit.figures.inquiry import kind_name
 
         self._language.tooltips = [_("Show everything in English"), _("Show everything in Dutch")]
@@ -753,7 +754,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         """Return how long a question takes, where that is more than a few seconds."""
         if self.subject is None or name not in _WEIGHTS:
             return ""
-        from toolkit.inquire import expected_seconds
+        from toolkit.explain.session import expected_seconds
 
         seconds = expected_seconds(self.subject, name)
         if not seconds >= LONG_S:  # nor where nothing is known
@@ -768,7 +769,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
     def _fill(self) -> None:
         """Show all that is known of the person and the frame in view."""
         from toolkit import figures
-        from toolkit.widgets import inquiry_html as html
+        from toolkit.widgets.workbench import explain_html as html
 
         subject = self.subject
         if subject is None:
@@ -792,9 +793,10 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
     @in_turn
     def _fill_answers(self) -> None:
         """Show the answers; runs in the worker thread as well."""
-        from toolkit import figures, inquire
+        from toolkit import figures
+        from toolkit.explain import session as inquire
         from toolkit.figures.inquiry import region_rows
-        from toolkit.widgets import inquiry_html as html
+        from toolkit.widgets.workbench import explain_html as html
 
         subject, position = self.subject, self.position
         if subject is None:
@@ -827,7 +829,7 @@ class Inquiry(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     def _fill_composite(self) -> None:
         """Show the frame with the ticked regions replaced: one pass, or none when it is known."""
-        from toolkit.widgets import inquiry_html as html
+        from toolkit.widgets.workbench import explain_html as html
 
         subject = self.subject
         if subject is None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from toolkit import figures
 from toolkit._i18n import _
 from toolkit.explain.bands import BandShares
-from toolkit.explain.intervention import Composite
-from toolkit.explain.references import Choice, Reference
+from toolkit.explain.baselines import Choice, Reference
+from toolkit.explain.perturbation import Composite
 from toolkit.explain.trust import Panel, TrustFigure
 from toolkit.figures import inquiry as said
 from toolkit.figures.charts import Table
@@ -18,7 +18,7 @@ from toolkit.figures.pictures import data_address
 
 if TYPE_CHECKING:
     from toolkit.explain.lookalikes import Lookalike
-    from toolkit.inquire import Change, Checked, FrameAnswer, MethodAnswer, Subject
+    from toolkit.explain.session import Change, Checked, FrameAnswer, MethodAnswer, Subject
 
 
 def ledger(subject: Subject, position: int) -> str:

@@ -13,8 +13,8 @@ import traitlets
 
 from toolkit import _i18n
 from toolkit._i18n import _, ngettext
-from toolkit.cache import Cache, Entry
 from toolkit.figures.pictures import data_address
+from toolkit.storage.cache import Cache, Entry
 
 SHOWN_MAX = 24
 

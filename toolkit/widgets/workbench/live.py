@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from toolkit._i18n import _, ngettext
-from toolkit.analysis import Partial, PersonSoFar
+from toolkit.analysis.pipeline import Partial, PersonSoFar
 from toolkit.figures.pictures import data_address
 
 _WIDTH, _HEIGHT, _EDGE = 600, 72, 6

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets
 
 from toolkit._i18n import _
-from toolkit.widgets.state import NO_CLIP, Memory
+from toolkit.widgets.workbench.state import NO_CLIP, Memory
 
 
 class Notes(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types

@@ -1,7 +1,7 @@
 """The panel of the workbench notebook: choose a video, analyse it, read why.
 
-It only shows and schedules: the work is `toolkit.analysis.examine`, the words and charts are
-`toolkit.figures`, the files it saves are `toolkit.report`. Whatever it shows, one call of those
+It only shows and schedules: the work is `toolkit.analysis.pipeline.examine`, the words and charts
+are `toolkit.figures`, the files it saves are `toolkit.report`. Whatever it shows, one call of those
 returns too: after a run, `Workbench.report` holds the result.
 """
 
@@ -18,23 +18,24 @@ import traitlets
 
 from toolkit import _i18n, figures
 from toolkit._i18n import _
-from toolkit.cache import Cache, runs_folder
 from toolkit.errors import Cancelled, ToolkitError, UsageError
 from toolkit.jobs import STAGE_WEIGHTS, Job
 from toolkit.media import show_name
+from toolkit.storage.cache import Cache, runs_folder
 from toolkit.types import Report, Tick
-from toolkit.widgets import fragments, saving
-from toolkit.widgets.chooser import Asked, Chooser
-from toolkit.widgets.gallery import Gallery
-from toolkit.widgets.notes import Notes
-from toolkit.widgets.result import Result
+from toolkit.widgets import html as fragments
 from toolkit.widgets.saved import Saved, pages
-from toolkit.widgets.state import Memory, Position
 from toolkit.widgets.status import Status, duration
 from toolkit.widgets.styling import classed
+from toolkit.widgets.workbench import saving
+from toolkit.widgets.workbench.chooser import Asked, Chooser
+from toolkit.widgets.workbench.gallery import Gallery
+from toolkit.widgets.workbench.notes import Notes
+from toolkit.widgets.workbench.result import Result
+from toolkit.widgets.workbench.state import Memory, Position
 
 if TYPE_CHECKING:
-    from toolkit.analysis import Partial
+    from toolkit.analysis.pipeline import Partial
     from toolkit.types import Examination
 
 _WEIGHTS = {**STAGE_WEIGHTS, "display": 60.0}  # measured: a copy takes half as long as the rest
@@ -62,7 +63,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         What `toolkit.analyse` or `toolkit.open_analysis` returned, to be shown at once; None = be
         as the panel was the last time.
     examine
-        What does the work; None = `toolkit.analysis.examine`, imported when first needed.
+        What does the work; None = `toolkit.analysis.pipeline.examine`, imported when first needed.
     runs
         Folder for saved reports, uploads, kept results and what the panel remembers; None =
         `cache.runs_folder`: ``runs`` in the project's folder.
@@ -235,7 +236,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
 
     def _open(self, position: Position) -> None:
         """Show a kept result as it was looked at."""
-        from toolkit import analysis
+        from toolkit.analysis import pipeline as analysis
 
         found = analysis.reopen(self._cache, position.entry)
         if found is None:
@@ -318,10 +319,10 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
 
     def _copy(self, examination: Examination, tick: Tick, position: Position) -> None:
         """Prepare what the player shows; a verdict does not depend on it."""
-        from toolkit import recall
+        from toolkit.analysis import cached
 
         try:
-            copy = recall.display_copy(self._cache, examination.report.video, tick=tick)
+            copy = cached.display_copy(self._cache, examination.report.video, tick=tick)
         except (ToolkitError, OSError) as error:
             if isinstance(error, Cancelled):
                 raise
@@ -463,7 +464,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
 
     def _say_partial(self) -> None:
         if self._partial is not None:
-            from toolkit.widgets import live
+            from toolkit.widgets.workbench import live
 
             self._live.value = live.so_far(self._partial)
             self._live.layout.display = None
@@ -507,6 +508,6 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
 
 def _examine(video: Path, **options: Any) -> Examination:
     """Load the analysis when it is first needed: torch takes seconds, and the panel must not."""
-    from toolkit.analysis import examine
+    from toolkit.analysis.pipeline import examine
 
     return examine(video, **options)

@@ -11,21 +11,21 @@ import ipywidgets
 
 from toolkit import figures
 from toolkit._i18n import _
-from toolkit.cache import Cache
+from toolkit.storage.cache import Cache
 from toolkit.types import Report, TrackResult
-from toolkit.widgets import fragments
-from toolkit.widgets.compare import Compare, Known, Run
-from toolkit.widgets.keyframes import KeyFrames
-from toolkit.widgets.notes import Notes
+from toolkit.widgets import html as fragments
 from toolkit.widgets.player import Player, RegionAsked
-from toolkit.widgets.state import Memory
 from toolkit.widgets.styling import classed
 from toolkit.widgets.turns import in_turn
+from toolkit.widgets.workbench.compare import Compare, Known, Run
+from toolkit.widgets.workbench.keyframes import KeyFrames
+from toolkit.widgets.workbench.notes import Notes
+from toolkit.widgets.workbench.state import Memory
 
 if TYPE_CHECKING:
     from toolkit.media.display import DisplayCopy
     from toolkit.types import Examination
-    from toolkit.widgets.inquiry import Inquiry
+    from toolkit.widgets.workbench.explain import Inquiry
 
 VIEWS = ("why", "ask", "compare", "numbers", "notes")
 """What can be shown below the player, in this order."""
@@ -390,7 +390,7 @@ class Result(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
         if self._inquiry is None:
             text = _("Loading the detector …")
             self.ask.children = (ipywidgets.HTML(f'<p class="dz-note">{escape(text)}</p>'),)
-            from toolkit.widgets.inquiry import Inquiry  # seconds, when the kernel is new
+            from toolkit.widgets.workbench.explain import Inquiry  # seconds, when the kernel is new
 
             self._inquiry = Inquiry(on_move=self._on_inquiry, on_check=self._on_check)
             self._inquiry.turns = self.turns  # one lock: two could wait for each other

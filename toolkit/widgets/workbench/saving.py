@@ -34,7 +34,7 @@ def save(
     OSError
         If that cannot be written.
     """
-    from toolkit import analysis
+    from toolkit.analysis import pipeline
     from toolkit.files import atomic_write
     from toolkit.report import html, playable
 
@@ -46,8 +46,8 @@ def save(
         folder = runs / f"{name}-{stamp}-{n}"
     folder.mkdir(parents=True)
     for file, content in (
-        ("report.json", analysis.to_dict(report)),
-        ("run.json", analysis.run_facts(report)),
+        ("report.json", pipeline.to_dict(report)),
+        ("run.json", pipeline.run_facts(report)),
     ):
         atomic_write(folder / file, json.dumps(content, indent=1, allow_nan=False) + "\n")
     html.write(report, folder / "report.html", notes=notes, asked=asked)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _WIDE, _TALL, _AXIS = 460, 76, 46
 
 
-def beside_svg(found: Comparison, apart: Sequence[float]) -> str:
+def comparison_svg(found: Comparison, apart: Sequence[float]) -> str:
     """Return the difference among those between halves of genuine recordings, as SVG.
 
     Parameters
@@ -64,7 +64,7 @@ def beside_svg(found: Comparison, apart: Sequence[float]) -> str:
     )
 
 
-def beside_sentences(found: Comparison) -> list[str]:
+def comparison_sentences(found: Comparison) -> list[str]:
     """Return what a comparison says, how sure that is, and what may be in the way."""
     values = {
         "person": found.questioned.person,

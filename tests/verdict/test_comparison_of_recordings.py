@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.widgets import made_up
-from toolkit import _i18n, beside, figures
+from toolkit import _i18n, figures
 from toolkit.errors import UsageError
 from toolkit.types import Examination, FaceCrops
 from toolkit.verdict import comparison
@@ -54,11 +54,11 @@ def forged():
 
 def test_whoever_speaks_is_compared_unless_another_is_named():
     two = examined(made_up.result("A"), made_up.result("B", forged=False))
-    assert beside.compare(two, genuine()).questioned.person == "A"
-    assert beside.compare(two, genuine(), person="B").questioned.person == "B"
+    assert comparison.compare(two, genuine()).questioned.person == "A"
+    assert comparison.compare(two, genuine(), person="B").questioned.person == "B"
     # seconds before B is on screen do not stand in the way of A
-    assert beside.compare(two, seconds=(0, 20)).questioned.person == "A"
-    some = beside.compare(two, genuine(), seconds=(0, 20))
+    assert comparison.compare(two, seconds=(0, 20)).questioned.person == "A"
+    some = comparison.compare(two, genuine(), seconds=(0, 20))
     assert some.known.span[1] <= 20
 
 
@@ -74,41 +74,41 @@ def test_the_faces_that_are_known_to_be_genuine(monkeypatch):
     two = numbered(examined(made_up.result("A"), made_up.result("B", forged=False)))
     track = two.report.tracks[0].track
     span = float(track.pts[3]), float(track.pts[9])
-    found = beside.known_faces(two, seconds=span)
+    found = comparison.known_faces(two, seconds=span)
     assert found.face_width.tolist() == [3, 4, 5, 6, 7, 8, 9]
     other = numbered(genuine())
     n = len(other.report.tracks[0].track.pts)
-    assert len(beside.known_faces(two, other).rgb) == min(n, beside.FACES_MAX)
-    monkeypatch.setattr(beside, "FACES_MAX", 3)
-    assert beside.known_faces(two, other).face_width.tolist() == [0, round((n - 1) / 2), n - 1]
-    assert beside.known_faces(two, seconds=span).face_width.tolist() == [3, 6, 9]
+    assert len(comparison.known_faces(two, other).rgb) == min(n, comparison.FACES_MAX)
+    monkeypatch.setattr(comparison, "FACES_MAX", 3)
+    assert comparison.known_faces(two, other).face_width.tolist() == [0, round((n - 1) / 2), n - 1]
+    assert comparison.known_faces(two, seconds=span).face_width.tolist() == [3, 6, 9]
     nowhere = float(track.pts[-1]) + 1, float(track.pts[-1]) + 2
-    assert not len(beside.known_faces(two, seconds=nowhere).rgb)
+    assert not len(comparison.known_faces(two, seconds=nowhere).rgb)
     with pytest.raises(UsageError, match="nothing is known"):
-        beside.known_faces(two)
+        comparison.known_faces(two)
 
 
 def test_what_is_refused():
     two = examined(made_up.result(), made_up.abstained())
     with pytest.raises(UsageError, match=r"nobody to compare: Z\. Name another"):
-        beside.compare(two, genuine(), person="Z")
+        comparison.compare(two, genuine(), person="Z")
     with pytest.raises(UsageError, match=r"was not judged .*: B\. The face is too small"):
-        beside.compare(two, genuine(), person="B")
+        comparison.compare(two, genuine(), person="B")
     with pytest.raises(UsageError, match="The face is too small"):
-        beside.compare(examined(made_up.abstained()), genuine())
+        comparison.compare(examined(made_up.abstained()), genuine())
     with pytest.raises(UsageError, match="different detectors: meso4 and seamnet"):
-        beside.compare(two, genuine(detector="meso4"))
+        comparison.compare(two, genuine(detector="meso4"))
     with pytest.raises(UsageError, match="the same file"):
-        beside.compare(two, two)
+        comparison.compare(two, two)
     with pytest.raises(UsageError, match="nothing is known"):
-        beside.compare(two)
+        comparison.compare(two)
 
 
 def test_what_is_written_names_both_and_where_the_limit_comes_from():
     known = genuine()
     questioned = examined(made_up.result())
-    found = beside.to_dict(beside.compare(questioned, known), questioned, known)
-    assert found["schema"] == beside.SCHEMA
+    found = comparison.to_dict(comparison.compare(questioned, known), questioned, known)
+    assert found["schema"] == comparison.SCHEMA
     assert found["known_video"]["sha256"] == "ef" * 32
     assert found["questioned_video"]["persons"] == 1
     assert found["comparison"]["population"] == "20 recordings"
@@ -127,7 +127,7 @@ def test_what_is_written_names_both_and_where_the_limit_comes_from():
     ],
 )
 def test_it_is_said_in_words(pair, words):
-    found = beside.compare(*pair())
+    found = comparison.compare(*pair())
     text = " ".join(figures.beside_sentences(found))
     assert all(w in text for w in [*words, "Of 20 genuine recordings", "looking at this analysis"])
     _i18n.set_language("nl")
@@ -142,20 +142,20 @@ def test_sharpness_and_size_are_a_line_of_their_own(monkeypatch, sharpness, word
     measured = replace(HALVES, sharper=(0.4,) * 20, softer=(18, 20))
     monkeypatch.setattr(comparison, "find", lambda _name, _sha: measured)
     questioned, known = examined(made_up.result()), genuine(sharpness=sharpness)
-    found = beside.compare(questioned, known)
+    found = comparison.compare(questioned, known)
     assert found.sharpness_ratio == pytest.approx(60 / sharpness)
     (line,) = [s for s in figures.beside_sentences(found) if "Apart from the score" in s]
     for part in (words, "Of 20 forgeries", "18 had", "no part of the verdict", "120 px"):
         assert part in line
-    other = beside.compare(questioned, genuine(sharpness=2 * sharpness))
+    other = comparison.compare(questioned, genuine(sharpness=2 * sharpness))
     assert (other.difference, other.is_higher) == (found.difference, found.is_higher)
-    written = beside.to_dict(found, questioned, known)["comparison"]
+    written = comparison.to_dict(found, questioned, known)["comparison"]
     assert written["sharpness_ratio"] == found.sharpness_ratio
     assert written["sharpness_limit"] == pytest.approx(2**0.4)
 
 
 def test_without_a_measure_of_sharpness_only_the_figures_are_said():
-    line = figures.beside_sentences(beside.compare(examined(made_up.result()), genuine()))[-2]
+    line = figures.beside_sentences(comparison.compare(examined(made_up.result()), genuine()))[-2]
     assert "Apart from the score" in line
     assert "halves" not in line
     assert "forgeries" not in line
@@ -170,6 +170,6 @@ def replaced(examination):
 
 def test_without_figures_for_the_detector_no_limit_is_named(monkeypatch):
     monkeypatch.setattr(comparison, "find", lambda _name, _sha: None)
-    lines = figures.beside_sentences(beside.compare(examined(made_up.result()), genuine()))
+    lines = figures.beside_sentences(comparison.compare(examined(made_up.result()), genuine()))
     assert "was not measured" in lines[0]
     assert not any("limit" in line for line in lines)
