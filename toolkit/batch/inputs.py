@@ -12,9 +12,13 @@ from toolkit.errors import UsageError
 from toolkit.evaluation.lists import read_table
 from toolkit.messages import phrase
 
-VIDEO_SUFFIXES = frozenset(
-    ".3g2 .3gp .asf .avi .divx .f4v .flv .h264 .h265 .hevc .m2ts .m2v .m4v .mkv .mov .mp4 .mpeg "
-    ".mpg .mts .mxf .ogm .ogv .ts .vob .webm .wmv".split()
+VIDEO_SUFFIXES = tuple(
+    f".{kind}"
+    for kind in (
+        *("3g2", "3gp", "asf", "avi", "divx", "f4v", "flv", "h264", "h265", "hevc", "m2ts", "m2v"),
+        *("m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf", "ogm", "ogv", "ts", "vob"),
+        *("webm", "wmv"),
+    )
 )
 """In a folder other files are left alone; in a list every file is judged, or refused."""
 

@@ -139,7 +139,7 @@ class Journal:
 def facts_of(path: str) -> dict[str, int | None]:
     """Return size and time of a file, by which it is known to be unchanged; None for neither."""
     try:
-        facts = os.stat(path, follow_symlinks=False)
+        facts = Path(path).lstat()
     except (OSError, ValueError):
         return {"bytes": None, "changed_ns": None}
     return {"bytes": facts.st_size, "changed_ns": facts.st_mtime_ns}

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit import __version__, _i18n
 from toolkit._i18n import N_, _
+from toolkit.cli import batch, study, weights
 from toolkit.cli import case as cli_case
-from toolkit.cli import study, weights
 from toolkit.errors import (
     Cancelled,
     DetectorError,
@@ -160,6 +160,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--person", metavar="LETTER", help="whom to compare; default: who speaks")
     sub.add_argument("--seed", type=int, default=0)
+
+    batch.add_command(command, _frames, DETECTOR_HELP)
 
     sub = command("benchmark", _benchmark, "run detectors over labelled clips")
     sub.add_argument("clips", type=Path, help="CSV: path, label, method, dataset, scene, ...")
