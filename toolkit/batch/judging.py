@@ -9,6 +9,7 @@ import json
 import os
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,11 @@ class Outcome:
     is_new: bool = True
 
 
-def judge(task: Task, plan: Plan) -> Outcome:
+Analyse = Callable[[Task, Plan, Row], Row]
+"""Writes the report of a file that has this row so far, and returns the rest of the row."""
+
+
+def judge(task: Task, plan: Plan, *, analyse: Analyse | None = None) -> Outcome:
     """Judge a file, unless what it holds was judged before at this place.
 
     Parameters
@@ -55,6 +60,8 @@ def judge(task: Task, plan: Plan) -> Outcome:
         The file.
     plan
         How it is judged.
+    analyse
+        What judges its content; None = the analysis. It may raise `VideoError`.
 
     Raises
     ------
@@ -77,7 +84,7 @@ def judge(task: Task, plan: Plan) -> Outcome:
         return Outcome(before, is_new=False)
     row = {**empty_row(task, sha256), **facts}
     try:
-        row |= _analyse(task, plan, row["key"])
+        row |= (analyse or _analyse)(task, plan, row)
     except VideoError as error:
         row |= {"status": "refused", "reason_code": "refused", **_reason(error.message)}
     row["seconds"] = time.perf_counter() - began
@@ -85,7 +92,7 @@ def judge(task: Task, plan: Plan) -> Outcome:
     return Outcome(row)
 
 
-def _analyse(task: Task, plan: Plan, key: str) -> Row:
+def _analyse(task: Task, plan: Plan, row: Row) -> Row:
     from toolkit.analysis import pipeline
     from toolkit.storage.cache import Cache
     from toolkit.types import Sampling
@@ -105,10 +112,16 @@ def _analyse(task: Task, plan: Plan, key: str) -> Row:
     # the report names the clip as the user did, so its bytes are those that `analyse` writes
     video = replace(examination.report.video, path=Path(task.given))
     examination = replace(examination, report=replace(examination.report, video=video))
-    folder = plan.folder / CLIPS / f"{_stem(task)}-{key[:12]}"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder_of(task, plan, row)
     write_report(examination, task, plan, folder)
     return _facts(examination) | {"report": folder.relative_to(plan.folder).as_posix()}
+
+
+def folder_of(task: Task, plan: Plan, row: Row) -> Path:
+    """Return the folder for a clip's report; made where it is missing."""
+    folder = plan.folder / CLIPS / f"{_stem(task)}-{row['key'][:12]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def write_report(examination: Examination, task: Task, plan: Plan, folder: Path) -> None:

@@ -31,17 +31,17 @@
   const reason = (i) => data.reason[i] < 0 ? "" : data.reasons[data.reason[i]];
   const source = (i) => data.sources[data.source[i]];
   const path = (i) => data.folders[data.folder[i]] + data.name[i];
-  const COLUMNS = [
+  const COLUMNS = [ // name, what to sort by, width, alignment
     ["face", null, "4rem", null],
-    ["outcome", (i) => RANK[kind(i)] * 8 + data.status[i], "11rem", "text"],
-    ["name", (i) => data.name[i], "auto", "text"],
+    ["name", (i) => data.name[i], "17rem", "text"],
+    ["outcome", (i) => RANK[kind(i)] * 8 + data.status[i], "12.5rem", "text"],
+    ["score", (i) => data.logit[i], "8.5rem", null],
+    ["over", over, "10rem", null],
     ["source", source, "10rem", "text"],
-    ["score", (i) => data.logit[i], "6rem", null],
-    ["over", over, "8rem", null],
     ["face_px", (i) => data.face_px[i], "7rem", null],
-    ["sharpness", (i) => data.sharpness[i], "7rem", null],
-    ["persons", (i) => data.persons[i], "6rem", null],
-    ["reason", reason, "14rem", "text"],
+    ["sharpness", (i) => data.sharpness[i], "8rem", null],
+    ["persons", (i) => data.persons[i], "7rem", null],
+    ["reason", reason, "16rem", "text"],
   ];
 
   // --- which rows, in which order
@@ -112,11 +112,11 @@
     name.title = path(i);
     name.onclick = () => choose(i);
     cell(data.status[i] || !data.report[i] ? "" : picture(i));
-    cell(`${SIGNS[kind(i)]} ${outcome(i)}`, `text ${kind(i)}`);
     cell(name, "text");
-    cell(source(i), "text");
+    cell(`${SIGNS[kind(i)]} ${outcome(i)}`, `text ${kind(i)}`);
     cell(number(data.logit[i], 2));
     cell(over(i) === null ? "" : (over(i) >= 0 ? "+" : "") + number(over(i), 2));
+    cell(source(i), "text");
     cell(number(data.face_px[i], 0));
     cell(number(data.sharpness[i], 0));
     cell(data.persons[i] ?? "");
@@ -125,7 +125,8 @@
   };
   const draw = () => {
     const first = Math.max(0, Math.floor(scroll.scrollTop / ROW) - AROUND);
-    const last = Math.min(order.length, first + Math.ceil(scroll.clientHeight / ROW) + 2 * AROUND);
+    // not the height of the frame: that grows with its rows
+    const last = Math.min(order.length, first + Math.ceil(innerHeight / ROW) + 2 * AROUND);
     const rows = [space(first * ROW)];
     for (let place = first; place < last; place++) rows.push(row(order[place], place));
     rows.push(space((order.length - last) * ROW));
@@ -208,7 +209,7 @@
       panel.append(cover, links, make("p", words.inPython, "note"), code, copy);
     }
     for (const [name, value] of [
-      [words.path, path(i)], ["SHA-256", data.sha256[i] ?? ""],
+      [words.path, path(i)],
       [words.columns.source, source(i)],
       [words.person, data.person[i] ?? ""],
       [words.columns.score, number(data.logit[i], 4)],
@@ -246,8 +247,8 @@
           : words.others,
         x: mine.map((i) => x[i]), y: mine.map((i) => data.logit[i]), customdata: mine,
         text: mine.map((i) => data.name[i]), hovertemplate: "%{text}<br>%{x:.0f}, %{y:.2f}",
-        marker: {color: COLOURS[k], symbol: MARKS[k], size: 7, opacity: .75,
-          line: {width: 1, color: css("--page")}},
+        marker: {color: COLOURS[k], symbol: MARKS[k], size: 8, opacity: .85,
+          line: {width: .5, color: css("--ink")}},
       });
     }
     const lines = [...new Set(judged.slice(0, 1000).map((i) => data.threshold[i]))].slice(0, 3);
@@ -314,10 +315,9 @@
   scroll.addEventListener("scroll", draw, {passive: true});
   addEventListener("resize", draw);
   heads();
-  sort();
-  show();
+  show(); // the rows come in the order of the first sorting
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", chart);
-  requestAnimationFrame(() => setTimeout(() => { // the table first
+  addEventListener("DOMContentLoaded", () => setTimeout(() => { // the table first
     chart();
     $("chart").on("plotly_click", (event) => {
       const i = event.points[0]?.customdata;

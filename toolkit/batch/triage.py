@@ -46,7 +46,8 @@ def write(rows: Sequence[Row], path: Path, *, language: str | None = None) -> No
 
 def page(rows: Sequence[Row], out: Path) -> str:
     """Return the page in the language in use."""
-    scripts = (_plotly(), (_HERE / "triage.js").read_text(encoding="utf-8"))
+    # the chart library last: the table is on the page before it is read
+    scripts = ((_HERE / "triage.js").read_text(encoding="utf-8"), _plotly())
     hashes = " ".join(f"'sha256-{_hash(text)}'" for text in scripts)
     policy = (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
@@ -54,13 +55,24 @@ def page(rows: Sequence[Row], out: Path) -> str:
     )
     data = "".join(
         f'<script type="application/json" id="{name}">{_json(content)}</script>'
-        for name, content in (("words", words()), ("rows", columns(rows, out)))
+        for name, content in (("words", words()), ("rows", columns(first_to_look_at(rows), out)))
     )
     code = "".join(f"<script>{text}</script>" for text in scripts)
     style = (_HERE / "triage.css").read_text(encoding="utf-8")
     title = _("Which clips to look at first")
     return page_parts.document(
         title, _body(title, rows), policy=escape(policy), style=style, after=data + code
+    )
+
+
+def first_to_look_at(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows in the order in which the page shows them at first: highest above the line.
+
+    Clips without a score come last, in the order given.
+    """
+    return sorted(
+        rows,
+        key=lambda r: float("inf") if r["logit"] is None else round(r["threshold"] - r["logit"], 4),
     )
 
 
@@ -94,7 +106,7 @@ def columns(rows: Sequence[Row], out: Path) -> dict[str, Any]:
         "abstained": [int(bool(row["abstained"])) for row in rows],
         "forged": [int(bool(row["forged"])) for row in rows],
         "report": [None if report is None else report.rpartition("/")[2] for report in reports],
-        **{name: [row[name] for row in rows] for name in ("sha256", "person", "persons", "height")},
+        **{name: [row[name] for row in rows] for name in ("person", "persons", "height")},
         **{
             name: [None if row[name] is None else round(row[name], digits) for row in rows]
             for name, digits in (
@@ -174,7 +186,9 @@ def words() -> dict[str, Any]:
 
 def _body(title: str, rows: Sequence[Row]) -> str:
     counted = "".join(
-        f"<li><b>{count}</b> {escape(name)}</li>" for name, count in counts(rows) if count
+        f"<li><b>{_thousands(count)}</b> {escape(name)}</li>"
+        for name, count in counts(rows)
+        if count
     )
     nothing = f'<p class="note">{escape(_("No clip was judged yet."))}</p>' if not rows else ""
     notes = (
@@ -219,6 +233,10 @@ def counts(rows: Iterable[Row]) -> list[tuple[str, int]]:
         (_("failed"), others["failed"]),
         (_("took too long"), others["timed_out"]),
     ]
+
+
+def _thousands(count: int) -> str:
+    return f"{count:,}".replace(",", "." if _i18n.language() == "nl" else ",")
 
 
 def _label(text: str, control: str) -> str:
