@@ -23,6 +23,9 @@ from toolkit.errors import ToolkitError
 from toolkit.messages import Message, phrase
 from toolkit.runtime import THREADS_VARIABLE
 
+START_S = 300.0
+"""Longest time in which a process starts."""
+
 _TAIL = 300
 """Characters of what a dead worker last said."""
 
@@ -123,8 +126,8 @@ class WorkerProcess:
 
     def _ask(self, task: Task) -> tuple[dict[str, Any] | None, str]:
         """Return the answer; else None and why the process died, empty where it took too long."""
-        process = self._started()
         try:
+            process = self._started()
             assert process.stdin is not None
             process.stdin.write(json.dumps(asdict(task)) + "\n")
             process.stdin.flush()
@@ -168,11 +171,13 @@ class WorkerProcess:
         if self._closed.is_set():
             self._kill()
             return process
-        with contextlib.suppress(OSError):
-            assert process.stdin is not None
-            process.stdin.write(json.dumps(asdict(self._plan)) + "\n")
-            process.stdin.flush()
-        return process
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(asdict(self._plan)) + "\n")
+        process.stdin.flush()
+        with contextlib.suppress(queue.Empty):
+            if self._answers.get(timeout=START_S) is not None:
+                return process
+        raise BrokenPipeError  # it died, or is stuck, before it could begin
 
     def _kill(self) -> int | None:
         """End the process and its children; return its exit code, None where none ran."""

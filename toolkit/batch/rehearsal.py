@@ -15,13 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from toolkit.batch import inputs, judging
-from toolkit.batch.cluster import ClusterWorkers, connect
+from toolkit.batch import judging
 from toolkit.batch.journal import Row
 from toolkit.batch.judging import Outcome
-from toolkit.batch.local import LocalWorkers
 from toolkit.batch.plan import Plan, Task
-from toolkit.batch.run import Workers, run
 from toolkit.errors import VideoError
 from toolkit.files import atomic_write
 
@@ -99,6 +96,11 @@ def made_up(seed: int) -> Row:
 
 def main(arguments: list[str]) -> int:
     """Run a made-up batch: folder, results, and the address of a scheduler if there is one."""
+    from toolkit.batch import inputs
+    from toolkit.batch.cluster import ClusterWorkers, connect
+    from toolkit.batch.local import LocalWorkers
+    from toolkit.batch.run import Workers, run
+
     folder, out, *address = arguments
     plan = Plan(out=os.path.abspath(out), judge=JUDGE)  # noqa: PTH100 - 'resolve' follows links
 

@@ -1,7 +1,8 @@
 """``python -m toolkit.batch.worker``: judges one file after the other in a process of its own.
 
-Standard input brings the plan, then a task a line; each is answered by a line. When the input
-ends, whoever asked is gone, and so is this process: at once, in the middle of the work as well.
+Standard input brings the plan, then a task a line; each is answered by a line, the plan too. When
+the input ends, whoever asked is gone, and so is this process: at once, in the middle of the work
+as well.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from toolkit.errors import DetectorError, FetchError, ModelError, UsageError
 
 Answer = dict[str, Any]
 
+READY: Answer = {"ready": True}
+"""The first answer, before there was any task: the time of a task counts from then."""
+
 STOPS = (DetectorError, FetchError, ModelError, UsageError)
 """What would be raised for every file: the installation or the options are not in order."""
 
@@ -34,10 +38,12 @@ def main() -> int:
     plan = Plan(**json.loads(lines.get()))
     module, _, name = plan.judge.partition(":")
     judge = getattr(import_module(module), name)
+    answer: Answer = READY
     while True:
-        task = Task(**json.loads(lines.get()))
-        answers.write(json.dumps(_answer(judge, task, plan)) + "\n")
+        answers.write(json.dumps(answer) + "\n")
         answers.flush()
+        task = Task(**json.loads(lines.get()))
+        answer = _answer(judge, task, plan)
 
 
 def _answer(judge: Any, task: Task, plan: Plan) -> Answer:
