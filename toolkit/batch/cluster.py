@@ -10,6 +10,8 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from toolkit.batch.plan import Plan, Task
@@ -87,7 +89,8 @@ class ClusterWorkers:
         now = time.monotonic()
         if now - self._asked_at > _ASK_EVERY_S:
             self._asked_at = now
-            known = self._client.scheduler_info(n_workers=-1)["workers"].values()
+            with self._reachable():
+                known = self._client.scheduler_info(n_workers=-1)["workers"].values()
             self._count = sum(int(worker["nthreads"]) for worker in known)
         return self._count
 
@@ -104,7 +107,8 @@ class ClusterWorkers:
     def submit(self, task: Task) -> None:
         """Have a file judged."""
         key = f"doorzicht-{self._run}-{task.name}"
-        future = self._client.submit(judge_here, task, self._plan, key=key, pure=False)
+        with self._reachable():
+            future = self._client.submit(judge_here, task, self._plan, key=key, pure=False)
         self._futures[key] = (future, task)
         future.add_done_callback(lambda ended: self._done.put(ended.key))
 
@@ -123,7 +127,7 @@ class ClusterWorkers:
                 keys.append(self._done.get_nowait())
         except queue.Empty:
             pass
-        if self._client.status not in ("running", "newly-created"):
+        if not self._is_there:
             raise self._gone()
         results = []
         for key in keys:
@@ -156,8 +160,22 @@ class ClusterWorkers:
         row = give_up(task, self._plan, "failed", self._plan.retries + 1, reason)
         return Done(task, row)
 
+    @property
+    def _is_there(self) -> bool:
+        return self._client.status in ("running", "newly-created")
+
+    @contextmanager
+    def _reachable(self) -> Iterator[None]:
+        """Say that the scheduler is gone, whatever the library makes of it."""
+        try:
+            yield
+        except Exception as error:
+            if self._is_there and not isinstance(error, OSError):
+                raise
+            raise self._gone() from error
+
     def _gone(self) -> SchedulerGoneError:
-        address = str(getattr(self._client.scheduler, "addr", ""))
+        address = str(getattr(self._client.scheduler, "addr", None) or "")
         remedy = "Start it again and give the same command: it goes on where it stopped."
         return SchedulerGoneError("the Dask scheduler is gone", address, remedy)
 
