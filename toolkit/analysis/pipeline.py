@@ -271,8 +271,8 @@ def examine(
     )
     entry = known.keep_report(report, faces, judge.spec) if known else None
     saved = sum(known.saved.values()) if known else 0.0
-    crops = {track.person: crops for track, crops in faces.persons}
-    return Examination(report, crops, entry, saved)
+    by_person = {track.person: crops for track, crops in faces.persons}
+    return Examination(report, by_person, entry, saved)
 
 
 def reopen(cache: Cache, entry: str) -> Examination | None:

@@ -154,7 +154,7 @@ def notebook(folder: Path, language: str) -> dict[str, Any]:
         f"toolkit.set_language({language!r})\n",
         f"toolkit.Workbench(toolkit.open_analysis({os.fspath(folder.absolute())!r}))",
     ]
-    cell = {
+    cell: dict[str, Any] = {
         "cell_type": "code",
         "execution_count": None,
         "id": "open",

@@ -53,6 +53,7 @@ def _batch(options: argparse.Namespace) -> int:
     from toolkit.api import batches
     from toolkit.batch import inputs, telling
     from toolkit.batch.journal import PAGE, TABLE
+    from toolkit.batch.plan import Task
     from toolkit.batch.run import Progress, Watch, run
     from toolkit.types import Sampling, Settings
 
@@ -71,7 +72,8 @@ def _batch(options: argparse.Namespace) -> int:
         retries=options.retries,
         timeout_seconds=options.timeout or None,
     )
-    watch, tasks = None, ()
+    watch: Watch | None = None
+    tasks: tuple[Task, ...] = ()
     if options.watch:
         if not place.is_dir():
             raise UsageError("there is no such folder to watch", str(place), "Name a folder.")
