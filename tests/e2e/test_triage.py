@@ -61,12 +61,12 @@ def test_the_table_sorts_filters_and_scrolls_through_all_rows(page, output):
     page.evaluate(
         "() => { scroll.scrollTop = 0; document.getElementById('scroll').scrollTop = 1e7 }"
     )
-    page.wait_for_function("document.querySelector('#body').innerText.includes('broadcast-001999')")
+    page.wait_for_function("() => document.querySelector('#body').innerText.includes('broadcast-001999')")
     page.select_option("#outcome", "2")
     assert page.inner_text("#shown").startswith("21 of")
     page.select_option("#outcome", "")
     page.fill("#search", "broadcast-00012")
-    page.wait_for_function("document.getElementById('shown').innerText.startsWith('10 of')")
+    page.wait_for_function("() => document.getElementById('shown').innerText.startsWith('10 of')")
     page.screenshot(path=output / "triage.png")
 
 
@@ -75,7 +75,7 @@ def test_faces_are_covered_until_somebody_asks(page):
     page.click("#body td button >> nth=0")
     assert page.locator("#detail img").count() == 0
     page.get_by_role("button", name="Show the face").click()
-    page.wait_for_function("document.querySelector('#detail img').naturalWidth === 96")
+    page.wait_for_function("() => document.querySelector('#detail img').naturalWidth === 96")
     assert page.locator("#body img").count() == 0
 
 
