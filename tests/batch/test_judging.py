@@ -41,14 +41,24 @@ def test_the_report_is_the_same_from_analyse_from_one_worker_and_from_two(clips,
         clips,
         out=clips.parent / "two",
         workers=2,
+        keep=True,
         settings=Settings(detector="seamnet-small").but(frames=16),
         progress=False,
     )
+    recalled = toolkit.batch(
+        clips,
+        out=clips.parent / "recalled",
+        workers=1,
+        settings=Settings(detector="seamnet-small").but(frames=16),
+        progress=False,
+    )
+    judged = [row for row in recalled if row["status"] == "analysed"]
+    assert all(row["saved_s"] > 0.1 for row in judged)  # what two processes kept at once
     for clip in ("source0/carphone_pristine.mp4", "source1/cap13_edit2.mp4"):
         out = clips.parent / "alone"
         assert main(["analyse", str(clips / clip), "--out", str(out), *FAST]) == 0
         alone = (out / "report.json").read_bytes()
-        for some in (results, two):
+        for some in (results, two, recalled):
             row = next(r for r in some if r["path"].endswith(clip))
             assert (some.folder / row["report"] / "report.json").read_bytes() == alone
 

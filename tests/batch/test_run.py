@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 
 from toolkit.batch import inputs, rehearsal
@@ -286,3 +289,36 @@ def test_the_row_of_a_readable_file_stays_when_it_cannot_be_read(tmp_path):
     unreadable = {"key": "2", "path": "/a", "sha256": None, "status": "refused"}
     for order in ([readable, unreadable], [unreadable, readable]):
         assert list(Known(order).by_key) == ["1"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_ctrl_c_on_the_command_line_keeps_what_is_done_and_leaves_no_process(plan, clips):
+    rehearsal.make_files(clips, 200)
+    environment = {**os.environ, rehearsal.PAUSE_VARIABLE: "0.1"}
+    command = [sys.executable, "-m", "toolkit.batch.rehearsal", str(clips), plan.out]
+    with subprocess.Popen(
+        command, env=environment, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as client:
+        journal = Journal(plan.folder)
+        while not any(True for _ in journal.rows()):
+            assert client.poll() is None
+        workers = psutil.Process(client.pid).children()
+        os.killpg(client.pid, signal.SIGINT)  # as a terminal does
+        assert client.wait(60) != 0
+    assert len(workers) == 2
+    _gone, alive = psutil.wait_procs(workers, timeout=30)
+    assert alive == []
+    assert 1 <= len(rows(plan)) < 206
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGKILL")
+def test_workers_end_with_the_client_that_is_killed(plan, clips):
+    (clips / "hang.mp4").write_text("hang")
+    command = [sys.executable, "-m", "toolkit.batch.rehearsal", str(clips), plan.out]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as client:
+        while len(list(Journal(plan.folder).rows())) < 6:
+            assert client.poll() is None
+        workers = psutil.Process(client.pid).children()
+        client.kill()
+    _gone, alive = psutil.wait_procs(workers, timeout=30)
+    assert alive == []

@@ -61,7 +61,9 @@ def test_the_table_sorts_filters_and_scrolls_through_all_rows(page, output):
     page.evaluate(
         "() => { scroll.scrollTop = 0; document.getElementById('scroll').scrollTop = 1e7 }"
     )
-    page.wait_for_function("() => document.querySelector('#body').innerText.includes('broadcast-001999')")
+    page.wait_for_function(
+        "() => document.querySelector('#body').innerText.includes('broadcast-001999')"
+    )
     page.select_option("#outcome", "2")
     assert page.inner_text("#shown").startswith("21 of")
     page.select_option("#outcome", "")

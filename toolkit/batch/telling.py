@@ -50,7 +50,7 @@ def closing(progress: Progress) -> list[str]:
     counts = progress.counts
     judged = ngettext("{n} clip was judged.", "{n} clips were judged.", counts["analysed"])
     lines = [judged.format(n=counts["analysed"])]
-    lines.append(_("Of these {n} were called forged.").format(n=progress.forged))
+    lines.append(_("Called forged: {n}.").format(n=progress.forged))
     for status, text in (
         ("refused", _("Refused, because they cannot be read as video: {n}.")),
         ("failed", _("Failed: {n}. --again tries them once more.")),
