@@ -64,6 +64,8 @@ class Plan:
         More attempts at a file whose process died; seconds of one attempt, None = no limit.
     judge
         ``module:function`` that is called with a task and this plan.
+    options
+        What that function wants to know besides: plain values.
     """
 
     out: str
@@ -78,6 +80,7 @@ class Plan:
     retries: int = RETRIES
     timeout_s: float | None = TIMEOUT_S
     judge: str = JUDGE
+    options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -86,7 +89,7 @@ class Plan:
 
     def settings(self) -> dict[str, Any]:
         """Return what the figures of a result depend on, besides the software."""
-        names = ("detector", "device", "sampling", "seed", "explain", "judge")
+        names = ("detector", "device", "sampling", "seed", "explain", "judge", "options")
         return {name: value for name, value in asdict(self).items() if name in names}
 
 

@@ -193,6 +193,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="keep what was read of each clip (faces!) here, for other weights or to go on later",
     )
+    batch.add_workers(sub)
     sub.add_argument(
         "--card",
         type=Path,
@@ -456,11 +457,13 @@ def _benchmark(options: argparse.Namespace) -> int:
     if options.robustness and (options.reshare or others):
         raise UsageError("--robustness goes along its own chains", "", "Leave the others out.")
     clips = verdicts.read_list(options.clips)
-    keep = Cache(options.cache, limit_bytes=verdicts.CACHE_BYTES) if options.cache else None
     chains = ["", *verdicts.ROBUSTNESS] if options.robustness else [options.reshare]
     results = []
-    with TerminalLine() as progress:
+    with batch.workers_of(options) as workers, TerminalLine() as progress:
+        folder = workers.cache_folder
+        keep = Cache(folder, limit_bytes=verdicts.CACHE_BYTES) if folder else None
         for chain in chains:
+            workers.read([clip.path for clip in clips], options, chain, verdicts.CACHE_BYTES)
             result = verdicts.benchmark(
                 clips,
                 detectors=[n for n in options.detectors.split(",") if n],
