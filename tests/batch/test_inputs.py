@@ -71,3 +71,8 @@ def test_names_that_are_no_utf8_are_kept(tmp_path):
     (task,) = inputs.find(tmp_path).tasks
     assert task.path.endswith(name)
     assert len(task.name) == 32
+
+
+def test_a_single_video_is_itself(tmp_path):
+    (task,) = inputs.find(touch(tmp_path / "clips" / "one.mp4")).tasks
+    assert (Path(task.path).name, task.source) == ("one.mp4", "clips")

@@ -228,7 +228,9 @@ def test_a_folder_with_something_else_is_left_alone(plan, clips):
     (plan.folder / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="something else"):
         go(clips, plan)
-    assert (plan.folder / "thesis.txt").read_text() == "mine"
+    assert [p.name for p in plan.folder.iterdir()] == ["thesis.txt"]
+    with pytest.raises(UsageError, match="not a folder"):
+        go(clips, replace(plan, out=str(plan.folder / "thesis.txt")))
 
 
 def test_two_batches_do_not_share_a_folder(plan, clips):

@@ -55,7 +55,7 @@ def from_folder(folder: Path, *, but: Path | None = None) -> Inputs:
     """
     tasks, left_out = [], 0
     for path in _walk(folder, None if but is None else but.absolute()):
-        if path.suffix.lower() in VIDEO_SUFFIXES:
+        if is_video(path):
             within = path.relative_to(folder).parts
             source = within[0] if len(within) > 1 else folder.absolute().name
             tasks.append(task_of(path, source))
@@ -95,7 +95,7 @@ def from_paths(paths: Iterable[str | os.PathLike[str]]) -> Inputs:
 
 
 def find(place: Path, *, but: Path | None = None) -> Inputs:
-    """Return the files that a folder or a list stands for.
+    """Return the files that a folder or a list stands for; of a single video, that video.
 
     Raises
     ------
@@ -110,7 +110,12 @@ def find(place: Path, *, but: Path | None = None) -> Inputs:
         return inputs
     if not place.exists():
         raise UsageError("there is no such folder or list", str(place), "Check the path.")
-    return from_list(place)
+    return from_paths([place]) if is_video(place) else from_list(place)
+
+
+def is_video(path: Path) -> bool:
+    """Return whether a file is a video by its name."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def task_of(path: Path, source: str) -> Task:

@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from toolkit import __version__
 from toolkit.batch.plan import Plan, Task, key_of
+from toolkit.casework.lock import NAME as LOCK
 from toolkit.errors import UsageError
 from toolkit.files import atomic_write
 
@@ -53,8 +54,24 @@ class Journal:
     def __repr__(self) -> str:
         return f"Journal({str(self.folder)!r})"
 
+    def check(self) -> None:
+        """Make sure that nobody else's folder is taken for one of results; write nothing.
+
+        Raises
+        ------
+        UsageError
+            If it is no folder, or holds something else.
+        """
+        if not self.folder.exists() or self.head() is not None:
+            return
+        if not self.folder.is_dir():
+            raise UsageError("this is not a folder", str(self.folder), "Name a folder.")
+        if any(path.name != LOCK for path in self.folder.iterdir()):
+            remedy = "Name a new folder."
+            raise UsageError("this folder holds something else", str(self.folder), remedy)
+
     def begin(self, plan: Plan, weights: Any) -> None:
-        """Make the folder, or make sure that it holds results that were made in the same way.
+        """Begin a folder of results, or make sure that these were made in the same way.
 
         Parameters
         ----------
@@ -66,8 +83,8 @@ class Journal:
         Raises
         ------
         UsageError
-            If it holds something else, or results of other settings or weights: logits of two
-            detectors in one table would be compared with each other.
+            If they were made with other settings or weights: logits of two detectors in one table
+            would be compared with each other.
         OSError
             If it cannot be written.
         """
@@ -75,12 +92,6 @@ class Journal:
         head = json.loads(json.dumps(head))  # as it is read again
         before = self.head()
         if before is None:
-            if self.folder.exists() and (
-                not self.folder.is_dir() or any(p.name != ".lock" for p in self.folder.iterdir())
-            ):
-                raise UsageError(
-                    "this folder holds something else", str(self.folder), "Name a new folder."
-                )
             (self.folder / ROWS).mkdir(parents=True, exist_ok=True)
             text = json.dumps({**head, "toolkit": __version__}, indent=1)
             atomic_write(self.folder / HEAD, text + "\n")

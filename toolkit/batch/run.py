@@ -189,6 +189,7 @@ def run(
             known=", ".join(registry.names()),
         )
     journal = Journal(plan.folder)
+    journal.check()
     plan.folder.mkdir(parents=True, exist_ok=True)
     with Lock(plan.folder, "batch", cause=N_("another process works on these results")):
         journal.begin(plan, cached.identity(plan.detector))
