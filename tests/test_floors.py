@@ -27,6 +27,7 @@ FLOORS = (
     ("lessons",),
     ("report",),
     ("casework",),
+    ("batch",),
     ("widgets",),
     ("api",),  # what guests use
     ("cli",),

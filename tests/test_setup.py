@@ -17,7 +17,10 @@ from tests.sources import every_notebook, modules, read_committed
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-DIRECT = {*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]}
+DIRECT = {
+    *PROJECT["dependencies"],
+    *(p for e in PROJECT["optional-dependencies"].values() for p in e),
+}
 
 
 def normal(name: str) -> str:

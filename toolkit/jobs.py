@@ -252,11 +252,15 @@ class TerminalLine:
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Say that `done` of `total` steps of `stage` are finished; a `Tick`."""
+        self.say(f"{stage} {done} of {total}", at_once=done >= total)
+
+    def say(self, text: str, *, at_once: bool = False) -> None:
+        """Put a text in the place of the line, at most five times a second."""
         now = time.monotonic()
-        if not sys.stderr.isatty() or (done < total and now - self._last < 0.2):
+        if not sys.stderr.isatty() or (not at_once and now - self._last < 0.2):
             return
         self._last, self._shown = now, True
-        print(f"\r\x1b[K{stage} {done} of {total}", end="", file=sys.stderr, flush=True)
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
     def write(self, text: str) -> None:
         """Leave a line of its own, watched or not: for each finished part of long work."""

@@ -638,8 +638,11 @@ class Examination:
         By person; row i of a person's crops is moment i of that person's track.
     entry
         Name of the cache entry that holds all this, for `reopen`; None where it was not kept.
+    saved_s
+        Seconds that what the cache knew took when it was made.
     """
 
     report: Report
     crops: dict[str, FaceCrops]
     entry: str | None = None
+    saved_s: float = 0.0

@@ -290,6 +290,8 @@ def test_a_second_run_is_answered_by_the_cache_in_the_same_bytes(green_mouth, tm
         for name in ("rgb", "crop_to_frame", "mesh", "region_map", "padding"):
             assert np.array_equal(getattr(crops, name), getattr(again.crops[person], name)), name
     assert set(again.report.timings) == {"hash", "recall"}
+    assert (fresh.saved_s, kept.saved_s) == (0.0, 0.0)
+    assert again.saved_s == pytest.approx(sum(kept.report.timings.values()))
     reopened = pipeline.reopen(cache, kept.entry)
     assert written(reopened) == written(kept)
     assert pipeline.reopen(cache, "report-" + "0" * 32 + ".npz") is None

@@ -192,3 +192,22 @@ def test_two_processes_share_one_folder(tmp_path):
         assert process.returncode == 0, errors
     left = Cache(Path(tmp_path), limit_bytes=60_000)
     assert len(left.entries("scan")) == len(list(tmp_path.iterdir()))
+
+
+def test_a_cache_that_keeps_while_there_is_room_pushes_nothing_out(cache):
+    cache.put("report", KEY, content())
+    limit = int(1.5 * cache.bytes())
+    careful = Cache(cache.folder, limit_bytes=limit, keeps="room")
+    assert careful.put("report", {**KEY, "seed": 1}, content()) is None
+    assert cache.get("report", KEY) is not None
+    roomy = Cache(cache.folder, keeps="room")
+    assert roomy.put("report", {**KEY, "seed": 1}, content()) is not None
+    assert len(cache.entries("report")) == 2
+
+
+def test_a_cache_that_keeps_nothing_only_looks(cache):
+    cache.put("report", KEY, content())
+    looking = Cache(cache.folder, keeps="nothing")
+    assert looking.get("report", KEY) is not None
+    assert looking.put("report", {**KEY, "seed": 1}, content()) is None
+    assert len(cache.entries("report")) == 1

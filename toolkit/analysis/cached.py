@@ -168,6 +168,11 @@ class StageCache:
     detector, device, sampling, explain, seed
         As for `analysis.examine`. ``"auto"`` counts as it was asked: which device it stands for is
         known only after seconds of loading.
+
+    Attributes
+    ----------
+    saved
+        Seconds that each layer took when it was made, of those that were found.
     """
 
     def __init__(
@@ -182,6 +187,7 @@ class StageCache:
         seed: int,
     ) -> None:
         self._cache = cache
+        self.saved: dict[str, float] = {}
         has_identity = (models.CACHE / models.find("face_identity").file).is_file()
         self._scan = {
             "read_by": read_by(),
@@ -202,22 +208,24 @@ class StageCache:
 
     def scan(self, path: Path) -> Scan | None:
         """Return the scan, for the clip at `path`."""
-        found = _open(self._cache.get("scan", self._scan), Scan)
+        found = self._found("scan", self._scan, Scan)
         return None if found is None else dataclasses.replace(found, video=_at(found.video, path))
 
-    def keep_scan(self, scan: Scan) -> None:
-        """Keep a scan; the face embeddings and pictures in it are left out."""
+    def keep_scan(self, scan: Scan, *, seconds: float = 0.0) -> None:
+        """Keep a scan and what it took; the face embeddings and pictures in it are left out."""
         left_out = {"vectors", "vector_at", "signature"}
-        self._cache.put("scan", self._scan, pack(scan, leave_out=left_out))
+        packed = pack(scan, leave_out=left_out)
+        self._cache.put("scan", self._scan, packed, card={"seconds": seconds})
 
     def faces(self, spec: InputSpec) -> Faces | None:
         """Return the faces as a detector with that input wants them."""
-        found: Faces | None = _open(self._cache.get("faces", self._faces | asdict(spec)), Faces)
+        found: Faces | None = self._found("faces", self._faces | asdict(spec), Faces)
         return found
 
-    def keep_faces(self, spec: InputSpec, faces: Faces) -> None:
-        """Keep the faces as a detector with that input wants them."""
-        self._cache.put("faces", self._faces | asdict(spec), pack(faces))
+    def keep_faces(self, spec: InputSpec, faces: Faces, *, seconds: float = 0.0) -> None:
+        """Keep the faces as a detector with that input wants them, and what they took."""
+        card = {"seconds": seconds}
+        self._cache.put("faces", self._faces | asdict(spec), pack(faces), card=card)
 
     def report(self, path: Path) -> tuple[Report, dict[str, FaceCrops]] | None:
         """Return the report, for the clip at `path`, and the crops of its persons."""
@@ -227,7 +235,15 @@ class StageCache:
         if found is None:
             return None
         report, crops = found
+        self.saved["report"] = sum(report.timings.values())
         return dataclasses.replace(report, video=_at(report.video, path)), crops
+
+    def _found(self, layer: str, key: dict[str, Any], wanted: Any) -> Any:
+        entry = self._cache.get(layer, key)
+        found = _open(entry, wanted)
+        if entry is not None and found is not None:
+            self.saved[layer] = float(entry.card.get("seconds", 0.0))
+        return found
 
     def keep_report(self, report: Report, faces: Faces, spec: InputSpec) -> str | None:
         """Keep a report, with a card for lists and a small face; return the entry's name.

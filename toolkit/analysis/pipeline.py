@@ -270,7 +270,9 @@ def examine(
         timings=clock.seconds,
     )
     entry = known.keep_report(report, faces, judge.spec) if known else None
-    return Examination(report, {track.person: crops for track, crops in faces.persons}, entry)
+    saved = sum(known.saved.values()) if known else 0.0
+    by_person = {track.person: crops for track, crops in faces.persons}
+    return Examination(report, by_person, entry, saved)
 
 
 def reopen(cache: Cache, entry: str) -> Examination | None:
@@ -287,7 +289,7 @@ def _recalled(known: StageCache, path: Path, clock: _Clock) -> Examination | Non
         return None
     report, crops = found
     report = dataclasses.replace(report, timings=clock.seconds)
-    return Examination(report, crops, known.report_name)
+    return Examination(report, crops, known.report_name, sum(known.saved.values()))
 
 
 def _scan(
@@ -296,10 +298,11 @@ def _scan(
     if known and (found := known.scan(video.path)):
         tick("scan", 1, 1)
         return found
+    start = time.perf_counter()
     scan = reader.scan(video, sampling, tick=tick)
     if known:
         media.check_unchanged(video)  # what is kept is kept under this hash
-        known.keep_scan(scan)
+        known.keep_scan(scan, seconds=time.perf_counter() - start)
     return scan
 
 
@@ -315,13 +318,14 @@ def _faces(
     if known and (found := known.faces(judge.spec)):
         tick("faces", 1, 1)
         return found
+    start = time.perf_counter()
     persons, notices = reader.read_faces(
         scan, sampling, size=judge.spec.size, margin=judge.spec.margin, tick=tick
     )
     faces = Faces(tuple(persons), notices)
     if known:
         media.check_unchanged(scan.video)
-        known.keep_faces(judge.spec, faces)
+        known.keep_faces(judge.spec, faces, seconds=time.perf_counter() - start)
     return faces
 
 

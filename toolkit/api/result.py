@@ -417,7 +417,7 @@ def reread(sha256: str, path: Path, settings: Settings, tick: Tick) -> Examinati
         cause = "the clip is gone" if digest is None else "another file lies where the clip was"
         remedy = "Put it back, or say where it is now: toolkit.open_analysis(folder, clip=...)."
         raise UsageError(cause, show_name(path), remedy)
-    return examine(path, settings, None, tick)
+    return examine(path, settings, Cache(keeps="nothing"), tick)
 
 
 def read_folder(folder: Path, clip: Path | None, tick: Tick) -> Analysis:

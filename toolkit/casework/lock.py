@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from toolkit._i18n import N_
 from toolkit.casework.log import utc_now
 from toolkit.errors import ToolkitError
 from toolkit.messages import phrase
@@ -20,6 +21,7 @@ from toolkit.messages import phrase
 NAME = ".lock"
 _BYTE = 1 << 30  # locked far behind the text, so that others can read who holds it
 _TEXT_MAX = 4096
+ON_A_CASE = N_("another process works on this case")
 
 
 class BusyError(ToolkitError, OSError):
@@ -37,6 +39,8 @@ class Lock:
         The case.
     command
         What is being done, for whoever finds it locked.
+    cause
+        What is wrong where another process holds it: a template of the catalogue.
 
     Attributes
     ----------
@@ -44,8 +48,8 @@ class Lock:
         What an earlier process wrote that ended without giving the lock back, or None.
     """
 
-    def __init__(self, folder: Path, command: str) -> None:
-        self._path, self._command = folder / NAME, command
+    def __init__(self, folder: Path, command: str, *, cause: str = ON_A_CASE) -> None:
+        self._path, self._command, self._cause = folder / NAME, command, cause
         self._file = -1
         self.left_by: dict[str, Any] | None = None
 
@@ -58,7 +62,7 @@ class Lock:
         except OSError as error:
             text = os.read(self._file, _TEXT_MAX)
             os.close(self._file)
-            raise _busy(text) from error
+            raise _busy(text, self._cause) from error
         before = os.read(self._file, _TEXT_MAX)
         self.left_by = _holder(before) or ({"unreadable": True} if before.strip() else None)
         mine = {
@@ -109,16 +113,14 @@ def refuse_if_held(folder: Path) -> None:
         os.close(file)
 
 
-def _busy(text: bytes) -> BusyError:
+def _busy(text: bytes, cause: str = ON_A_CASE) -> BusyError:
     held = _holder(text) or {}
     who = phrase(
         "process {pid}, {command}",
         pid=str(held.get("pid", "?")),
         command=str(held.get("command", "?")),
     )
-    return BusyError(
-        "another process works on this case", who, "Wait for it to end, then try again."
-    )
+    return BusyError(cause, who, "Wait for it to end, then try again.")
 
 
 def _take(file: int) -> None:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit import __version__, _i18n
 from toolkit._i18n import N_, _
+from toolkit.cli import batch, study, weights
 from toolkit.cli import case as cli_case
-from toolkit.cli import study, weights
 from toolkit.errors import (
     Cancelled,
     DetectorError,
@@ -187,6 +187,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--person", metavar="LETTER", help="whom to compare; default: who speaks")
     sub.add_argument("--seed", type=int, default=0)
 
+    batch.add_command(command, _frames, DETECTOR_HELP)
+
     sub = command("benchmark", _benchmark, "run detectors over labelled clips")
     sub.add_argument("clips", type=Path, help="CSV: path, label, method, dataset, scene, ...")
     sub.add_argument("--out", type=Path, required=True, help="JSON file; a page is put beside it")
@@ -217,6 +219,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="keep what was read of each clip (faces!) here, for other weights or to go on later",
     )
+    batch.add_workers(sub)
     sub.add_argument(
         "--card",
         type=Path,
@@ -480,11 +483,13 @@ def _benchmark(options: argparse.Namespace) -> int:
     if options.robustness and (options.reshare or others):
         raise UsageError("--robustness goes along its own chains", "", "Leave the others out.")
     clips = verdicts.read_list(options.clips)
-    keep = Cache(options.cache, limit_bytes=verdicts.CACHE_BYTES) if options.cache else None
     chains = ["", *verdicts.ROBUSTNESS] if options.robustness else [options.reshare]
     results = []
-    with TerminalLine() as progress:
+    with batch.workers_of(options) as workers, TerminalLine() as progress:
+        folder = workers.cache_folder
+        keep = Cache(folder, limit_bytes=verdicts.CACHE_BYTES) if folder else None
         for chain in chains:
+            workers.read([clip.path for clip in clips], options, chain, verdicts.CACHE_BYTES)
             result = verdicts.benchmark(
                 clips,
                 detectors=[n for n in options.detectors.split(",") if n],

@@ -29,6 +29,18 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
         "toolkit.training.frame_rules",
         "ways to sum up frames, on clips forged in part, at equal false alarms",
     ),
+    ("study", "batch-kills"): (
+        "toolkit.batch.study_kills",
+        "kill a batch of made-up files at random moments: exactly one row for each file?",
+    ),
+    ("study", "batch-speed"): (
+        "toolkit.batch.study_speed",
+        "two workers against one, and what the machine itself could give",
+    ),
+    ("study", "triage"): (
+        "toolkit.batch.study_triage",
+        "how fast a triage page of 100,000 rows opens, and in how much memory",
+    ),
     ("train", "average"): (
         "toolkit.training.average",
         "the mean of runs that went on from each other, with its own threshold",

@@ -21,7 +21,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ _NAME = re.compile(r"[a-z]+-[0-9a-f]{32}\.npz")
 _PART = re.compile(r"\.[0-9a-f]{16}\.part")
 _HEAD = "head.json"
 _HEAD_MAX = 64 << 20
+Keeps = Literal["all", "room", "nothing"]
 Key = Mapping[str, Any]
 """What a result was made from: plain values, ready for JSON."""
 
@@ -100,11 +101,17 @@ class Cache:
         entries are left alone.
     limit_bytes
         All entries together. A single entry larger than that is not kept.
+    keeps
+        ``"all"`` pushes out the least recently used; ``"room"`` keeps a result only while there is
+        room, so that long work pushes nobody's clips out; ``"nothing"`` only looks.
     """
 
-    def __init__(self, folder: Path | None = None, *, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(
+        self, folder: Path | None = None, *, limit_bytes: int = LIMIT_BYTES, keeps: Keeps = "all"
+    ) -> None:
         self.folder = folder or runs_folder() / "cache"
         self.limit_bytes = limit_bytes
+        self.keeps = keeps
 
     def __repr__(self) -> str:
         return f"Cache({str(self.folder)!r}, limit_bytes={self.limit_bytes})"
@@ -138,8 +145,11 @@ class Cache:
         Returns
         -------
         str or None
-            The entry's name; None where it could not be kept: no space, no permission, too large.
+            The entry's name; None where it could not be kept: no space, no permission, too large;
+            or where this cache does not keep it.
         """
+        if self.keeps == "nothing":
+            return None
         name = name_of(kind, key)
         head = {
             "schema": SCHEMA,
@@ -152,11 +162,14 @@ class Cache:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with atomic_path(self.folder / name) as part:
                 _write(part, head, packed.arrays)
-                if part.stat().st_size > self.limit_bytes:
+                size = part.stat().st_size
+                room = self.limit_bytes - (self.bytes() if self.keeps == "room" else 0)
+                if size > room:
                     raise _TooLarge
         except (OSError, _TooLarge):
             return None
-        self._make_room(keep=name)
+        if self.keeps == "all":
+            self._make_room(keep=name)
         return name
 
     def entries(self, kind: str, *, arrays: tuple[str, ...] = ()) -> list[CacheEntry]:
@@ -218,7 +231,7 @@ class Cache:
 
 
 class _TooLarge(Exception):  # noqa: N818 - an answer of `put`, never seen outside
-    """The entry alone is above the limit."""
+    """There is no room for the entry."""
 
 
 def _write(path: Path, head: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -11,6 +11,8 @@ from IPython.display import HTML, display
 
 from toolkit import figures
 from toolkit._i18n import _
+from toolkit.batch import telling
+from toolkit.batch.run import Progress as BatchPosition
 from toolkit.jobs import STAGE_WEIGHTS, Progress
 from toolkit.widgets.status import duration
 
@@ -72,6 +74,40 @@ class NotebookProgress:
     def __exit__(self, *_error: object) -> None:
         if self._handle is not None:
             self._handle.update(_html(""))
+
+
+class BatchProgress:
+    """A bar for many videos: how many are done, what came of them, and the time left.
+
+    It stays at the end, and says what came of it.
+    """
+
+    def __init__(self) -> None:
+        self._last = float("-inf")
+        self._progress: BatchPosition | None = None
+        self._handle: Any = None
+
+    def __call__(self, progress: BatchPosition) -> None:
+        """Say how far it is."""
+        self._progress = progress
+        if time.monotonic() - self._last >= INTERVAL_S:
+            self._last = time.monotonic()
+            part = progress.done / progress.total if progress.total else 0.0
+            self._put(_html(bar(part, telling.position(progress))))
+
+    def _put(self, content: Any) -> None:
+        if self._handle is None:
+            self._handle = display(content, display_id=True)  # type: ignore[no-untyped-call]
+        else:
+            self._handle.update(content)
+
+    def __enter__(self) -> BatchProgress:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._progress is not None:
+            lines = "<br>".join(escape(line) for line in telling.closing(self._progress))
+            self._put(_html(f'<div class="dz-bar">{lines}</div>'))
 
 
 def _html(text: str) -> Any:
