@@ -332,9 +332,7 @@ def _faces(
     if known and (found := known.faces(judge.spec)):
         tick("faces", 1, 1)
         return found
-    persons, notices = reader.read_faces(
-        scan, sampling, size=judge.spec.size, margin=judge.spec.margin, tick=tick
-    )
+    persons, notices = reader.read_faces(scan, sampling, spec=judge.spec, tick=tick)
     faces = Faces(tuple(persons), notices)
     if known:
         media.check_unchanged(scan.video)

@@ -9,19 +9,23 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.faces.crops import InputSpec
 from toolkit.messages import Message
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
 
 if TYPE_CHECKING:
     from torch import nn
 
-
-@dataclass(frozen=True)
-class InputSpec:
-    """The crops a detector looks at: `size` x `size` px, `margin` round the face oval per side."""
-
-    size: int
-    margin: float
+__all__ = [
+    "Card",
+    "Detector",
+    "FrameDetector",
+    "HeldBack",
+    "InputSpec",
+    "PatchDetector",
+    "network_of",
+    "opens_network",
+]
 
 
 @dataclass(frozen=True)
