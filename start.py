@@ -7,6 +7,8 @@
                                --port N chooses the port, --no-browser only prints the address
     python start.py setup      set up only, and look again for every file that is missing
     python start.py test       set up, then linters, types and tests; more arguments go to pytest
+    python start.py --with hub also install an extra: hub (classifiers in Hugging Face's layout) or
+                               onnx (export a network of one's own); also before setup, app and test
     python start.py --cpu      at the first set-up on Linux or Windows: PyTorch without CUDA, which
                                is about 4 GB less; also before setup, app and test
 
@@ -57,6 +59,7 @@ IS_WINDOWS = os.name == "nt"
 PYTHON = VENV / ("Scripts/python.exe" if IS_WINDOWS else "bin/python")
 NOTEBOOK = "notebooks/01_workbench.ipynb"
 APP = "notebooks/app/workbench.ipynb"
+EXTRAS = ("hub", "onnx")
 APP_SETTINGS = ROOT / "notebooks" / "app"
 APP_WAIT_S = 120
 BROWSER_TESTS = "tests/e2e"
@@ -236,6 +239,18 @@ def install_packages(*, cpu: bool = False) -> None:
         _install([*pip, "install", *own], file, log)
 
 
+def install_extras(names: list[str]) -> None:
+    """Install extras of pyproject.toml, with the versions that requirements-extras.txt pins."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [pin for name in names for pin in project["optional-dependencies"][name]]
+    say(f"Installing extras: {', '.join(names)} ...")
+    log = VENV / "extras.log"
+    pip = ["-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+    pins = ["-c", "requirements.txt", "-c", "requirements-extras.txt"]
+    with log.open("w", encoding="utf-8") as file:
+        _install([*pip, *pins, *asked], file, log)
+
+
 def torch_pins() -> list[str]:
     """Return the pins of PyTorch's own packages."""
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
@@ -277,7 +292,12 @@ def _pip_advice(text: str) -> str:
 
 
 def set_up(
-    stamps: Stamps, from_folder: Path | None, *, look_again: bool, cpu: bool = False
+    stamps: Stamps,
+    from_folder: Path | None,
+    *,
+    look_again: bool,
+    cpu: bool = False,
+    extras: tuple[str, ...] = (),
 ) -> None:
     """Do all steps that are not done yet."""
     make_environment()
@@ -286,6 +306,11 @@ def set_up(
         check_disk(cpu=cpu)
         install_packages(cpu=cpu)
         stamps.done("packages", key)
+    for name in extras:  # one that was asked for before stays
+        key = key_of(ROOT / "requirements-extras.txt", packages_key())
+        if not stamps.is_done(f"extra {name}", key):
+            install_extras([name])
+            stamps.done(f"extra {name}", key)
     folder = [] if from_folder is None else ["--from-folder", str(from_folder)]
     look_again = look_again or from_folder is not None
 
@@ -572,7 +597,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="python start.py [setup | test | app] [--cpu] [--from-folder DIR] [more ...]",
+        usage="python start.py [setup | test | app] [--cpu] [--with EXTRA] [--from-folder DIR] ...",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -583,6 +608,14 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--cpu", action="store_true", help="PyTorch without CUDA, about 4 GB less to obtain"
+    )
+    parser.add_argument(
+        "--with",
+        action="append",
+        default=[],
+        choices=EXTRAS,
+        dest="extras",
+        help="also install this extra; may be repeated",
     )
     options, extra = parser.parse_known_args(argv)
     # not a positional of the parser, which would take 8888 of `--port 8888` for the command
@@ -606,6 +639,7 @@ def main(argv: list[str] | None = None) -> int:
             options.from_folder,
             look_again=command == "setup",
             cpu=options.cpu,
+            extras=tuple(options.extras),
         )
         say(f"Set up ({time.monotonic() - began:.1f} s).")
         if command == "test":

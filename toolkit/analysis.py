@@ -47,6 +47,14 @@ STAND_IN = (
     "The small SeamNet judged in place of SeamNet: it misses most forgeries of today. For SeamNet, "
     "run: python start.py setup"
 )
+THRESHOLD_NOT_MEASURED = (
+    "The threshold of this detector was not measured on genuine clips: on which side of it a video "
+    "lies means little. Measure it: python -m toolkit detector threshold NAME --genuine DIR"
+)
+UNTESTED = (
+    "Nobody has seen this detector give the answers here that were published with its weights: its "
+    "pictures may be read in another way than it was trained."
+)
 KEY_FRAMES = 6
 DRIFT_MAX = 1e-3  # float32 network logits against the same pooling in float64
 ONCE = frozenset({"size_changes", "pixel_format_changes", "truncated", "damaged"})
@@ -146,7 +154,8 @@ def analyse(
     path
         A local video file.
     detector
-        Name from `detectors.registry.names`, or a detector.
+        Name from `detectors.registry.names`, a detector, or an object that `detectors.own.adapt`
+        makes one of.
     device
         ``"auto"`` takes CUDA, then MPS, then the CPU.
     sampling
@@ -209,6 +218,8 @@ def examine(
     """
     sampling = sampling or Sampling()
     clock = _Clock()
+    if not isinstance(detector, str):
+        detector = registry.resolve(detector, device=device)
     known, sha256 = None, None
     if cache is not None:
         with clock("hash"):
@@ -257,7 +268,7 @@ def examine(
         judge.card.threshold,
         frames_read=scan.looked_at,
     )
-    late = (*faces.notices, *_stand_in(judge))
+    late = (*faces.notices, *_stand_in(judge), *_unmeasured(judge))
     notices = _unique((*video.notices, *scan.notices, *late, *_notices(scan, results)))
     if not results:
         verdict = _nothing_to_judge(scan, verdict)
@@ -274,6 +285,8 @@ def examine(
             "threshold": judge.card.threshold,
             "held_back": asdict(judge.card.held_back) if judge.card.held_back else None,
             **({"instead_of": judge.card.instead_of} if judge.card.instead_of else {}),
+            **({} if judge.card.threshold_measured else {"threshold_measured": False}),
+            **({"training": judge.card.training} if judge.card.training else {}),
         },
         "players": DEFINITION,
     }
@@ -485,6 +498,14 @@ def _stand_in(judge: Detector) -> Iterator[Notice]:
         yield Notice("stand_in", STAND_IN)
         why = judge.card.because
         yield Notice("stand_in_reason", why.template, values=why.values)
+
+
+def _unmeasured(judge: Detector) -> Iterator[Notice]:
+    """Yield what a reader must know of a detector whose threshold or reading nobody measured."""
+    if not judge.card.threshold_measured:
+        yield Notice("threshold_not_measured", THRESHOLD_NOT_MEASURED)
+    if judge.card.is_untested:
+        yield Notice("untested_detector", UNTESTED)
 
 
 def _notices(scan: Scan, results: list[TrackResult]) -> Iterator[Notice]:

@@ -440,7 +440,7 @@ class Subject:
             If it does not judge single frames, or other weights are here than the report names.
         """
         if self._detector is None:
-            judge = self._given or self._load()
+            judge = registry.resolve(self._given) if self._given is not None else self._load()
             if len(self.result.evidence.logits) != len(self.crops.rgb):
                 remedy = "Ask about a detector of single frames."
                 raise DetectorError("the detector judges blocks, not frames", "", remedy)

@@ -60,6 +60,13 @@ class Card:
         How genuine clips fared that were kept from training, or None where nobody measured.
     normalisation
         Mean and deviation of each colour, of 1, that pixels are brought to; empty = none.
+    threshold_measured
+        Whether the threshold was measured on genuine clips, so that it means something here. Where
+        it was not, every verdict says so.
+    is_untested
+        Whether nobody has seen these weights give the answers that were published with them.
+    training
+        What a foreign detector was trained on, in words; empty = unknown.
     instead_of, because
         Where it judges in place of another: the name that was asked for, and in one
         sentence why that one cannot; else None.
@@ -76,6 +83,9 @@ class Card:
     normalisation: tuple[tuple[float, ...], ...] = ()
     instead_of: str | None = None
     because: Message | None = None
+    threshold_measured: bool = True
+    is_untested: bool = False
+    training: str = ""
 
 
 class Detector(Protocol):
