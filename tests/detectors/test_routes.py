@@ -226,7 +226,7 @@ def test_weights_that_changed_after_they_were_added_are_refused(tmp_path, store)
 # --- ONNX
 
 
-def onnx_bytes(*, size=32, last=False, batch="N", sigmoid=False, external=False):
+def onnx_bytes(*, size=32, last=False, batch="N", sigmoid=False, external=False, squared=False):
     """A linear network: the mean of each colour, weighted; two outputs."""
     onnx = pytest.importorskip("onnx")
     h = onnx.helper
@@ -242,6 +242,9 @@ def onnx_bytes(*, size=32, last=False, batch="N", sigmoid=False, external=False)
         h.make_node("ReduceMean", ["x", "axes"], ["m"], keepdims=0),
         h.make_node("MatMul", ["m", "w"], ["y" if not sigmoid else "z"]),
     ]
+    if squared:
+        nodes[1].output[0] = "z"
+        nodes.append(h.make_node("Mul", ["z", "z"], ["y"]))
     if sigmoid:
         nodes.append(h.make_node("Softmax", ["z"], ["y"], axis=1))
     graph = h.make_graph(

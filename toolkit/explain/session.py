@@ -658,15 +658,19 @@ class Subject:
                 # the folded network has other layers: what the user has must fit the method
                 refused = pixels.refusal(self.network, method)
             if refused is None:
-                found = pixels.attribute(
-                    pixels.Asked(self.detector) if asks_only else network_of(self.detector),
-                    self.crops.rgb[position],
-                    method,
-                    players=self.crops.players[position],
-                    reference=None if reference is None else reference.rgb,
-                    seed=self.seed,
-                    tick=tick,
-                )
+                try:
+                    found = pixels.attribute(
+                        pixels.Asked(self.detector) if asks_only else network_of(self.detector),
+                        self.crops.rgb[position],
+                        method,
+                        players=self.crops.players[position],
+                        reference=None if reference is None else reference.rgb,
+                        seed=self.seed,
+                        tick=tick,
+                    )
+                except DetectorError as error:  # what only running the network shows
+                    why = error.parts[1] or error.parts[0]
+                    refused = why if isinstance(why, Message) else Message("refused", why)
             both = agreement(found.regions, truth.shares) if found and truth else None
             answer = MethodAnswer(method, found, refused, both, time.perf_counter() - start)
             answers.append(answer)
