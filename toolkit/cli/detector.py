@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit._i18n import _
 from toolkit.cli.case import add_language
-from toolkit.errors import DetectorError, UsageError
+from toolkit.errors import UsageError
 from toolkit.jobs import TerminalLine
 from toolkit.messages import text_of
 from toolkit.runtime import DEVICES
@@ -122,7 +122,7 @@ def _add_canaries(sub: argparse.ArgumentParser) -> None:
 
 
 def _add(options: argparse.Namespace) -> int:
-    from toolkit.detectors import added, conformance, registry
+    from toolkit.detectors import added
 
     given = _given(options)
     confirm = (lambda offered: _confirm(offered, sure=options.yes)) if options.download else None
@@ -135,29 +135,16 @@ def _add(options: argparse.Namespace) -> int:
             key=options.key,
             confirm=confirm,
         )
-        recipe, detector = added.add(
+        recipe, _found = added.add_checked(
             options.name,
             draft,
             given,
+            read_canaries(options),
             assume=options.assume,
             device=options.device,
             replace=options.replace,
+            on_points=_print_points,
         )
-    canaries = read_canaries(options)
-    other = conformance.other_device(
-        lambda device: registry.load(recipe.name, device=device), detector.device
-    )
-    found = conformance.check(detector, canaries, other=other)
-    _print_points(found)
-    if not found.passed:
-        added.remove(recipe.name)
-        points = ", ".join(p.name for p in found.points if p.state == "failed")
-        raise DetectorError(
-            "the detector did not pass, and was not added",
-            points,
-            "Answer otherwise what was asked, and add it again.",
-        )
-    _note_passed(recipe, found)
     text = _("{name} was added: python -m toolkit analyse VIDEO --out DIR --detector {name}")
     print(text.format(name=recipe.name))
     if recipe.assumed:
@@ -165,15 +152,6 @@ def _add(options: argparse.Namespace) -> int:
     text = _("Its threshold is not measured yet: python -m toolkit detector threshold {name} ...")
     print(text.format(name=recipe.name))
     return 0
-
-
-def _note_passed(recipe: Any, found: Conformance) -> None:
-    """Keep that published logits came out: verdicts no longer say that nobody has seen it."""
-    from toolkit.detectors import added
-
-    passed = any(p.name == "canary" and p.state == "passed" for p in found.points)
-    if passed and recipe.is_untested:
-        added.set_recipe(dataclasses.replace(recipe, is_untested=False))
 
 
 def _confirm(offered: Offered, *, sure: bool) -> bool:
@@ -277,6 +255,8 @@ def _list(options: argparse.Namespace) -> int:
         for preset in presets.read_all().values():
             print(f"{preset.name:<24}{preset.title}; {preset.licence}; {preset.where}")
         return 0
+    from toolkit.figures.detectors import list_detectors
+
     rows = list_detectors()
     if options.json:
         print(json.dumps(rows, indent=1))
@@ -286,60 +266,6 @@ def _list(options: argparse.Namespace) -> int:
         for line in row["facts"]:
             print(f"{'':<24}{line}")
     return 0
-
-
-def list_detectors() -> list[dict[str, Any]]:
-    """Return the detectors that there are: plain values, `facts` in the language in use."""
-    from toolkit.detectors import plugins, registry
-    from toolkit.detectors.recipe import added_names
-
-    found = []
-    here, mine = set(registry.available()), set(added_names())
-    brought = plugins.find()
-    for name in registry.names():
-        row: dict[str, Any] = {"name": name, "title": "", "kind": "bundled", "facts": []}
-        if name in mine:
-            row |= _added_facts(name)
-        elif name in brought:
-            row |= {
-                "kind": "plugin",
-                "title": _("plug-in {value}").format(value=brought[name].value),
-            }
-        elif name not in here:
-            row["facts"] = [_("its weights are not here")]
-        found.append(row)
-    return found
-
-
-def _added_facts(name: str) -> dict[str, Any]:
-    from toolkit.detectors import added
-    from toolkit.errors import ModelError
-
-    try:
-        recipe = added.read(name)
-    except ModelError as error:
-        return {"kind": "added", "facts": [error.text()]}
-    facts = [
-        f"{recipe.route}: {recipe.source}",
-        f"{_('licence')}: {recipe.licence or _('not stated')}",
-    ]
-    facts.append(f"{_('trained on')}: {recipe.training or _('not stated')}")
-    if (measured := recipe.measured) is not None:
-        text = _("threshold {value:.2f} ({low:.2f} to {high:.2f}), on {n} genuine clips of {date}")
-        facts.append(
-            text.format(
-                value=recipe.threshold,
-                low=measured.low,
-                high=measured.high,
-                n=measured.clips,
-                date=measured.date,
-            )
-        )
-    else:
-        facts.append(_("threshold not measured on genuine clips"))
-    if recipe.is_untested:
-        facts.append(_("untested: no pictures with published logits were passed"))
-    return {"kind": "added", "title": recipe.title, "facts": facts}
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -354,7 +280,7 @@ def _check(options: argparse.Namespace) -> int:
         found = conformance.check(detector, read_canaries(options), other=other, tick=progress)
     _print_points(found)
     if found.passed and options.name in added_names():
-        _note_passed(added.read(options.name), found)
+        added.note_passed(added.read(options.name), found)
     return 0 if found.passed else 1
 
 

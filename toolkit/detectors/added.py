@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -31,6 +32,10 @@ from toolkit.detectors.recipe import (
 from toolkit.errors import DetectorError, ModelError, UsageError
 from toolkit.media import show_name
 from toolkit.messages import phrase
+from toolkit.types import Tick, no_tick
+
+if TYPE_CHECKING:
+    from toolkit.detectors.conformance import Canary, Conformance
 
 CANARY_TOLERANCE = 1e-2
 """Another processor, or a GPU, rounds otherwise; another weight file is whole logits away."""
@@ -226,6 +231,62 @@ def add(
                 path.rename(kept_files / path.name)
         kept_files.replace(final)
     return recipe, detector.but(card=recipe.card())
+
+
+def add_checked(
+    name: str,
+    draft: Draft,
+    given: Mapping[str, Any],
+    canaries: Sequence[Canary] = (),
+    *,
+    assume: bool = False,
+    device: str = "cpu",
+    replace: bool = False,
+    on_points: Callable[[Conformance], None] = lambda _found: None,
+    tick: Tick = no_tick,
+) -> tuple[Recipe, Conformance]:
+    """Add a detector and check it; one that does not pass is not kept.
+
+    Parameters
+    ----------
+    name, draft, given, assume, device, replace
+        As for `add`.
+    canaries, tick
+        As for `conformance.check`.
+    on_points
+        Is given what the check found, also of a detector that is not kept.
+
+    Raises
+    ------
+    DetectorError
+        If it does not pass; the error names the points.
+    UsageError, ModelError
+        As `add`.
+    """
+    from toolkit.detectors import conformance
+
+    recipe, detector = add(name, draft, given, assume=assume, device=device, replace=replace)
+    other = conformance.other_device(partial(load, name), detector.device)
+    found = conformance.check(detector, canaries, other=other, tick=tick)
+    on_points(found)
+    if not found.passed:
+        remove(name)
+        points = ", ".join(p.name for p in found.points if p.state == "failed")
+        raise DetectorError(
+            "the detector did not pass, and was not added",
+            points,
+            "Answer otherwise what was asked, and add it again.",
+        )
+    return note_passed(recipe, found), found
+
+
+def note_passed(recipe: Recipe, found: Conformance) -> Recipe:
+    """Keep that published logits came out, where they did: then it is untested no more."""
+    passed = any(p.name == "canary" and p.state == "passed" for p in found.points)
+    if passed and recipe.is_untested:
+        recipe = dataclasses.replace(recipe, is_untested=False)
+        set_recipe(recipe)
+    return recipe
 
 
 def _check_scale(detector: ForeignDetector, *, stated: bool) -> None:
