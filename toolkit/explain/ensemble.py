@@ -2,8 +2,8 @@
 
 Logits of different detectors are on different scales. Each is brought to deviations from the mean
 of genuine clips first: ``z = (logit - mean) / deviation``. The ensemble's logit is the mean of the
-z, which is a sum over detectors, frames and regions, ``reference + sum of shares``: exactly, as each
-detector's own ledger is one.
+z, which is a sum over detectors, frames and regions, ``reference + sum of shares``: exactly, for
+each detector's own ledger is one.
 """
 
 from __future__ import annotations
