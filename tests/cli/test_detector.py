@@ -11,7 +11,7 @@ import pytest
 from tests.detectors.test_routes import onnx_bytes
 from toolkit.analysis import pipeline
 from toolkit.cli import main as cli
-from toolkit.detectors import added, recipe, registry
+from toolkit.detectors import added, listing, registry
 from toolkit.evaluation import own_threshold
 from toolkit.types import Sampling
 
@@ -20,7 +20,7 @@ ADD = ("--fake", "1", "--real", "0", "--normalise", "half", "--crop", "box", "--
 
 @pytest.fixture(autouse=True)
 def store(tmp_path, monkeypatch):
-    monkeypatch.setenv(recipe.VARIABLE, str(tmp_path / "store"))
+    monkeypatch.setenv(listing.VARIABLE, str(tmp_path / "store"))
     return tmp_path / "store"
 
 

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from toolkit import media, models
-from toolkit.detectors import added, clip_body, recipe, registry
+from toolkit.detectors import added, clip_body, listing, registry
 from toolkit.detectors.base import InputSpec
 from toolkit.detectors.clip_tower import float_body
 from toolkit.detectors.reading import Answer, Reading
@@ -171,7 +171,7 @@ def in_onnx(net, path):
 def test_three_routes_give_the_same_logits(tower, head, faces, tmp_path, monkeypatch):
     import warnings
 
-    monkeypatch.setenv(recipe.VARIABLE, str(tmp_path / "store"))
+    monkeypatch.setenv(listing.VARIABLE, str(tmp_path / "store"))
     rgb = np.concatenate([f[::3] for f in faces])
     with torch.inference_mode():
         out = head(mean_tokens(tower, rgb))

@@ -74,6 +74,23 @@ def test_evidence_is_of_spans_and_a_short_last_block_is_dropped(detector):
         detector.logits(np.zeros((1, 64, 64, 3), np.uint8))
 
 
+def test_a_clip_is_explained_in_stretches(detector, sample):
+    from toolkit.analysis import pipeline
+    from toolkit.types import Sampling
+
+    report = pipeline.analyse(sample("cap12_edit"), detector=detector, sampling=Sampling(frames=65))
+    (track,) = pipeline.to_dict(report)["tracks"]
+    assert len(track["frames"]) == 2
+    assert all(f["last_pts"] > f["pts"] for f in track["frames"])
+    assert track["frames"][1]["pts"] > track["frames"][0]["last_pts"]
+    shares = sum(f["share"] for f in track["frames"])
+    assert track["reference"]["logit"] + shares == pytest.approx(track["verdict"]["logit"])
+    (result,) = report.tracks
+    middles = {(a + b) // 2 for a, b in result.evidence.spans.tolist()}
+    assert {k.position for k in result.key_frames} <= middles
+    assert "threshold_not_measured" in {n.code for n in report.notices}
+
+
 def test_landmarks_do_not_depend_on_the_crop_or_its_place(detector):
     one = crops(BLOCK)
     moved = FaceCrops(

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from toolkit.detectors import added, gend, hub, recipe, registry
+from toolkit.detectors import added, gend, hub, listing, recipe, registry
 from toolkit.detectors.kinds import kind_of
 from toolkit.detectors.reading import NORMALISATIONS, Answer, Reading
 from toolkit.errors import DetectorError, FetchError, ModelError, UsageError
@@ -25,7 +25,7 @@ RNG = np.random.default_rng(1)
 
 @pytest.fixture(autouse=True)
 def store(tmp_path, monkeypatch):
-    monkeypatch.setenv(recipe.VARIABLE, str(tmp_path / "store"))
+    monkeypatch.setenv(listing.VARIABLE, str(tmp_path / "store"))
     return tmp_path / "store"
 
 
@@ -210,7 +210,7 @@ def test_weights_that_changed_after_they_were_added_are_refused(tmp_path, store)
     file.write_bytes(file.read_bytes()[:-4] + b"\0\0\0\0")
     with pytest.raises(ModelError, match="damaged or another one"):
         registry.load("m", device="cpu")
-    card = store / "m" / recipe.FILE
+    card = store / "m" / listing.FILE
     changed = json.loads(card.read_text())
     changed["sha256"] = sha256(file.read_bytes()).hexdigest()
     changed["canary"] += 1
@@ -558,7 +558,7 @@ def test_names_of_others_and_odd_names_are_refused(tmp_path):
     added.add("o", draft, {**GIVEN, "title": "second"}, replace=True)
     assert added.read("o").title == "second"
     kept = added.remove("o")
-    assert (kept / recipe.FILE).is_file()
+    assert (kept / listing.FILE).is_file()
     assert registry.further() == ()
     with pytest.raises(DetectorError, match="no detector of that name"):
         added.remove("o")

@@ -468,9 +468,12 @@ def _result(
         )
         if not verdict.is_fake:  # stretches above the threshold, but no forged interval
             explanation = dataclasses.replace(explanation, intervals=())
+        middles = (
+            evidence.spans.sum(axis=1) // 2
+        )  # of a frame, that frame; of a stretch, its middle
         key_frames = tuple(
-            KeyFrame(p, crops.rgb[p], ledger.heat(evidence, p))
-            for p in ledger.key_positions(explanation, KEY_FRAMES, pts=track.pts)
+            KeyFrame(int(middles[row]), crops.rgb[middles[row]], ledger.heat(evidence, row))
+            for row in ledger.key_positions(explanation, KEY_FRAMES, pts=track.pts[middles])
         )
     return TrackResult(track, verdict, rule, evidence, explanation, key_frames, notices)
 
@@ -620,12 +623,14 @@ def _track_dict(r: TrackResult) -> dict[str, Any]:
     e, logits = r.explanation, r.evidence.logits
     frames = [
         {
-            "index": int(r.track.indices[i]),
-            "pts": float(r.track.pts[i]),
+            "index": int(r.track.indices[first]),
+            "pts": float(r.track.pts[first]),
+            # of a detector of stretches: where the stretch ends
+            **({} if first == last else {"last_pts": float(r.track.pts[last])}),
             "logit": float(logits[i]),
             "share": float(e.frame_shares[i]) if e else None,
         }
-        for i in range(len(logits))
+        for i, (first, last) in enumerate(r.evidence.spans.tolist())
     ]
     return {
         "id": r.track.person,

@@ -270,7 +270,7 @@ def _list(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from toolkit.detectors import added, conformance, registry
-    from toolkit.detectors.recipe import added_names
+    from toolkit.detectors.listing import added_names
 
     detector = registry.load(options.name, device=options.device, stand_in=False)
     other = conformance.other_device(

@@ -21,12 +21,11 @@ from toolkit.detectors import gend, hub, hugging_face, onnx_files, presets, timm
 from toolkit.detectors.base import Detector
 from toolkit.detectors.canary import canary_picture
 from toolkit.detectors.foreign import ForeignDetector, NetworkDetector
+from toolkit.detectors.listing import added_folder, added_names
 from toolkit.detectors.recipe import (
     ASK_SCALE,
     Draft,
     Recipe,
-    added_folder,
-    added_names,
     settle,
 )
 from toolkit.errors import DetectorError, ModelError, UsageError

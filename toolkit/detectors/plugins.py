@@ -14,7 +14,6 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 
 from toolkit.detectors.base import Detector
-from toolkit.detectors.own import adapt
 from toolkit.errors import DetectorError, ToolkitError
 from toolkit.messages import phrase
 
@@ -37,6 +36,8 @@ def load(name: str, *, device: str = "auto") -> Detector:
     DetectorError
         If the package cannot be loaded, or gives no detector.
     """
+    from toolkit.detectors.own import adapt
+
     entry = find()[name]
     try:
         factory = entry.load()

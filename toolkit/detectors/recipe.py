@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from toolkit import models
 from toolkit.detectors.base import Card, InputSpec
+from toolkit.detectors.listing import FILE, NAME
 from toolkit.detectors.reading import Answer, Reading
 from toolkit.errors import ModelError, ToolkitError, UsageError
 from toolkit.files import atomic_write
@@ -21,32 +19,13 @@ from toolkit.messages import Message, joined, phrase
 Route = Literal["huggingface", "gend", "timm", "onnx"]
 ROUTES: tuple[Route, ...] = get_args(Route)
 
-FILE = "detector.json"
-VARIABLE = "DOORZICHT_DETECTORS"
 SCHEMA = "doorzicht.detector/1"
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,47}")
 
 ARGUMENTS = frozenset(
     {"global_pool", "final_norm", "fc_norm", "img_size", "dynamic_img_size", "class_token"}
     | {"pre_norm", "depth", "in_chans"}
 )
 """What may be given to `timm.create_model`: plain values that change the layers only."""
-
-
-def added_folder() -> Path:
-    """Return where added detectors lie: `models/cache/detectors`, or what `VARIABLE` names."""
-    named = os.environ.get(VARIABLE)
-    return Path(named) if named else models.CACHE / "detectors"
-
-
-def added_names() -> tuple[str, ...]:
-    """Return the names of the detectors that were added, in the order of the alphabet."""
-    try:
-        found = sorted(p.parent.name for p in added_folder().glob(f"*/{FILE}"))
-    except OSError:
-        return ()
-    return tuple(n for n in found if _NAME.fullmatch(n))
 
 
 @dataclass(frozen=True)
@@ -258,7 +237,7 @@ def settle(draft: Draft, name: str, given: Mapping[str, Any], *, assume: bool = 
     UsageError
         If a question is open; all of them are listed.
     """
-    if not _NAME.fullmatch(name) or name.startswith("control."):
+    if not NAME.fullmatch(name) or name.startswith("control."):
         raise UsageError(
             "this is no name for a detector",
             name[:60],

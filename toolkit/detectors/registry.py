@@ -61,7 +61,7 @@ def further() -> tuple[str, ...]:
     None of them is loaded for the question.
     """
     from toolkit.detectors import plugins
-    from toolkit.detectors.recipe import added_names
+    from toolkit.detectors.listing import added_names
 
     return (*added_names(), *plugins.find())
 
@@ -162,7 +162,7 @@ def load(name: str, *, device: str = "auto", stand_in: bool = True) -> Detector:
 
 def _load_further(name: str, device: str) -> Detector:
     from toolkit.detectors import plugins
-    from toolkit.detectors.recipe import added_names
+    from toolkit.detectors.listing import added_names
 
     if name in added_names() or name.partition(":")[0] in {"hf", "hub", "gend"}:
         from toolkit.detectors import added
@@ -194,7 +194,7 @@ def identity(name: str) -> dict[str, Any] | None:
 
     What is registered, or comes with a plug-in, may answer otherwise tomorrow: it has none.
     """
-    from toolkit.detectors.recipe import FILE, added_folder, added_names
+    from toolkit.detectors.listing import FILE, added_folder, added_names
 
     try:
         if name in NAMES:

@@ -10,7 +10,7 @@ from toolkit._i18n import _
 def list_detectors() -> list[dict[str, Any]]:
     """Return the detectors that there are: plain values, `facts` in the language in use."""
     from toolkit.detectors import plugins, registry
-    from toolkit.detectors.recipe import added_names
+    from toolkit.detectors.listing import added_names
 
     found = []
     here, mine = set(registry.available()), set(added_names())
@@ -63,14 +63,8 @@ def _added_facts(name: str) -> dict[str, Any]:
 
 def title_of(name: str) -> str:
     """Return what people call a detector that was added or came with a package."""
-    from toolkit.detectors import added
-    from toolkit.detectors.recipe import added_names
-    from toolkit.errors import ToolkitError
+    from toolkit.detectors.listing import added_names, added_title
 
     if name not in added_names():
         return name
-    try:
-        title = added.read(name).title
-    except ToolkitError:
-        title = ""
-    return _("{name} (added: {title})").format(name=name, title=title or "?")
+    return _("{name} (added: {title})").format(name=name, title=added_title(name) or "?")

@@ -6,14 +6,14 @@ import pytest
 
 from tests.detectors.test_routes import onnx_bytes
 from toolkit import _i18n
-from toolkit.detectors import added, hub, recipe, registry
+from toolkit.detectors import added, hub, listing, registry
 from toolkit.widgets.workbench import chooser
 from toolkit.widgets.workbench.detectors import Detectors
 
 
 @pytest.fixture(autouse=True)
 def store(tmp_path, monkeypatch):
-    monkeypatch.setenv(recipe.VARIABLE, str(tmp_path / "store"))
+    monkeypatch.setenv(listing.VARIABLE, str(tmp_path / "store"))
 
 
 @pytest.fixture
