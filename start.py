@@ -8,6 +8,8 @@
     python start.py setup      set up only, and look again for every file that is missing
     python start.py test       set up, then linters, types and tests; more arguments go to pytest
     python start.py docs       set up, then make the API reference, docs/_build, of the docstrings
+    python start.py --with hub also install an extra: hub (classifiers in Hugging Face's layout),
+                               onnx (export a network of one's own); also before setup, app and test
     python start.py --cpu      at the first set-up on Linux or Windows: PyTorch without CUDA, which
                                is about 4 GB less; also before setup, app and test
 
@@ -58,6 +60,7 @@ IS_WINDOWS = os.name == "nt"
 PYTHON = VENV / ("Scripts/python.exe" if IS_WINDOWS else "bin/python")
 NOTEBOOK = "notebooks/01_workbench.ipynb"
 APP = "notebooks/app/workbench.ipynb"
+EXTRAS = ("docs", "hub", "onnx")
 APP_SETTINGS = ROOT / "notebooks" / "app"
 APP_WAIT_S = 120
 BROWSER_TESTS = "tests/e2e"
@@ -242,6 +245,18 @@ def install_packages(*, cpu: bool = False) -> None:
         _install([*pip, "install", *own], file, log)
 
 
+def install_extras(names: list[str]) -> None:
+    """Install extras of pyproject.toml, with the versions that requirements-extras.txt pins."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [pin for name in names for pin in project["optional-dependencies"][name]]
+    say(f"Installing extras: {', '.join(names)} ...")
+    log = VENV / "extras.log"
+    pip = ["-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+    pins = ["-c", "requirements.txt", "-c", "requirements-extras.txt"]
+    with log.open("w", encoding="utf-8") as file:
+        _install([*pip, *pins, *asked], file, log)
+
+
 def torch_pins() -> list[str]:
     """Return the pins of PyTorch's own packages."""
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
@@ -283,7 +298,12 @@ def _pip_advice(text: str) -> str:
 
 
 def set_up(
-    stamps: Stamps, from_folder: Path | None, *, look_again: bool, cpu: bool = False
+    stamps: Stamps,
+    from_folder: Path | None,
+    *,
+    look_again: bool,
+    cpu: bool = False,
+    extras: tuple[str, ...] = (),
 ) -> None:
     """Do all steps that are not done yet."""
     make_environment()
@@ -292,6 +312,11 @@ def set_up(
         check_disk(cpu=cpu)
         install_packages(cpu=cpu)
         stamps.done("packages", key)
+    for name in extras:  # one that was asked for before stays
+        key = key_of(ROOT / "requirements-extras.txt", packages_key())
+        if not stamps.is_done(f"extra {name}", key):
+            install_extras([name])
+            stamps.done(f"extra {name}", key)
     folder = [] if from_folder is None else ["--from-folder", str(from_folder)]
     look_again = look_again or from_folder is not None
 
@@ -520,12 +545,6 @@ def browser_tests() -> dict[str, list[str]]:
 
 def make_docs() -> int:
     """Make the API reference; whatever its maker complains of is an error."""
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    (name,) = re.findall(r'"(sphinx==[\d.]+)"', text)
-    if run("-c", "import importlib.util as u, sys; sys.exit(u.find_spec('sphinx') is None)"):
-        say(f"Installing {name}:")
-        if run("-m", "pip", "install", "--quiet", name):
-            raise Stop(f"{name} could not be installed. Is there a network, or a folder for pip?")
     out = ROOT / "docs" / "_build"
     command = ["-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q"]
     code = run(*command, str(ROOT / "docs"), str(out))
@@ -607,7 +626,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="python start.py [setup | test | app | docs] [--cpu] [--from-folder DIR] [more ...]",
+        usage="python start.py [setup | test | app | docs] [options] [more ...]",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -618,6 +637,14 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--cpu", action="store_true", help="PyTorch without CUDA, about 4 GB less to obtain"
+    )
+    parser.add_argument(
+        "--with",
+        action="append",
+        default=[],
+        choices=EXTRAS,
+        dest="extras",
+        help="also install this extra; may be repeated",
     )
     options, extra = parser.parse_known_args(argv)
     # not a positional of the parser, which would take 8888 of `--port 8888` for the command
@@ -641,6 +668,7 @@ def main(argv: list[str] | None = None) -> int:
             options.from_folder,
             look_again=command == "setup",
             cpu=options.cpu,
+            extras=(*options.extras, *(["docs"] if command == "docs" else [])),
         )
         say(f"Set up ({time.monotonic() - began:.1f} s).")
         if command == "test":

@@ -109,8 +109,30 @@ def test_the_check_sees_what_it_should(source, module, wrong):
     assert len(offences(source, module)) == wrong
 
 
+def test_the_list_of_detectors_is_read_without_loading_any():
+    heavy = ["torch", "timm", "transformers", "onnxruntime", "huggingface_hub"]
+    code = (
+        "import sys; from toolkit.detectors import registry; registry.names(); "
+        f"registry.available(); print([m for m in {heavy} if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
 def test_importing_the_package_and_its_set_up_modules_is_cheap():
-    heavy = ["torch", "torchvision", "timm", "cv2", "captum", "plotly", "ipywidgets", "anywidget"]
+    heavy = [
+        "torch",
+        "torchvision",
+        "timm",
+        "transformers",
+        "onnxruntime",
+        "huggingface_hub",
+        "cv2",
+        "captum",
+        "plotly",
+        "ipywidgets",
+        "anywidget",
+    ]
     code = f"import sys, toolkit, toolkit.models; print([m for m in {heavy} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

@@ -17,10 +17,9 @@ from tests.sources import every_notebook, modules, read_committed
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-DIRECT = {
-    *PROJECT["dependencies"],
-    *(p for e in PROJECT["optional-dependencies"].values() for p in e),
-}
+EXTRAS = PROJECT["optional-dependencies"]
+DIRECT = {*PROJECT["dependencies"], *EXTRAS["batch"], *EXTRAS["dev"]}  # what a set-up installs
+OPTIONAL = {*EXTRAS["docs"], *EXTRAS["hub"], *EXTRAS["onnx"]}
 
 
 def normal(name: str) -> str:
@@ -99,9 +98,17 @@ def test_the_three_lists_of_pins_agree():
         if line and not line.startswith("#")
     )
     assert {name: everything.get(name) for name in direct} == direct
+    extras = pins(
+        line
+        for line in (ROOT / "requirements-extras.txt").read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    )
+    every = pins(OPTIONAL)
+    assert {name: (everything | extras).get(name) for name in every} == every
+    assert not extras.keys() & everything.keys()
     text = (ROOT / "environment.yml").read_text(encoding="utf-8")
     listed = re.findall(r"^ {6}- (.+)$", text, re.MULTILINE)
-    assert pins(line for line in listed if line != "-e .") == direct
+    assert pins(line for line in listed if line != "-e .") == pins(DIRECT | OPTIONAL)
     assert "name: doorzicht\n" in text
     assert "- python=3.11\n" in text
 
@@ -141,6 +148,16 @@ def test_a_change_redoes_its_own_step_only(start, project, changed, redone):
     calls.clear()
     set_up(start, home)
     assert calls == redone
+
+
+def test_an_extra_is_installed_once_when_it_is_asked_for(start, project, monkeypatch):
+    home, calls = project
+    (home / "requirements-extras.txt").write_text("a==1\n")
+    monkeypatch.setattr(start, "install_extras", lambda names: calls.append(f"extra {names}"))
+    for _ in range(2):
+        start.set_up(start.Stamps(home / "s.json"), None, look_again=False, extras=("hub",))
+    assert calls == ["packages", "extra ['hub']", *EVERYTHING[1:]]
+    assert set(start.EXTRAS) == EXTRAS.keys() - {"batch", "dev"}
 
 
 def test_settings_of_linters_do_not_install_again(start, project):
@@ -504,7 +521,8 @@ def dangers(source: str, module: str) -> list[str]:
         elif isinstance(node, ast.Call):
             keywords = {k.arg: ast.unparse(k.value) for k in node.keywords}
             if ast.unparse(node.func) == "torch.load" and not (
-                module.startswith("training/") and keywords.get("weights_only") == "True"
+                module.startswith(("training/", "detectors/unpack.py"))
+                and keywords.get("weights_only") == "True"
             ):
                 found.append("torch.load")
             if keywords.get("allow_pickle", "False") != "False":
@@ -531,6 +549,8 @@ def test_nothing_in_the_package_loads_code_with_data(module):
         ("torch.load(f, weights_only=True)", "detectors/a.py", ["torch.load"]),
         ("torch.load(f, weights_only=True)", "training/a.py", []),
         ("torch.load(f)", "training/a.py", ["torch.load"]),
+        ("torch.load(f, weights_only=True)", "detectors/unpack.py", []),
+        ("torch.load(f)", "detectors/unpack.py", ["torch.load"]),
         ("np.load(f, allow_pickle=True)", "a.py", ["allow_pickle"]),
         ("np.load(f, allow_pickle=False)", "a.py", []),
     ],

@@ -158,3 +158,134 @@ def test_wrong_calls_are_refused():
     with pytest.raises(ShapeError):
         run(Small(), "smooth_grad", region_map=PLAYER_MAP[:5])
     assert run(Small(), "smooth_grad", reference=None).reference_logit is None
+
+
+# --- foreign networks
+
+
+class Functional(nn.Module):
+    """Its activation is no layer."""
+
+    def __init__(self, call):
+        super().__init__()
+        self.conv, self.last, self.call = nn.Conv2d(3, 4, 3), nn.Linear(4, 1), call
+
+    def forward(self, x):
+        return self.last(self.call(self.conv(x / 255)).mean((2, 3)))[:, 0]
+
+
+class Twice(nn.Module):
+    """One activation layer, used twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.act = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3), nn.ReLU()
+        self.last = nn.Linear(4, 1)
+
+    def forward(self, x):
+        return self.last(self.act(self.b(self.act(self.a(x / 255)))).mean((2, 3)))[:, 0]
+
+
+@pytest.mark.parametrize("method", ["deep_lift", "guided_backprop"])
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (nn.functional.relu, "relu"),
+        (nn.functional.relu6, "hardtanh"),
+        (nn.functional.silu, "silu"),
+        (nn.functional.gelu, "gelu"),
+        (lambda x: x * x.mean((2, 3), keepdim=True), "mul"),
+        (lambda x: x.softmax(1), "_softmax"),
+    ],
+)
+def test_what_is_computed_outside_of_layers_is_seen(method, call, name):
+    net = Functional(call).eval()
+    assert refusal(net, method) is None  # the layers alone look harmless
+    with pytest.raises(DetectorError, match=f"outside of its layers: {name}"):
+        run(net, method)
+    run(net, "integrated_gradients", settings={"steps": 2})
+
+
+def test_a_layer_used_twice_is_refused_by_deep_lift_only():
+    with pytest.raises(DetectorError, match="used twice"):
+        run(Twice().eval(), "deep_lift")
+    run(Twice().eval(), "guided_backprop")
+
+
+def test_layers_that_are_linear_pass_whatever_they_are_made_of():
+    net = Functional(lambda x: 2 * x - x.mean((2, 3), keepdim=True) / 3).eval()
+    for method in ("deep_lift", "guided_backprop"):
+        run(net, method)
+
+
+@pytest.mark.parametrize(
+    ("name", "deep", "guided", "cam"),
+    [
+        ("resnet18", True, True, True),
+        ("mobilenetv2_050", False, False, True),  # ReLU6
+        ("efficientnet_b0", False, False, True),  # SiLU
+        ("vit_tiny_patch16_224", False, False, False),  # GELU, attention, tokens
+        ("convnext_atto", False, False, True),  # GELU, layer norm
+    ],
+)
+def test_methods_are_chosen_rightly_for_foreign_networks(name, deep, guided, cam):
+    """As a timm network stands behind the protocol: Whole, from 0..255 to the fake logit."""
+    import timm
+
+    from toolkit.detectors.foreign import Whole
+    from toolkit.detectors.reading import Answer, Reading
+
+    torch.manual_seed(0)
+    side = 224 if name.startswith("vit") else 64
+    net = Whole(timm.create_model(name, num_classes=2), Reading(), Answer((1,), (0,))).eval()
+    crop = np.random.default_rng(0).integers(0, 256, (side, side, 3)).astype(np.uint8)
+    region_map = np.zeros((side, side), np.uint8)
+
+    def answers(method):
+        try:
+            found = attribute(net, crop, method, region_map=region_map, reference=crop[::-1].copy())
+        except DetectorError:
+            return False
+        return bool(np.isfinite(found.heat).all())
+
+    assert answers("guided_backprop") == guided
+    assert answers("grad_cam") == cam
+    assert (refusal(net, "deep_lift") is None) == deep
+
+
+def test_exact_shares_of_a_black_box_are_brute_force(tmp_path):
+    """All 2^10 subsets of ten regions, Shapley's formula written out, on an ONNX file."""
+    from dataclasses import replace
+    from itertools import combinations
+    from math import comb
+
+    from tests.detectors.test_routes import GIVEN, onnx_bytes
+    from tests.explain import planted
+    from toolkit.detectors import onnx_files, recipe, weights
+    from toolkit.explain.perturbation import RegionGame, exact
+
+    path = tmp_path / "net.onnx"
+    size = planted.SIZE
+    path.write_bytes(onnx_bytes(size=size, squared=True))
+    draft = onnx_files.read_file(path)
+    kept = replace(recipe.settle(draft, "o", GIVEN), sha256=weights.sha256_of(path))
+    detector = onnx_files.build(kept, tmp_path, device="cpu")
+    crops = planted.crops_of(RNG.integers(0, 256, (1, size, size, 3)).astype(np.uint8))
+    reference = RNG.integers(0, 256, (size, size, 3)).astype(np.uint8)
+    found = exact(RegionGame(detector, crops, 0, reference))
+    v = found.table
+    n = len(REGIONS)
+    shares = np.zeros(n)
+    for i in range(n):
+        others = [j for j in range(n) if j != i]
+        for k in range(n):
+            for chosen in combinations(others, k):
+                mask = sum(1 << j for j in chosen)
+                shares[i] += (v[mask | 1 << i] - v[mask]) / (n * comb(n - 1, k))
+    assert found.shares == pytest.approx(shares, abs=1e-9)
+    assert found.shares.sum() == pytest.approx(v[-1] - v[0], abs=1e-9)
+    # and the table is the detector's own answers
+    game = RegionGame(detector, crops, 0, reference)
+    masks = [0, 1, 37, 512, 1023]
+    asked = detector.logits(game.compositor.pictures(masks))
+    assert v[masks] == pytest.approx(asked, abs=1e-4)

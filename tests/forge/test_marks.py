@@ -101,7 +101,7 @@ def test_the_label_changes_no_pixel_of_the_crop_and_no_score(made, performance):
 
     assert made.place.is_clear
     judge = registry.load("seamnet")
-    collectors = [CropCollector(size=judge.spec.size, margin=judge.spec.margin) for _ in range(2)]
+    collectors = [CropCollector(judge.spec) for _ in range(2)]
     video = media.probe(performance.path)
     apart = []
     reader = expression.ExpressionReader()

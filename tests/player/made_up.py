@@ -17,7 +17,7 @@ import numpy as np
 
 from toolkit import media
 from toolkit.explain import ledger
-from toolkit.faces.crops import CropCollector
+from toolkit.faces.crops import CropCollector, InputSpec
 from toolkit.faces.mesh import canonical_face
 from toolkit.faces.regions import OVAL
 from toolkit.media.display import DisplayCopy, display_copy
@@ -198,7 +198,7 @@ def made(
     crops, results = {}, []
     for person in "AB":
         track = _track(video, person, moments)
-        collector = CropCollector(size=SIDE, margin=0.125)
+        collector = CropCollector(InputSpec(SIDE, 0.125))
         for n, points in zip(track.indices, track.mesh, strict=True):
             collector.add(picture(int(n), frames, size), points)
         crops[person] = collector.crops()

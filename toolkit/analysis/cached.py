@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from toolkit import media, models, runtime
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector, InputSpec
-from toolkit.errors import DetectorError, ShapeError
+from toolkit.errors import ShapeError
 from toolkit.faces.tracks import Scan
 from toolkit.media import display, show_name
 from toolkit.media.display import DisplayCopy
@@ -143,13 +143,13 @@ def digest(path: Path, *, tick: Tick = no_tick) -> str | None:
 def identity(detector: str | Detector) -> dict[str, Any] | None:
     """Return what tells a detector from all others, without loading it; None if it is not here."""
     if not isinstance(detector, str):
+        if not detector.card.weights_sha256:  # an object of one's own: nothing tells its versions
+            return None
         card = dataclasses.replace(detector.card, because=None)  # it names who judges, not why
         return {"card": asdict(card), "spec": asdict(detector.spec)}
-    try:
-        weights = registry.weights(detector).read_bytes()
-    except (DetectorError, OSError):
+    facts = registry.identity(detector)
+    if facts is None:
         return None
-    facts: dict[str, Any] = {"name": detector, "file_sha256": hashlib.sha256(weights).hexdigest()}
     if other := registry.substitute(detector):  # then it is not the one that will judge
         name, why = other
         facts["substitute"] = [name, str(why)]

@@ -49,6 +49,14 @@ STAND_IN = (
     "The small SeamNet judged in place of SeamNet: it misses most forgeries of today. For SeamNet, "
     "run: python start.py setup"
 )
+THRESHOLD_NOT_MEASURED = (
+    "The threshold of this detector was not measured on genuine clips: on which side of it a video "
+    "lies means little. Measure it: python -m toolkit detector threshold NAME --genuine DIR"
+)
+UNTESTED = (
+    "Nobody has seen this detector give the answers here that were published with its weights: its "
+    "pictures may be read in another way than it was trained."
+)
 KEY_FRAMES = 6
 DRIFT_MAX = 1e-3  # float32 network logits against the same pooling in float64
 ONCE = frozenset({"size_changes", "pixel_format_changes", "truncated", "damaged"})
@@ -129,7 +137,8 @@ def analyse(
     path
         A local video file.
     detector
-        Name from `detectors.registry.names`, or a detector.
+        Name from `detectors.registry.names`, a detector, or an object that `detectors.own.adapt`
+        makes one of.
     device
         ``"auto"`` takes CUDA, then MPS, then the CPU.
     sampling
@@ -192,6 +201,8 @@ def examine(
     """
     sampling = sampling or Sampling()
     clock = _Clock()
+    if not isinstance(detector, str):
+        detector = registry.resolve(detector, device=device)
     known, sha256 = None, None
     if cache is not None:
         with clock("hash"):
@@ -240,7 +251,7 @@ def examine(
         judge.card.threshold,
         frames_read=scan.looked_at,
     )
-    late = (*faces.notices, *_stand_in(judge))
+    late = (*faces.notices, *_stand_in(judge), *_unmeasured(judge))
     notices = _unique((*video.notices, *scan.notices, *late, *_notices(scan, results)))
     if not results:
         verdict = _nothing_to_judge(scan, verdict)
@@ -257,6 +268,8 @@ def examine(
             "threshold": judge.card.threshold,
             "held_back": asdict(judge.card.held_back) if judge.card.held_back else None,
             **({"instead_of": judge.card.instead_of} if judge.card.instead_of else {}),
+            **({} if judge.card.threshold_measured else {"threshold_measured": False}),
+            **({"training": judge.card.training} if judge.card.training else {}),
         },
         "players": DEFINITION,
     }
@@ -319,9 +332,7 @@ def _faces(
         tick("faces", 1, 1)
         return found
     start = time.perf_counter()
-    persons, notices = reader.read_faces(
-        scan, sampling, size=judge.spec.size, margin=judge.spec.margin, tick=tick
-    )
+    persons, notices = reader.read_faces(scan, sampling, spec=judge.spec, tick=tick)
     faces = Faces(tuple(persons), notices)
     if known:
         media.check_unchanged(scan.video)
@@ -461,9 +472,12 @@ def _result(
         )
         if not verdict.is_fake:  # stretches above the threshold, but no forged interval
             explanation = dataclasses.replace(explanation, intervals=())
+        middles = (
+            evidence.spans.sum(axis=1) // 2
+        )  # of a frame, that frame; of a stretch, its middle
         key_frames = tuple(
-            KeyFrame(p, crops.rgb[p], ledger.heat(evidence, p))
-            for p in ledger.key_positions(explanation, KEY_FRAMES, pts=track.pts)
+            KeyFrame(int(middles[row]), crops.rgb[middles[row]], ledger.heat(evidence, row))
+            for row in ledger.key_positions(explanation, KEY_FRAMES, pts=track.pts[middles])
         )
     return TrackResult(track, verdict, rule, evidence, explanation, key_frames, notices)
 
@@ -474,6 +488,14 @@ def _stand_in(judge: Detector) -> Iterator[Notice]:
         yield Notice("stand_in", STAND_IN)
         why = judge.card.because
         yield Notice("stand_in_reason", why.template, values=why.values)
+
+
+def _unmeasured(judge: Detector) -> Iterator[Notice]:
+    """Yield what a reader must know of a detector whose threshold or reading nobody measured."""
+    if not judge.card.threshold_measured:
+        yield Notice("threshold_not_measured", THRESHOLD_NOT_MEASURED)
+    if judge.card.is_untested:
+        yield Notice("untested_detector", UNTESTED)
 
 
 def _notices(scan: Scan, results: list[TrackResult]) -> Iterator[Notice]:
@@ -605,12 +627,14 @@ def _track_dict(r: TrackResult) -> dict[str, Any]:
     e, logits = r.explanation, r.evidence.logits
     frames = [
         {
-            "index": int(r.track.indices[i]),
-            "pts": float(r.track.pts[i]),
+            "index": int(r.track.indices[first]),
+            "pts": float(r.track.pts[first]),
+            # of a detector of stretches: where the stretch ends
+            **({} if first == last else {"last_pts": float(r.track.pts[last])}),
             "logit": float(logits[i]),
             "share": float(e.frame_shares[i]) if e else None,
         }
-        for i in range(len(logits))
+        for i, (first, last) in enumerate(r.evidence.spans.tolist())
     ]
     return {
         "id": r.track.person,

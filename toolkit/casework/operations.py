@@ -266,6 +266,8 @@ def detector_facts(judge: Any, report: Report) -> dict[str, Any]:
             "input": {
                 "size": judge.spec.size,
                 "margin": judge.spec.margin,
+                "crop": judge.spec.crop,
+                "outside": judge.spec.outside,
                 "normalisation": [list(row) for row in card.normalisation] or None,
             },
         }

@@ -652,9 +652,10 @@ def _in_frame(
     faces: Sequence[Detection], crop_to_frame: NDArray[np.float64]
 ) -> Iterator[NDArray[np.float64]]:
     """Yield the boxes of faces found in a crop, in pixels of its frame."""
-    scale, corner = float(crop_to_frame[0, 0]), crop_to_frame[:, 2]
-    for face in faces:
-        yield np.concatenate([scale * face.box[:2] + corner, scale * face.box[2:]])
+    for face in faces:  # a crop may be turned: its box becomes the upright one round it
+        corners = face.box[:2] + face.box[2:] * np.array([[0, 0], [1, 0], [0, 1], [1, 1]])
+        placed = corners @ crop_to_frame[:, :2].T + crop_to_frame[:, 2]
+        yield np.concatenate([placed.min(axis=0), np.ptp(placed, axis=0)])
 
 
 def _redact_track(result: TrackResult, covers: Covers, crops: FaceCrops | None) -> TrackResult:

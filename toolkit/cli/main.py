@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit import __version__, _i18n
 from toolkit._i18n import N_, _
-from toolkit.cli import batch, study, weights
+from toolkit.cli import batch, detector, study, weights
 from toolkit.cli import case as cli_case
 from toolkit.errors import (
     Cancelled,
@@ -39,7 +39,10 @@ if TYPE_CHECKING:
 
 EXIT_USAGE, EXIT_REFUSED, EXIT_INSTALLATION, EXIT_CANCELLED = 2, 3, 4, 130
 FRAMES_MIN, FRAMES_MAX = 16, 400
-DETECTOR_HELP = "seamnet (the default), seamnet-small (faster, misses more), meso4, ..."
+DETECTOR_HELP = (
+    "seamnet (the default), seamnet-small (faster, misses more), meso4, ..., or one that was "
+    "added: see detector list"
+)
 
 _EXITS: tuple[tuple[type[ToolkitError], str, int], ...] = (
     (VideoError, N_("refused"), EXIT_REFUSED),
@@ -360,6 +363,7 @@ def _parser() -> argparse.ArgumentParser:
 
     cli_case.add_commands(command, TerminalLine, _frames)
     weights.add_commands(command)
+    detector.add_commands(command)
     studies = study.add_commands(command)
     text = "files as people have them: what is right for each, and what comes out"
     sub = studies.add_parser("files", help=text, description=text)

@@ -21,6 +21,10 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
         "toolkit.evaluation.studies.known_genuine",
         "what a recording that is known to be genuine adds to a verdict",
     ),
+    ("study", "detector-check"): (
+        "toolkit.evaluation.studies.detector_checks",
+        "are mistakes in reading a foreign detector found, and right ones let through?",
+    ),
     ("study", "swaps"): (
         "toolkit.evaluation.studies.swaps",
         "how well swapped expressions fit, and whether the detector sees such swaps",

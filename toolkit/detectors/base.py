@@ -9,19 +9,23 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.faces.crops import InputSpec
 from toolkit.messages import Message
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
 
 if TYPE_CHECKING:
     from torch import nn
 
-
-@dataclass(frozen=True)
-class InputSpec:
-    """The crops a detector looks at: `size` x `size` px, `margin` round the face oval per side."""
-
-    size: int
-    margin: float
+__all__ = [
+    "Card",
+    "Detector",
+    "FrameDetector",
+    "HeldBack",
+    "InputSpec",
+    "PatchDetector",
+    "network_of",
+    "opens_network",
+]
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,13 @@ class Card:
         How genuine clips fared that were kept from training, or None where nobody measured.
     normalisation
         Mean and deviation of each colour, of 1, that pixels are brought to; empty = none.
+    threshold_measured
+        Whether the threshold was measured on genuine clips, so that it means something here. Where
+        it was not, every verdict says so.
+    is_untested
+        Whether nobody has seen these weights give the answers that were published with them.
+    training
+        What a foreign detector was trained on, in words; empty = unknown.
     instead_of, because
         Where it judges in place of another: the name that was asked for, and in one
         sentence why that one cannot; else None.
@@ -72,6 +83,9 @@ class Card:
     normalisation: tuple[tuple[float, ...], ...] = ()
     instead_of: str | None = None
     because: Message | None = None
+    threshold_measured: bool = True
+    is_untested: bool = False
+    training: str = ""
 
 
 class Detector(Protocol):

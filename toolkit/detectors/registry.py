@@ -1,8 +1,9 @@
-"""Detectors by name: the bundled ones, and those that somebody registers."""
+"""Detectors by name: the bundled ones, those that a user added, plug-ins, and registered ones."""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -50,8 +51,19 @@ def register(name: str, factory: Factory) -> None:
 
 
 def names() -> tuple[str, ...]:
-    """Return all names that `load` knows."""
-    return (*NAMES, *_registered)
+    """Return all names that `load` knows: bundled, added, of plug-ins, registered."""
+    return tuple(dict.fromkeys((*NAMES, *_registered, *further())))
+
+
+def further() -> tuple[str, ...]:
+    """Return the names of the detectors that a user added, and of those that plug-ins bring.
+
+    None of them is loaded for the question.
+    """
+    from toolkit.detectors import plugins
+    from toolkit.detectors.listing import added_names
+
+    return (*added_names(), *plugins.find())
 
 
 def weights(name: str) -> Path:
@@ -70,7 +82,9 @@ def weights(name: str) -> Path:
 
 def available() -> tuple[str, ...]:
     """Return the names whose weights are here, in the order of `names`; nothing is verified."""
-    return (*(n for n in NAMES if weights(n).is_file()), *_registered)
+    return tuple(
+        dict.fromkeys((*(n for n in NAMES if weights(n).is_file()), *_registered, *further()))
+    )
 
 
 def add_weights(path: Path) -> tuple[str, Path]:
@@ -110,7 +124,8 @@ def load(name: str, *, device: str = "auto", stand_in: bool = True) -> Detector:
     Parameters
     ----------
     name
-        From `names`.
+        From `names`; or ``hf:FOLDER`` or ``gend:FOLDER`` for a folder that tells all that must be
+        known, and ``hub:OWNER/NAME`` or ``gend:clip-l`` for one that was added from the hub.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     stand_in
@@ -126,6 +141,8 @@ def load(name: str, *, device: str = "auto", stand_in: bool = True) -> Detector:
     """
     if name in _registered:
         return _registered[name](device)
+    if name not in NAMES:
+        return _load_further(name, device)
     where = weights(name)
     if name in MESONETS:
         from toolkit.detectors.mesonet import MesoNetDetector
@@ -141,6 +158,53 @@ def load(name: str, *, device: str = "auto", stand_in: bool = True) -> Detector:
     from toolkit.detectors.seamnet_clip import SeamNet2Detector
 
     return SeamNet2Detector(device=device)
+
+
+def _load_further(name: str, device: str) -> Detector:
+    from toolkit.detectors import plugins
+    from toolkit.detectors.listing import added_names
+
+    if name in added_names() or name.partition(":")[0] in {"hf", "hub", "gend"}:
+        from toolkit.detectors import added
+
+        in_store = name in added_names()
+        return (added.load if in_store else added.load_source)(name, device=device)
+    if name in plugins.find():
+        return plugins.load(name, device=device)
+    raise _unknown(name)
+
+
+def resolve(detector: str | Any, *, device: str = "auto", stand_in: bool = True) -> Detector:
+    """Return a detector by its name, as it is, or made of an object of one's own (`own.adapt`).
+
+    Raises
+    ------
+    DetectorError, ModelError
+        As `load` and `own.adapt`.
+    """
+    if isinstance(detector, str):
+        return load(detector, device=device, stand_in=stand_in)
+    from toolkit.detectors.own import adapt
+
+    return adapt(detector, device=device)
+
+
+def identity(name: str) -> dict[str, Any] | None:
+    """Return what tells a detector from all others, without loading it; None if that is unknown.
+
+    What is registered, or comes with a plug-in, may answer otherwise tomorrow: it has none.
+    """
+    from toolkit.detectors.listing import FILE, added_folder, added_names
+
+    try:
+        if name in NAMES:
+            found = hashlib.sha256(weights(name).read_bytes()).hexdigest()
+            return {"name": name, "file_sha256": found}
+        if name in added_names() and name not in _registered:
+            return {"name": name, "added": (added_folder() / name / FILE).read_text("utf-8")}
+    except OSError:
+        return None
+    return None
 
 
 def stand_in_for(name: str, because: Message, *, device: str = "auto") -> Detector:

@@ -85,11 +85,10 @@ def _faces(
         if video.sha256 == without:
             return
         wanted = spread(len(video.pts), frames)
-        finder, collector = LargestFace(), CropCollector(size=spec.size, margin=spec.margin)
+        finder, collector = LargestFace(), CropCollector(spec)
         for frame in media.read(video, wanted, tick=tick):
-            mesh = finder(frame.rgb)
-            if mesh is not None:
-                collector.add(frame.rgb, mesh)
+            if (face := finder.detect(frame.rgb)) is not None:
+                collector.add(frame.rgb, *face)
     except VideoError:
         return
     crops = collector.crops()

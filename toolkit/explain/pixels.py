@@ -21,6 +21,7 @@ from captum import attr
 from captum._utils.models.model import Model
 from numpy.typing import NDArray
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from toolkit import runtime
 from toolkit.detectors.base import Detector
@@ -243,6 +244,11 @@ def attribute(
         raise ShapeError(
             "crop, reference and players do not fit", f"{rgb.shape}, {region_map.shape}"
         )
+    device = next((p.device for p in net.parameters()), torch.device("cpu"))
+    x = _tensor(rgb, device)
+    if why := hidden_refusal(net, method, x):
+        remedy = "Use integrated_gradients: it needs no rules."
+        raise DetectorError("this method is wrong for this network", why, remedy)
     large = is_large(net)
     if batch is None:
         batch = LARGE_BATCH if large else 8
@@ -256,9 +262,7 @@ def attribute(
         "samples": SAMPLES,
         "batch": batch,
     } | (settings or {})
-    device = next((p.device for p in net.parameters()), torch.device("cpu"))
     scorer = _Scorer(net, method, tick, batch)
-    x = _tensor(rgb, device)
     base = None if reference is None else _tensor(reference, device)
     cores = runtime.all_cores() if large and device.type == "cpu" else nullcontext()
     with _own_generator(seed, device), _quiet(), cores:
@@ -496,27 +500,147 @@ _USES: dict[str, tuple[str, ...]] = {
 
 
 def last_map(net: nn.Module, x: torch.Tensor) -> nn.Module:
-    """Return the last top-level part of a network that gives a map of several channels.
+    """Return the last part of a network that gives a map of several channels.
+
+    It is looked for among the top-level parts first, then among all. A map after which the network
+    goes on in tokens (a transformer's embedding of patches) is none to draw on.
 
     Raises
     ------
     DetectorError
         If there is none: nothing to draw Grad-CAM on.
     """
-    found: list[nn.Module] = []
+    for parts in (list(net.children()), [part for part in net.modules() if part is not net]):
+        part, goes_on_in_tokens = _last_map_among(net, parts, x)
+        if part is not None and not goes_on_in_tokens:
+            return part
+    raise DetectorError("this network has no map of features", "", "Use another method.")
+
+
+def _last_map_among(
+    net: nn.Module, parts: list[nn.Module], x: torch.Tensor
+) -> tuple[nn.Module | None, bool]:
+    maps: list[nn.Module] = []
+    tokens_after = False
 
     def look(part: nn.Module, _inputs: Any, out: Any) -> None:
-        is_map = isinstance(out, torch.Tensor) and out.ndim == 4
-        if is_map and out.shape[1] > 1 and min(out.shape[2:]) > 1:
-            found.append(part)
+        nonlocal tokens_after
+        if not isinstance(out, torch.Tensor):
+            return
+        if out.ndim == 4 and out.shape[1] > 1 and min(out.shape[2:]) > 1:
+            maps.append(part)
+            tokens_after = False
+        elif out.ndim == 3 and out.shape[1] > 1:
+            tokens_after = True
 
-    handles = [part.register_forward_hook(look) for part in net.children()]
+    handles = [part.register_forward_hook(look) for part in parts]
+    # tokens may come from any part, however deep
+    deeper = [part for part in net.modules() if part is not net and part not in parts]
+    handles += [part.register_forward_hook(_only_tokens(look)) for part in deeper]
     try:
         with torch.no_grad():
             net(x)
     finally:
         for handle in handles:
             handle.remove()
-    if not found:
-        raise DetectorError("this network has no map of features", "", "Use another method.")
-    return found[-1]
+    return (maps[-1] if maps else None), tokens_after
+
+
+def _only_tokens(look: Callable[..., None]) -> Callable[..., None]:
+    def hook(part: nn.Module, inputs: Any, out: Any) -> None:
+        if isinstance(out, torch.Tensor) and out.ndim == 3:
+            look(part, inputs, out)
+
+    return hook
+
+
+# -- what a network does outside of its layers
+
+_BENDING = frozenset(
+    {"relu", "hardtanh", "silu", "gelu", "elu", "leaky_relu", "mish", "celu", "softplus"}
+    | {"sigmoid", "tanh", "hardswish", "hardsigmoid", "_softmax", "exp", "log", "pow", "sqrt"}
+    | {"rsqrt", "clamp", "clamp_min", "clamp_max", "maximum", "minimum", "prelu", "erf"}
+    | {"_log_softmax", "abs", "max_pool2d_with_indices", "native_layer_norm", "native_group_norm"}
+    | {"_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention"}
+    | {"_scaled_dot_product_efficient_attention", "_scaled_dot_product_attention_math"}
+)
+"""Operations that are not linear, as torch's dispatcher calls them."""
+
+_PRODUCTS = frozenset({"mul", "div", "bmm", "mm", "matmul", "addcmul"})
+"""Operations that are not linear where both sides depend on the picture."""
+
+
+class _Outside(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes what bends the picture's way through a network outside of layers that are known."""
+
+    def __init__(self, x: torch.Tensor) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.inside = 0
+        self.names: set[str] = set()
+        self._alive: dict[int, torch.Tensor] = {id(x): x}  # kept, so that no id comes twice
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        touched = sum(id(a) in self._alive for a in args if isinstance(a, torch.Tensor))
+        if touched:
+            name = func.overloadpacket.__name__.rstrip("_")
+            bends = name in _BENDING or (name in _PRODUCTS and touched > 1)
+            if bends and not self.inside:
+                self.names.add(name)
+            for value in out if isinstance(out, tuple | list) else (out,):
+                if isinstance(value, torch.Tensor):
+                    self._alive[id(value)] = value
+        return out
+
+
+def hidden_refusal(net: nn.Module, method: Method, x: torch.Tensor) -> Message | None:
+    """Return why a method is wrong for what a network does outside of its layers, or None.
+
+    Captum sees layers. An activation that is called as a function, a product of two things that
+    both depend on the picture, or (for DeepLift) a layer that is used twice, it passes over without
+    a word.
+
+    Parameters
+    ----------
+    net, method
+        As for `refusal`.
+    x : (1, 3, S, S) tensor
+        A picture to send through.
+    """
+    known = _RULES.get(method)
+    if known is None:
+        return None
+    calls: dict[nn.Module, int] = {}
+    watch = _Outside(x)
+
+    def enter(part: nn.Module, _inputs: Any) -> None:
+        watch.inside += 1
+        calls[part] = calls.get(part, 0) + 1
+
+    def leave(_part: nn.Module, _inputs: Any, _out: Any) -> None:
+        watch.inside -= 1
+
+    handles = []
+    for part in net.modules():
+        if type(part) in known or isinstance(part, nn.MaxPool2d):
+            handles += [part.register_forward_pre_hook(enter), part.register_forward_hook(leave)]
+    try:
+        with torch.no_grad(), watch:
+            net(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if watch.names:
+        names = ", ".join(sorted(watch.names))
+        return Message(
+            "hidden",
+            "{method} does not see what this network computes outside of its layers: {names}",
+            {"method": method, "names": names},
+        )
+    if method == "deep_lift" and any(n > 1 for n in calls.values()):
+        return Message(
+            "used_twice", "{method} is wrong where one layer is used twice", {"method": method}
+        )
+    return None

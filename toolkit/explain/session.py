@@ -440,7 +440,7 @@ class PersonExplainer:
             If it does not judge single frames, or other weights are here than the report names.
         """
         if self._detector is None:
-            judge = self._given or self._load()
+            judge = registry.resolve(self._given) if self._given is not None else self._load()
             if len(self.result.evidence.logits) != len(self.crops.rgb):
                 remedy = "Ask about a detector of single frames."
                 raise DetectorError("the detector judges blocks, not frames", "", remedy)
@@ -659,17 +659,21 @@ class PersonExplainer:
                 # the folded network has other layers: what the user has must fit the method
                 refused = pixels.refusal(self.network, method)
             if refused is None:
-                found = pixels.attribute(
-                    pixels.DetectorModule(self.detector)
-                    if asks_only
-                    else network_of(self.detector),
-                    self.crops.rgb[position],
-                    method,
-                    region_map=self.crops.region_map[position],
-                    reference=None if reference is None else reference.rgb,
-                    seed=self.seed,
-                    tick=tick,
-                )
+                try:
+                    found = pixels.attribute(
+                        pixels.DetectorModule(self.detector)
+                        if asks_only
+                        else network_of(self.detector),
+                        self.crops.rgb[position],
+                        method,
+                        region_map=self.crops.region_map[position],
+                        reference=None if reference is None else reference.rgb,
+                        seed=self.seed,
+                        tick=tick,
+                    )
+                except DetectorError as error:  # what only running the network shows
+                    why = error.parts[1] or error.parts[0]
+                    refused = why if isinstance(why, Message) else Message("refused", why)
             both = agreement(found.regions, truth.shares) if found and truth else None
             answer = MethodAnswer(method, found, refused, both, time.perf_counter() - start)
             answers.append(answer)

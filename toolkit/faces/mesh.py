@@ -182,9 +182,14 @@ class LargestFace:
 
     def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """Return the mesh (478, 3) of a picture (H, W, 3), in its pixels; None without a face."""
-        found = max(self._detector(rgb), key=lambda f: f.box[2] * f.box[3], default=None)
-        result = None if found is None else self._mesh(rgb, found)
-        return None if result is None else result.points
+        face = self.detect(rgb)
+        return None if face is None else face[0]
+
+    def detect(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float32], Detection] | None:
+        """Return the mesh and what the face detector found there; None without a face."""
+        face = max(self._detector(rgb), key=lambda f: f.box[2] * f.box[3], default=None)
+        result = None if face is None else self._mesh(rgb, face)
+        return None if face is None or result is None else (result.points, face)
 
 
 class Expression:

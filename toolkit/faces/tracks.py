@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from toolkit import media
 from toolkit.errors import ModelError
-from toolkit.faces.crops import CropCollector
+from toolkit.faces.crops import CropCollector, InputSpec
 from toolkit.faces.detect import Detection, FaceDetector, iou
 from toolkit.faces.identity import HEIGHT_MIN, SAME_PERSON_MIN, Identity, face_signature
 from toolkit.faces.mesh import FaceMesh, head_pose
@@ -383,7 +383,7 @@ class FaceReader:
     # -- moments per person
 
     def read_faces(
-        self, scan: Scan, sampling: Sampling, *, size: int, margin: float, tick: Tick = no_tick
+        self, scan: Scan, sampling: Sampling, *, spec: InputSpec, tick: Tick = no_tick
     ) -> tuple[list[tuple[FaceTrack, FaceCrops]], tuple[Notice, ...]]:
         """Read the moments of every person: mesh, pose and crop.
 
@@ -391,8 +391,8 @@ class FaceReader:
         ----------
         scan
             What `scan` returned.
-        size, margin
-            Side of the crops in pixels and margin round the face, from the detector's input spec.
+        spec
+            Which crops the detector wants.
 
         Returns
         -------
@@ -404,7 +404,7 @@ class FaceReader:
         union = np.unique(np.concatenate([np.zeros(0, np.int64), *wanted]))
         rows: list[list[tuple[int, float, int, NDArray[np.float64], NDArray[np.float32], float]]]
         rows = [[] for _ in wanted]
-        collectors = [CropCollector(size=size, margin=margin) for _ in wanted]
+        collectors = [CropCollector(spec) for _ in wanted]
         wishes = [set(w.tolist()) for w in wanted]
         notices: list[Notice] = []
         for frame in media.read(video, union, tick=tick, stage="faces", notices=notices):
@@ -420,7 +420,7 @@ class FaceReader:
                 if result is None:
                     continue
                 free = [f for f in free if f is not match]
-                collectors[p].add(frame.rgb, result.points)
+                collectors[p].add(frame.rgb, result.points, match)
                 rows[p].append(
                     (
                         frame.index,

@@ -398,7 +398,7 @@ def suspicious_moments(
     length = float(video.pts[-1] - video.pts[0])
     indices = spread(len(video.pts), SEARCHED)
     find = FaceFinder()
-    collector = CropCollector(size=judge.spec.size, margin=judge.spec.margin)
+    collector = CropCollector(judge.spec)
     times = []
     for done, frame in enumerate(media.read(video, indices)):
         tick("search", done, len(indices))

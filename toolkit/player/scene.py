@@ -286,9 +286,7 @@ class _Person:
     def _place(self, report: Report) -> Float:
         """Return left, top and side of each moment's crop in pixels of the copy; NaN = unknown."""
         if self._crops is not None:
-            scale = self._crops.crop_to_frame[:, 0, 0]
-            corner = self._crops.crop_to_frame[:, :, 2] - (0.5 * scale - 0.5)[:, None]
-            squares = np.column_stack([corner, scale * self._crops.rgb.shape[1]])
+            squares = self._upright[0]
         else:
             squares = _mesh_squares(self._track, _MARGINS.get(_detector(report), 0.125))
         return np.asarray(squares * [*self._scale, self._scale[0]])
@@ -350,10 +348,20 @@ class _Person:
         return own.astype("<f4")
 
     @functools.cached_property
+    def _upright(self) -> tuple[Float, NDArray[np.uint8]]:
+        """Return where each crop lies and its regions; a turned one as the square round it."""
+        from toolkit.faces.crops import upright
+
+        assert self._crops is not None
+        return upright(
+            self._crops.crop_to_frame, self._crops.region_map, fill=REGIONS.index("background")
+        )
+
+    @functools.cached_property
     def _maps(self) -> NDArray[np.uint8]:
         """Which region each pixel of the crop belongs to, for each row."""
         if self._crops is not None:
-            return np.asarray(self._crops.region_map[self._rows])
+            return np.asarray(self._upright[1][self._rows])
         from toolkit.faces.crops import Square, mesh_in_crop
         from toolkit.faces.regions import region_map_of
 

@@ -737,11 +737,7 @@ def _method(e: Mapping[str, Any], _shown: ExhibitFigures) -> list[Block]:
         ),
         (
             _("what it looks at"),
-            _("face crop of {size} px, {margin} % margin").format(
-                size=seen["size"], margin=figures.number(100 * seen["margin"], 1)
-            )
-            if seen
-            else unknown(),
+            _crop_text(seen) if seen else unknown(),
         ),
         (
             _("normalisation (mean, deviation)"),
@@ -761,6 +757,15 @@ def _method(e: Mapping[str, Any], _shown: ExhibitFigures) -> list[Block]:
         (_("decoder"), _flat(e["container"]["tools"])),
     ]
     return [Facts(tuple(pairs))]
+
+
+def _crop_text(seen: Mapping[str, Any]) -> str:
+    """Return which crops a detector looks at; files of earlier versions know one kind."""
+    text = _("face crop of {size} px, {margin} % margin")
+    whole = text.format(size=seen["size"], margin=figures.number(100 * seen["margin"], 1))
+    kinds = {"box": _("the face detector's box"), "five_points": _("five points, turned upright")}
+    kind = kinds.get(seen.get("crop", "oval"))
+    return whole if kind is None else f"{whole} ({kind})"
 
 
 def _recipe(training: Mapping[str, Any]) -> str:

@@ -146,11 +146,7 @@ class _Bench:
             raise OutOfRangeError("too few faces to explain", f"{faces}", "Use 1 or more.")
         self.keys = method_keys(methods)
         self.seed, self.faces, self.tick, self.known = seed, faces, tick, known
-        self.judge = (
-            registry.load(detector, device=device, stand_in=False)
-            if isinstance(detector, str)
-            else detector
-        )
+        self.judge = registry.resolve(detector, device=device, stand_in=False)
         card = self.judge.card
         self.settings: dict[str, Any] = {
             "toolkit": version("doorzicht"),

@@ -21,7 +21,7 @@ from toolkit.detectors.base import InputSpec
 from toolkit.errors import UsageError
 from toolkit.evaluation.lists import read_table
 from toolkit.evaluation.resumable import digest
-from toolkit.faces.crops import CropCollector, cut, face_square
+from toolkit.faces.crops import CropCollector, place
 from toolkit.faces.mesh import LargestFace
 from toolkit.faces.regions import OVAL
 from toolkit.messages import phrase
@@ -150,12 +150,11 @@ def _largest_faces(
     tick: Tick,
 ) -> FaceCrops:
     """Return the largest face of at most `count` of the frames, within some columns of them."""
-    finder, collector = LargestFace(), CropCollector(size=spec.size, margin=spec.margin)
+    finder, collector = LargestFace(), CropCollector(spec)
     for frame in media.read(video, among[spread(len(among), count)], tick=tick):
         rgb = np.ascontiguousarray(frame.rgb[:, columns])
-        mesh = finder(rgb)
-        if mesh is not None:
-            collector.add(rgb, mesh)
+        if (face := finder.detect(rgb)) is not None:
+            collector.add(rgb, *face)
     return collector.crops()
 
 
@@ -186,7 +185,7 @@ def find_truth(
     edge = min(NEIGHBOURS, (common - 1) // 2)
     centres = edge + spread(common - 2 * edge, frames)
     around = np.unique(centres[:, None] + np.arange(-edge, edge + 1))
-    finder, collector = LargestFace(), CropCollector(size=spec.size, margin=spec.margin)
+    finder, collector = LargestFace(), CropCollector(spec)
     changes: dict[int, NDArray[np.float32]] = {}
     fakes: dict[int, NDArray[np.uint8]] = {}
     maps, masks, inside, outside, kept = [], [], [], [], []
@@ -198,19 +197,20 @@ def find_truth(
         near = [changes[k] for k in range(centre - edge, index + 1) if k in changes]
         for old in [k for k in changes if k < index - 2 * edge]:
             del changes[old], fakes[old]
-        mesh = finder(fakes[centre])
-        if mesh is None:
+        face = finder.detect(fakes[centre])
+        if face is None:
             continue
+        mesh = face[0]
         d = np.median(near, axis=0).astype(np.float32)
         box, far = _areas(mesh, d.shape)
         level = max(float(np.percentile(d[far], 99.9)) if far.any() else 0.0, LEVEL_MIN)
-        square = face_square(mesh, margin=spec.margin)
+        where = place(spec, *face)
         changed = _touching(d > level, mesh)
-        masks.append(cut(changed.astype(np.uint8) * 255, square, spec.size) > 127)
+        masks.append(where.cut(changed.astype(np.uint8) * 255, spec.size) > 127)
         inside.append(float(d[box].mean()))
         outside.append(float(d[far].mean()) if far.any() else 0.0)
-        maps.append(cut(cast("NDArray[np.uint8]", d), square, spec.size) - outside[-1])
-        collector.add(fakes[centre], mesh)
+        maps.append(where.cut(cast("NDArray[np.uint8]", d), spec.size) - outside[-1])
+        collector.add(fakes[centre], *face)
         kept.append(centre)
     if not masks:
         return None

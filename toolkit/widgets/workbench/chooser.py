@@ -16,6 +16,7 @@ from toolkit import samples
 from toolkit._i18n import _
 from toolkit.detectors import registry
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.figures.detectors import title_of
 from toolkit.files import atomic_write
 from toolkit.media import show_name
 from toolkit.messages import phrase
@@ -50,7 +51,12 @@ def detector_title(name: str) -> str:
         "seamnet-small": _("Small SeamNet (faster, misses more)"),
         "meso4": _("Meso4 (2018, a teaching example)"),
         "mesoinception4": _("MesoInception4 (2018, a teaching example)"),
-    }.get(name, name)
+    }.get(name) or title_of(name)
+
+
+def offered() -> tuple[str, ...]:
+    """Return the names in the menu: ours, then those that were added, registered or plugged in."""
+    return (*DETECTORS, *(n for n in registry.names() if n not in registry.NAMES))
 
 
 class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
@@ -86,7 +92,10 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._add = classed(ipywidgets.Button(layout={"width": "auto"}), "dz-add")
         self._add.on_click(lambda _button: self.add_weights())
         self._missing = ipywidgets.VBox([self._how, self._weights, self._add])
-        self._options = ipywidgets.VBox([self.detector, self._missing, self.frames])
+        self.manage = classed(ipywidgets.ToggleButton(layout={"width": "auto"}), "dz-manage")
+        self.manage.observe(self._on_manage, "value")
+        self._page: Any = None  # made when it is first asked for
+        self._options = ipywidgets.VBox([self.detector, self._missing, self.frames, self.manage])
         self.more = classed(ipywidgets.ToggleButton(layout={"width": "auto"}), "dz-options")
         self.more.observe(self._on_more, "value")
         self._problem: ToolkitError | OSError | None = None
@@ -151,7 +160,7 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             self.sample.value = _OWN
         elif video in [name for _title, name in self.sample.options]:
             self.sample.value = video
-        if detector in DETECTORS:
+        if detector in offered():
             self.detector.value = detector
         if frames in FRAMES or frames == 0:
             self.frames.value = frames
@@ -190,8 +199,12 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         menu = [*present, (_("A video of my own (path or upload)"), _OWN)]
         self.sample.options = menu
         self.sample.value = chosen if chosen in [name for _title, name in menu] else menu[0][1]
-        self.detector.options = [(detector_title(name), name) for name in DETECTORS]
-        self.detector.value = detector or DETECTORS[0]
+        names = offered()
+        self.detector.options = [(detector_title(name), name) for name in names]
+        self.detector.value = detector if detector in names else DETECTORS[0]
+        self.manage.description = _("Add or check detectors …")
+        if self._page is not None:
+            self._page.retranslate()
         self.frames.options = [(_("by length (usual)"), 0), *((str(n), n) for n in FRAMES)]
         self.frames.value = frames or 0
         self._say_missing()
@@ -256,6 +269,14 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._problem = None
         self._say_missing()
         self._on_change()
+
+    def _on_manage(self, _change: Any) -> None:
+        if self._page is None:
+            from toolkit.widgets.workbench.detectors import Detectors
+
+            self._page = Detectors(self.retranslate)
+            self._options.children = (*self._options.children, self._page)
+        self._page.layout.display = None if self.manage.value else "none"
 
     def _on_more(self, _change: Any) -> None:
         self._show_options()

@@ -1,0 +1,111 @@
+"""The ensemble's ledger adds up over detectors, frames and regions."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from toolkit import _i18n
+from toolkit.errors import OutOfRangeError, UsageError
+from toolkit.explain import ledger
+from toolkit.explain.ensemble import Scale, ensemble
+from toolkit.types import REGIONS, Evidence, PatchHead
+from toolkit.verdict.aggregate import aggregate, rule_for
+
+
+def result(logits, *, times=None, patches=False, explain=True):
+    """A track with some logits, by patches where asked."""
+    n = len(logits)
+    times = np.arange(n, dtype=float) / 2 if times is None else times
+    if patches:
+        head = PatchHead(2.0, 1.5, -0.3, np.zeros((2, 2), np.float32))
+        maps = np.asarray(logits, np.float32)[:, None, None] * np.array([[1, 2], [0, -1]])
+        maps = maps.astype(np.float32)
+        evidence = Evidence.per_frame(head.logits(maps).astype(np.float32), maps, head)
+        regions = np.array([[0, 1], [2, 9]], np.uint8).repeat(4, 0).repeat(4, 1)
+        regions = np.broadcast_to(regions, (n, 8, 8)).copy()
+    else:
+        evidence, regions = Evidence.per_frame(np.asarray(logits, np.float32)), None
+    rule = rule_for(n)
+    explanation = ledger.explain(
+        evidence, times, np.zeros(n, np.int64), regions, threshold=0.5, rule=rule
+    )
+    return SimpleNamespace(
+        track=SimpleNamespace(pts=times),
+        evidence=evidence,
+        explanation=explanation if explain else None,
+        verdict=SimpleNamespace(logit=aggregate(evidence.logits, rule)),
+    )
+
+
+numbers = st.lists(st.floats(-9, 9), min_size=1, max_size=12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(numbers, numbers, st.floats(-5, 5), st.floats(0.1, 9))
+def test_shares_add_up_whatever_the_logits_and_scales(a, b, mean, deviation):
+    both = ensemble(
+        {"a": result(a), "b": result(b, patches=True)},
+        {"a": Scale(mean, deviation), "b": Scale(-mean, 1.0)},
+    )
+    assert both.residual == pytest.approx(0, abs=1e-6)
+    assert both.detector_shares.sum() == pytest.approx(both.logit - both.reference, abs=1e-6)
+    assert both.region_shares.sum() == pytest.approx(both.logit - both.reference, abs=1e-6)
+    assert both.by_second()[1].sum() == pytest.approx(both.logit - both.reference, abs=1e-6)
+
+
+def test_by_hand():
+    both = ensemble(
+        {"a": result([2.0, 2.0, 2.0]), "b": result([-1.0, -1.0, -1.0])},
+        {"a": Scale(0.0, 2.0), "b": Scale(-3.0, 1.0)},
+    )
+    assert both.logit == pytest.approx((1.0 + 2.0) / 2)
+    assert both.reference == pytest.approx((0.25 + 3.5) / 2)  # the threshold, 0.5, of each
+    assert both.detector_shares == pytest.approx([(1 - 0.25) / 2, (2 - 3.5) / 2])
+    assert both.members[0].shares.shape == (3, len(REGIONS) + 1)
+
+
+def test_detectors_that_rise_and_fall_together_agree():
+    wave = np.sin(np.arange(20))
+    both = ensemble(
+        {"a": result(wave), "b": result(3 * wave[::2] + 1, times=np.arange(10.0))},
+        {"a": Scale(0, 1), "b": Scale(0, 1)},
+    )
+    assert both.agreement() == pytest.approx(np.ones((2, 2)))
+    still = ensemble(
+        {"a": result(wave), "b": result(np.zeros(20))}, {"a": Scale(0, 1), "b": Scale(0, 1)}
+    )
+    assert np.isnan(still.agreement()[0, 1])
+
+
+def test_it_is_told_in_both_languages():
+    both = ensemble(
+        {"a": result([1.0] * 4), "b": result([2.0] * 4, patches=True)},
+        {"a": Scale(0, 1), "b": Scale(0, 1)},
+    )
+    english = both.lines()
+    assert len(english) == 3
+    assert "not divided" in english[1]
+    _i18n.set_language("nl")
+    assert both.lines() != english
+
+
+def test_what_cannot_be_summed_is_refused():
+    a, b = result([1.0, 2.0]), result([3.0, 4.0])
+    scales = {"a": Scale(0, 1), "b": Scale(0, 1)}
+    with pytest.raises(UsageError, match="two detectors"):
+        ensemble({"a": a}, scales)
+    with pytest.raises(UsageError, match="lacks its scale"):
+        ensemble({"a": a, "c": b}, scales)
+    with pytest.raises(UsageError, match="lacks its scale"):
+        ensemble({"a": a, "b": result([1.0, 2.0], explain=False)}, scales)
+    later = result([1.0, 2.0], times=np.array([90.0, 91.0]))
+    with pytest.raises(UsageError, match="not the same"):
+        ensemble({"a": a, "b": later}, scales)
+    for mean, deviation in ((0, 0), (0, -1), (np.nan, 1), (0, np.inf)):
+        with pytest.raises(OutOfRangeError):
+            Scale(mean, deviation)
