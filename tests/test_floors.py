@@ -32,6 +32,7 @@ FLOORS = (
     ("report",),
     ("widgets", "cli_case", "cli_study", "cli_weights"),
     ("api",),  # what guests use
+    ("hardening",),  # tries all of it
     ("cli",),
     ("__main__",),
 )

@@ -29,6 +29,10 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
         "toolkit.training.frame_rules",
         "ways to sum up frames, on clips forged in part, at equal false alarms",
     ),
+    ("study", "fuzz"): (
+        "toolkit.hardening.fuzz",
+        "thousands of spoilt files: does anything crash, hang, leak or go missing without a word?",
+    ),
     ("train", "average"): (
         "toolkit.training.average",
         "the mean of runs that went on from each other, with its own threshold",

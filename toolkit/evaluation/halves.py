@@ -29,7 +29,7 @@ from toolkit.errors import Cancelled, ToolkitError, UsageError
 from toolkit.evaluation import scores, verdicts
 from toolkit.evaluation.scores import Score, Separation
 from toolkit.evaluation.verdicts import Clip, number, with_interval
-from toolkit.files import atomic_write
+from toolkit.files import atomic_write, parse_json
 from toolkit.jobs import TerminalLine
 from toolkit.messages import phrase
 from toolkit.types import Sampling, Tick, no_tick
@@ -315,7 +315,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         judge = registry.load(options.detector, device=options.device, stand_in=False)
         card = registry.weights(judge.card.name).with_suffix(".json")
-        facts = json.loads((options.card or card).read_text(encoding="utf-8"))
+        facts = parse_json((options.card or card).read_text(encoding="utf-8"))
         keep = Cache(options.cache, limit_bytes=verdicts.CACHE_BYTES) if options.cache else None
         with TerminalLine() as tick:
             result, halves = measure(

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from toolkit.errors import ToolkitError
+from toolkit.files import parse_json
 from toolkit.messages import phrase
 from toolkit.report.log import utc_now
 
@@ -136,7 +137,7 @@ def _take(file: int) -> None:
 
 def _holder(text: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(text)
+        found = parse_json(text)
     except ValueError:
         return None
     if not isinstance(found, dict):
