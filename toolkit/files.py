@@ -65,7 +65,10 @@ def atomic_write(path: Path | str, data: bytes | str) -> None:
     ['note.txt']
     """
     with atomic_path(path) as temporary:
-        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+        # half a character, of a broken name, is written as its escape: no text may stop the writing
+        temporary.write_bytes(
+            data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
+        )
 
 
 def sync_folder(folder: Path) -> None:
