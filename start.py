@@ -340,7 +340,7 @@ def open_app(arguments: list[str]) -> int:
     # voila.json there forbids the page to ask other servers: Voila's own pages want a font
     env = {**os.environ, "JUPYTER_TOKEN": token, "JUPYTER_CONFIG_PATH": str(APP_SETTINGS)}
     if options.pupils:
-        env["DOORZICHT_PUPILS"] = "1"  # see toolkit/widgets/lesson.py
+        env["DOORZICHT_PUPILS"] = "1"  # see toolkit/widgets/lessons/lesson.py
     # started in the background, a shell has Ctrl+C ignored; and a stop must not leave the server
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, signal.default_int_handler)

@@ -83,12 +83,13 @@ def make_clips(folder: Path) -> None:
 
 def describe(name: str) -> dict[str, Any]:
     """Return `report.json` and the English sentences of the clip ``NAME.mp4`` in this folder."""
-    from toolkit import _i18n, analysis, figures, runtime
+    from toolkit import _i18n, figures, runtime
+    from toolkit.analysis import pipeline
     from toolkit.types import Sampling
 
     _i18n.set_language("en")
     runtime.prepare()
-    report = analysis.analyse(
+    report = pipeline.analyse(
         f"{name}.mp4", detector=DETECTOR, device="cpu", sampling=Sampling(frames=FRAMES)
     )
     sentences = [figures.title(report), figures.verdict_sentence(report)]
@@ -100,7 +101,7 @@ def describe(name: str) -> dict[str, Any]:
             sentences += map(figures.interval_sentence, track.explanation.intervals)
     sentences += [*figures.not_judged(report), *figures.limits(report)]
     sentences += [str(notice) for notice in report.notices]
-    return {"report": analysis.to_dict(report), "sentences": sentences}
+    return {"report": pipeline.to_dict(report), "sentences": sentences}
 
 
 def as_text(content: Any) -> str:

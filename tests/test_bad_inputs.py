@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from toolkit import analysis
+from toolkit.analysis import pipeline
 from toolkit.detectors import registry
 from toolkit.errors import ToolkitError
 from toolkit.report import html
@@ -42,7 +42,7 @@ def test_every_row_of_analysis_and_report(corpus, tmp_path):
         path = corpus / "cases" / row["file"]
         before, start = path.read_bytes(), time.process_time()
         try:
-            report = analysis.analyse(path, detector=detector, sampling=SAMPLING)
+            report = pipeline.analyse(path, detector=detector, sampling=SAMPLING)
         except ToolkitError as error:
             got, text = "refuse", str(error)
         else:

@@ -14,23 +14,20 @@ from tests.sources import modules
 PACKAGE = Path(__file__).resolve().parents[1] / "toolkit"
 
 FLOORS = (
-    ("messages", "errors", "types", "_i18n", "runtime", "files", "packing"),
+    ("messages", "errors", "types", "_i18n", "runtime", "files"),
     ("media", "models"),
-    ("faces", "cache"),
+    ("faces", "storage"),
     ("detectors", "forge"),
     ("verdict",),
-    ("explain", "recall"),
+    ("explain",),
     ("analysis", "jobs"),
-    (
-        "beside",
-        "inquire",
-        "samples",
-    ),  # questions to what `analysis` returns; clips for who has none
+    ("samples",),  # clips for who has none
     ("training", "evaluation", "figures"),
     ("player",),  # says what `figures` says
     ("lessons",),
     ("report",),
-    ("widgets", "cli_case", "cli_study", "cli_weights"),
+    ("casework",),
+    ("widgets",),
     ("api",),  # what guests use
     ("hardening",),  # tries all of it
     ("cli",),
@@ -98,7 +95,7 @@ def test_a_room_uses_only_lower_floors(module):
         ("from toolkit.types import Video", "errors.py", 0),
         ("from . import crops\nfrom .mesh import read", "faces/tracks.py", 0),
         ("from toolkit import explain", "faces/mesh.py", 1),
-        ("def f():\n    import toolkit.widgets.workbench", "analysis.py", 1),
+        ("def f():\n    import toolkit.widgets.workbench.panel", "analysis/pipeline.py", 1),
         ("from toolkit.forge.plant import plant", "detectors/seamnet.py", 1),
         ("from ..explain import ledger", "verdict/aggregate.py", 1),
         ("from . import report", "figures.py", 1),

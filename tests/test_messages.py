@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tests import catalogue
 from toolkit import _i18n, media
+from toolkit.casework.lock import BusyError
 from toolkit.errors import (
     Cancelled,
     FetchError,
@@ -30,8 +31,7 @@ from toolkit.errors import (
 )
 from toolkit.explain.trust import TrustFigure
 from toolkit.messages import Message, Typeset, joined, phrase, text_of
-from toolkit.packing import Packed, pack, unpack
-from toolkit.report.lock import BusyError
+from toolkit.storage.serialise import Packed, pack, unpack
 from toolkit.types import Notice, Verdict
 
 
@@ -278,10 +278,6 @@ def test_a_trust_figure_says_the_same_as_its_message():
 
 
 def every_error() -> list[type[ToolkitError]]:
-    import toolkit.explain.frames
-    import toolkit.report.case
-    import toolkit.report.pdf
-    import toolkit.report.redaction  # noqa: F401 - each adds classes
 
     found, todo = [], [ToolkitError]
     while todo:

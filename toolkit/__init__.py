@@ -46,7 +46,7 @@ _PUBLIC = {
     "Analysis": ("toolkit.api.result", "Analysis"),
     "Settings": ("toolkit.types", "Settings"),
     "Sampling": ("toolkit.types", "Sampling"),
-    "Workbench": ("toolkit.widgets.workbench", "Workbench"),
+    "Workbench": ("toolkit.widgets.workbench.panel", "Workbench"),
     "Casework": ("toolkit.widgets.casework", "Casework"),
     "samples": ("toolkit.samples", ""),
     "REGIONS": ("toolkit.types", "PLAYERS"),

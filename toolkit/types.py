@@ -610,7 +610,7 @@ class TrackResult(_Brief):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Report(_Brief):
-    """The result of one analysis. `to_dict` in `toolkit.analysis` defines `report.json`.
+    """The result of one analysis. `to_dict` in `toolkit.analysis.pipeline` defines `report.json`.
 
     `speaks` is the person whose track gives the clip's verdict, or None.
     """
@@ -622,3 +622,22 @@ class Report(_Brief):
     speaks: str | None
     notices: tuple[Notice, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """A report, and the face crops that each of its tracks was judged on.
+
+    Attributes
+    ----------
+    report
+        As `analyse` returns it.
+    crops
+        By person; row i of a person's crops is moment i of that person's track.
+    entry
+        Name of the cache entry that holds all this, for `reopen`; None where it was not kept.
+    """
+
+    report: Report
+    crops: dict[str, FaceCrops]
+    entry: str | None = None

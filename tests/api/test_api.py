@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 
 import toolkit
-from tests.report import casework
-from tests.widgets import made_up, made_up_inquiry
-from toolkit import _i18n, analysis, inquire
+from tests.casework import casework
+from tests.widgets import made_up
+from tests.widgets.workbench import made_up_inquiry
+from toolkit import _i18n
+from toolkit.analysis import pipeline
 from toolkit.api import cards, verbs
 from toolkit.api.result import DATA, FACES, PAGE, RUN, Analysis
 from toolkit.errors import OutOfRangeError, ToolkitWarning, UnknownNameError, UsageError
+from toolkit.explain import session as inquire
 from toolkit.types import PLAYERS, Sampling, Settings, Verdict
 
 pytestmark = pytest.mark.usefixtures("face_models")
@@ -54,7 +57,7 @@ def examined(monkeypatch):
         calls.append((path, how))
         return casework.examine_two(path, **{k: how[k] for k in ("sampling", "seed", "tick")})
 
-    monkeypatch.setattr(analysis, "examine", examine)
+    monkeypatch.setattr(pipeline, "examine", examine)
     return calls
 
 
@@ -294,7 +297,7 @@ def test_what_is_saved_opens_again(clip, examined, tmp_path):
     folder = result.save(tmp_path / "new" / "out")
     assert {p.name for p in folder.iterdir()} == {DATA, RUN, PAGE, FACES}
     content = (folder / DATA).read_text()
-    assert content == json.dumps(analysis.to_dict(result.report), indent=1) + "\n"
+    assert content == json.dumps(pipeline.to_dict(result.report), indent=1) + "\n"
     examined.clear()
     clip.rename(tmp_path / "moved.mp4")  # the faces are kept: the clip is not needed
     again = toolkit.open_analysis(folder)
@@ -379,7 +382,7 @@ def test_compare_takes_a_file_an_analysis_or_seconds(clip, examined, tmp_path):
 
 def test_robustness_says_whether_it_holds(clip, examined, monkeypatch):
     result = toolkit.analyse(clip)
-    monkeypatch.setattr("toolkit.evaluation.robustness.try_chains", casework.tried)
+    monkeypatch.setattr("toolkit.analysis.robustness.try_chains", casework.tried)
     answer = toolkit.robustness(result, chains=["crf28", "crop10"])
     table = answer.to_dataframe()
     assert list(table["chain"]) == ["crf28", "crop10"]

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.detectors.test_seamnet import crops
+from tests.detectors.test_seamnet_small import crops
 from toolkit import models
 from toolkit.detectors import clip_body, clip_tower, registry
 from toolkit.detectors.canary import canary_picture
-from toolkit.detectors.seamnet2 import WEIGHTS, SeamNet2Detector, read_card
+from toolkit.detectors.seamnet_clip import WEIGHTS, SeamNet2Detector, read_card
 from toolkit.errors import ModelError
 from toolkit.explain import ledger
 
@@ -92,7 +92,7 @@ def test_a_damaged_body_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.gpu
 def test_the_gpu_agrees_with_float32_on_the_cpu(detector):
-    from toolkit.detectors.seamnet2 import float_logits
+    from toolkit.detectors.seamnet_clip import float_logits
 
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")

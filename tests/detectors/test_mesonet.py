@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from toolkit import cli, models
+from toolkit import models
+from toolkit.cli import main as cli
 from toolkit.detectors import mesonet, registry
 from toolkit.errors import DetectorError, ModelError
 from toolkit.types import FaceCrops

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.report import casework
-from toolkit.report import bundle
+from tests.casework import casework
+from toolkit.casework import publish
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +13,7 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("case")
     case = casework.make(folder / "c", casework.clip(folder / "clip.mp4"))
     return {
-        language: bundle.report(case, language=language) / "report.html"
+        language: publish.report(case, language=language) / "report.html"
         for language in ("en", "nl")
     }
 

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 SOURCE = """\
 from pathlib import Path
-from toolkit.widgets.forge_lab import ForgeLab
+from toolkit.widgets.lessons.forge_lab import ForgeLab
 lab = ForgeLab(runs=Path("forged"))
 lab.choose(target="cap12_edit", faces="franck", start_s=10, seconds=2, pictures=50)
 lab"""

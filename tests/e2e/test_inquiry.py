@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("face_models")]
 
 CELL = """\
 from tests.widgets import made_up_inquiry as made_up
-from toolkit.widgets.inquiry import Inquiry
+from toolkit.widgets.workbench.explain import Inquiry
 detector = made_up.Green()
 panel = Inquiry(made_up.examination(), detector=detector, donors=(), switch=True)
 panel"""

@@ -10,8 +10,8 @@ from axe_playwright_python.sync_playwright import Axe
 from tests.e2e.lab import open_notebook, run_all, run_in_kernel
 from tests.lessons import made_up
 from toolkit.lessons import codes
+from toolkit.lessons import quiz_page as page_writer
 from toolkit.lessons.codes import Given
-from toolkit.report import quiz as page_writer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -150,9 +150,9 @@ SETUP = """\
 from pathlib import Path
 from tests.lessons import made_up
 from toolkit.lessons import quiz
-from toolkit.widgets.lesson import Lesson
-from toolkit.widgets.quiz import ClassLab, QuizLab
-from toolkit.widgets.doubt import OddsLab
+from toolkit.widgets.lessons.lesson import Lesson
+from toolkit.widgets.lessons.quiz import ClassLab, QuizLab
+from toolkit.widgets.lessons.failures import OddsLab
 runs = Path("lesson_runs")
 quiz.save(made_up.quiz(), runs)
 lesson = Lesson("06_spot_the_fake", runs=runs)

@@ -268,7 +268,7 @@ def test_seconds_known_to_be_genuine_stand_beside_the_rest(done, output):
         done.locator(f".dz-known-{field} input").fill(seconds)
         done.locator(f".dz-known-{field} input").press("Enter")
     done.locator(".dz-go").click()
-    done.locator(".dz-beside", has_text="known to be genuine").wait_for()
+    done.locator(".dz-comparison", has_text="known to be genuine").wait_for()
     picture(done, output, "known_seconds")
     assert serious(done) == []
 
@@ -306,11 +306,11 @@ def test_the_panel_is_as_it_was_after_a_kernel_restart(done, output):
     assert done.locator(".dz-clip[aria-current]").count() == 1
     picture(done, output, "reopened")
     view(done, "Compare")
-    done.locator(".dz-beside", has_text="You said that this clip is genuine").wait_for()
+    done.locator(".dz-comparison", has_text="You said that this clip is genuine").wait_for()
     picture(done, output, "known_again")
     assert serious(done) == []
     done.locator(".dz-take-back").click()
-    done.locator(".dz-beside .dz-box").wait_for(state="detached")
+    done.locator(".dz-comparison .dz-box").wait_for(state="detached")
     done.locator(".dz-take-back").wait_for(state="hidden")
 
 
@@ -427,7 +427,7 @@ def test_nothing_went_wrong_in_the_browser(made_up, problems):
 def real(context, lab, output):
     """Open the notebook that users open, and analyse the sample that is chosen in it."""
     try:
-        importlib.import_module("toolkit.analysis")
+        importlib.import_module("toolkit.analysis.pipeline")
         samples.path("planted_cap12")
     except (ImportError, ToolkitError) as error:
         pytest.skip(f"no analysis of the planted sample: {error}")

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from toolkit import cli
+from toolkit.cli import main as cli
 from toolkit.errors import UsageError
-from toolkit.evaluation import lists, verdicts
+from toolkit.evaluation import lists
 from toolkit.evaluation.lists import read_table
+from toolkit.evaluation.verdicts import benchmark as verdicts
 
 ROWS = [["path", "label", "note"], ["zoë.mp4", "real", "drie; vier"], ["b.mp4", "fake", "a,b"]]
 

@@ -43,10 +43,10 @@ def test_reading_can_be_cancelled(sample):
 
 def test_a_track_without_a_clean_frame_takes_a_donor_from_the_samples(sample):
     """All frames of the track are the strongest planted one; the donor comes from another clip."""
-    from toolkit.analysis import examine
+    from toolkit.analysis.pipeline import examine
     from toolkit.detectors import registry
-    from toolkit.explain.intervention import take
-    from toolkit.explain.references import References
+    from toolkit.explain.baselines import References
+    from toolkit.explain.perturbation import take
     from toolkit.types import Sampling
 
     detector = registry.load("seamnet", device="cpu")

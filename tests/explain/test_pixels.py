@@ -120,7 +120,7 @@ def test_they_run_where_they_are_right(method):
 
 
 def test_the_bundled_network_is_refused_them():
-    from toolkit.detectors.seamnet import SeamNet
+    from toolkit.detectors.seamnet_small import SeamNet
 
     assert "ReLU6" in str(refusal(SeamNet(), "deep_lift"))
     assert refusal(SeamNet(), "integrated_gradients") is None

@@ -13,9 +13,9 @@ from tests.explain import planted
 from toolkit._i18n import set_language
 from toolkit.errors import Cancelled, UsageError
 from toolkit.explain import regions, trust
-from toolkit.explain.intervention import Game, agreement, antithetic, exact
+from toolkit.explain.baselines import Light, Reference, SeamControl
+from toolkit.explain.perturbation import Game, agreement, antithetic, exact
 from toolkit.explain.pixels import PixelAttribution
-from toolkit.explain.references import Light, Reference, SeamControl
 
 
 def solved(function):
@@ -172,7 +172,7 @@ class Recorded:
         self._made = made
 
     def choose(self, position, *, tick):
-        from toolkit.explain.references import Choice
+        from toolkit.explain.baselines import Choice
 
         return Choice(self._made if self._made.is_valid else None, (self._made,))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from toolkit import analysis, media
+from toolkit import media
+from toolkit.analysis import pipeline
 from toolkit.faces.mesh import SURE_SCORE
 from toolkit.faces.tracks import UPRIGHT_SURE, FaceReader, _turned_box
 from toolkit.types import Sampling
@@ -85,7 +86,7 @@ def test_the_score_alone_would_not_tell(clip, reader):
 def test_a_genuine_face_upside_down_is_judged_as_upright(clip):
     found = {}
     for name in ("upright", "upside down"):
-        report = analysis.analyse(
+        report = pipeline.analyse(
             clip(name, CHANGES[name][1]).path, sampling=SAMPLING, explain=False, device="cpu"
         )
         assert not report.verdict.is_fake

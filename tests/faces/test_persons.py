@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from toolkit import analysis, media
+from toolkit import media
+from toolkit.analysis import pipeline
 from toolkit.faces.tracks import FaceReader, _changes, _scan_notices, scan_moments
 from toolkit.types import Sampling
 
@@ -90,7 +91,7 @@ def test_a_dissolve_hides_no_forgery(pictures, tmp_path):
     found = {}
     for name, dissolve in (("cut", False), ("dissolve", True)):
         path = write(tmp_path / f"{name}.mp4", pictures, dissolve=dissolve)
-        report = analysis.analyse(path, sampling=Sampling(frames=16), explain=False, device="cpu")
+        report = pipeline.analyse(path, sampling=Sampling(frames=16), explain=False, device="cpu")
         assert len(report.tracks) == 2
         assert report.verdict.is_fake
         by_time = sorted(report.tracks, key=lambda r: r.track.pts[0])

@@ -15,7 +15,7 @@ from babel.messages.pofile import read_po
 
 from tests.widgets import made_up
 from toolkit import _i18n, figures
-from toolkit.evaluation import robustness
+from toolkit.analysis import robustness
 
 PO = Path(_i18n.__file__).with_name("locale") / "nl" / "LC_MESSAGES" / "toolkit.po"
 

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from toolkit import cli, media
+from toolkit import media
+from toolkit.cli import main as cli
 from toolkit.errors import UsageError
 from toolkit.forge import transplant as module
 from toolkit.forge.transplant import align, itself, splice, transplant

@@ -17,20 +17,23 @@ import av
 import ipywidgets
 import pytest
 
+from tests.casework import casework
 from tests.player.made_up import made
-from tests.report import casework
 from tests.widgets import made_up
-from toolkit import analysis, cli, figures
+from toolkit import figures
+from toolkit.analysis import pipeline
 from toolkit.api.result import Analysis
+from toolkit.casework import case as cases
+from toolkit.casework import operations, publish
+from toolkit.cli import main as cli
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.evaluation import lists
 from toolkit.messages import Message, phrase, shown
 from toolkit.player import Scene
-from toolkit.report import bundle, html, playable, steps
-from toolkit.report import case as cases
+from toolkit.report import html, playable
 from toolkit.types import Notice, Settings
 from toolkit.widgets.casework import Casework
-from toolkit.widgets.chooser import Chooser
+from toolkit.widgets.workbench.chooser import Chooser
 
 HARMLESS = "plain words\r\nin two lines"
 PLAIN_NAME = "plain words"
@@ -94,7 +97,7 @@ def test_report_and_card(reports):
 
 def test_json_stays_json(reports, tmp_path):
     for report in reports:
-        text = json.dumps(analysis.to_dict(report), allow_nan=False)
+        text = json.dumps(pipeline.to_dict(report), allow_nan=False)
         assert json.loads(text)["settings"]["toolkit"] == report.settings["toolkit"]
         page = html.write(report, tmp_path / "report.html").read_text(encoding="utf-8")
         assert "</html>" in page
@@ -164,7 +167,7 @@ def a_case(folder, words, name):
         retention=words,
     )
     told = {"received_from": words, "received_by": words, "received_at": words}
-    steps.add(
+    operations.add(
         case, source, **told, how=words, source=words, trust=False, examine=casework.examine_two
     )
     case.note(text=words, by=words)
@@ -179,7 +182,7 @@ def two_cases(tmp_path_factory):
 
 
 def test_case_report_as_page_pdf_and_json(two_cases):
-    made = [bundle.report(case, video=False, name_source=True) for case in two_cases]
+    made = [publish.report(case, video=False, name_source=True) for case in two_cases]
     pairs = zip(two_cases, made, strict=True)
     folders = [case.folder / out if isinstance(out, str) else Path(out) for case, out in pairs]
     same_tags(*((folder / "report.html").read_text(encoding="utf-8") for folder in folders))
@@ -210,7 +213,7 @@ def test_panel_that_chooses(tmp_path):
         chooser = Chooser(tmp_path, lambda: None, lambda: None)
         chooser.path.value = str(tmp_path / f"{name}.mp4")
         with pytest.raises(ToolkitError) as refused:
-            analysis.examine(chooser.path.value)
+            pipeline.examine(chooser.path.value)
         chooser._problem = refused.value
         chooser.say()
         shapes.append(

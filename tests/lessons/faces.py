@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from tests.forge.faces import mesh
-from toolkit.training.tiny import Face
+from toolkit.lessons.tiny_detector import Face
 
 
 def face(person: str = "one", *, seed: int = 0, side: int = 260) -> Face:

@@ -154,7 +154,7 @@ def test_draws_are_seeded_and_swap_two_people(monkeypatch):
 @pytest.mark.timeout(300)
 def test_a_real_clip_is_asked_about(sample):
     """One forged clip on the whole road: made, coded, judged, explained."""
-    from toolkit.detectors.seamnet import SeamNetDetector
+    from toolkit.detectors.seamnet_small import SeamNetDetector
 
     sample("cap12_edit")
     plan = Plan("cap12_edit", 6.0, "planted", ("mouth",), 3.0)

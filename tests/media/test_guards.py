@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import analysis, media
+from toolkit import media
+from toolkit.analysis import pipeline
 from toolkit.media import decoder
 
 HERE = str(Path(decoder.__file__).parent)
@@ -77,5 +78,5 @@ def test_which_guards_are_active_is_told(sample):
     assert set(guards) <= {"limits", "seccomp"}
     if sys.platform == "linux":
         assert "limits" in guards
-    report = analysis.analyse(sample("carphone_pristine"), explain=False, device="cpu")
-    assert analysis.run_facts(report)["decoder_guards"] == list(guards)
+    report = pipeline.analyse(sample("carphone_pristine"), explain=False, device="cpu")
+    assert pipeline.run_facts(report)["decoder_guards"] == list(guards)

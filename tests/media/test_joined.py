@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toolkit import analysis
+from toolkit.analysis import pipeline
 from toolkit.media.video import probe, read
 from toolkit.types import Sampling
 
@@ -87,7 +87,7 @@ def test_the_order_of_joined_recordings_does_not_decide(shared, sample, tmp_path
     for order in ("ab", "ba"):
         path = tmp_path / f"{order}.ts"
         path.write_bytes(b"".join((tmp_path / f"{name}.ts").read_bytes() for name in order))
-        report = analysis.analyse(path, sampling=Sampling(frames=16), explain=False, device="cpu")
+        report = pipeline.analyse(path, sampling=Sampling(frames=16), explain=False, device="cpu")
         assert len(report.video.pts) == 150
         assert len(report.tracks) == 2
         assert report.verdict.is_fake

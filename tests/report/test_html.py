@@ -10,8 +10,9 @@ import pytest
 
 from tests.widgets import made_up
 from toolkit import _i18n, figures
-from toolkit.analysis import to_dict
-from toolkit.report import html, parts
+from toolkit.analysis.pipeline import to_dict
+from toolkit.figures import page_parts
+from toolkit.report import html
 from toolkit.types import Notice
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{toolkit}\u202egpj.mp4"
@@ -180,7 +181,7 @@ def luminance(colour):
 
 
 def test_contrast_of_text_in_light_and_dark():
-    blocks = re.findall(r":root \{([^}]*)\}", parts.STYLE)
+    blocks = re.findall(r":root \{([^}]*)\}", page_parts.STYLE)
     assert len(blocks) == 2
     for block in blocks:
         colours = dict(re.findall(r"--([\w-]+): (#\w{6})", block))

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from tests.detectors import test_seamnet2
-from toolkit import cli
-from toolkit.detectors.seamnet2 import SeamNet2Detector
+from tests.detectors import test_seamnet_clip
+from toolkit.cli import main as cli
+from toolkit.detectors.seamnet_clip import SeamNet2Detector
 from toolkit.errors import UsageError
 from toolkit.training import clip_head, tokens
 
-body = test_seamnet2.body
+body = test_seamnet_clip.body
 RECIPE = clip_head.Recipe(
     blocks=(4, 6), hidden=8, blends=6, steps=6, pairs=3, clips=2, tune_steps=40, seed=5
 )

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from toolkit import cli, models
-from toolkit.detectors.seamnet import SeamNetDetector
+from toolkit import models
+from toolkit.cli import main as cli
+from toolkit.detectors.seamnet_small import SeamNetDetector
 from toolkit.errors import ModelError, UsageError
 from toolkit.training import data, train
 

@@ -89,8 +89,8 @@ def test_without_figures_there_is_no_limit():
 )
 def test_pictures_that_differ_are_named(more, unlike):
     here, there = (comparison.stretch(*judged(np.zeros(16), **m)) for m in ({}, more))
-    assert comparison.compare(here, there, HALVES).unlike == unlike
-    assert comparison.compare(there, here, HALVES).unlike == unlike
+    assert comparison.compare_stretches(here, there, HALVES).unlike == unlike
+    assert comparison.compare_stretches(there, here, HALVES).unlike == unlike
 
 
 def test_what_cannot_be_compared():

@@ -6,7 +6,7 @@ import pytest
 
 from tests.widgets import made_up
 from toolkit.detectors import registry
-from toolkit.widgets.workbench import Workbench
+from toolkit.widgets.workbench.panel import Workbench
 
 
 @pytest.fixture(scope="session")

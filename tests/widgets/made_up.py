@@ -9,15 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from toolkit import media, recall
-from toolkit.analysis import Examination, Partial, PersonSoFar
-from toolkit.cache import Cache
+from toolkit import media
+from toolkit.analysis import cached
+from toolkit.analysis.pipeline import Partial, PersonSoFar
 from toolkit.detectors.base import InputSpec
 from toolkit.messages import Message
+from toolkit.storage.cache import Cache
 from toolkit.types import (
     PLAYERS,
     Aggregate,
     Evidence,
+    Examination,
     Explanation,
     FaceCrops,
     FaceTrack,
@@ -281,7 +283,7 @@ def examine(
         video = media.probe(path, tick=tick)
         known = None
         if cache is not None:
-            known = recall.Recall(
+            known = cached.Recall(
                 cache,
                 video.sha256,
                 detector=detector,
@@ -308,8 +310,8 @@ def examine(
         if known is None:
             return made
         pairs = tuple((r.track, made.crops[r.track.person]) for r in made.report.tracks)
-        known.keep_faces(InputSpec(224, 0.125), recall.Faces(pairs, ()))
-        name = known.keep_report(made.report, recall.Faces(pairs, ()), InputSpec(224, 0.125))
+        known.keep_faces(InputSpec(224, 0.125), cached.Faces(pairs, ()))
+        name = known.keep_report(made.report, cached.Faces(pairs, ()), InputSpec(224, 0.125))
         return replace(made, entry=name)
 
     return made_examine

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.report import casework as made_up
+from tests.casework import casework as made_up
 from toolkit import _i18n
-from toolkit.evaluation import robustness
+from toolkit.analysis import robustness
+from toolkit.casework.case import Case
 from toolkit.media import alignment
-from toolkit.report.case import Case
 from toolkit.widgets.casework import Casework
 
 

@@ -9,8 +9,8 @@ import pytest
 from tests.widgets import made_up
 from tests.widgets.pressing import look_at, run, shown, until
 from toolkit import _i18n
-from toolkit.widgets.state import NO_CLIP, Genuine, Memory, Position
-from toolkit.widgets.workbench import Workbench
+from toolkit.widgets.workbench.panel import Workbench
+from toolkit.widgets.workbench.state import NO_CLIP, Genuine, Memory, Position
 
 
 def items(panel):

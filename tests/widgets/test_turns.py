@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from tests.widgets.pressing import run
-from toolkit.widgets.result import Result
+from toolkit.widgets.workbench.result import Result
 
 
 def test_a_job_and_a_change_of_language_fill_the_panel_in_turn(panel, monkeypatch):

@@ -17,9 +17,9 @@ from toolkit.types import PLAYERS
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from toolkit.evaluation.robustness import Robustness
+    from toolkit.analysis.robustness import Robustness
+    from toolkit.explain.session import FrameAnswer
     from toolkit.explain.trust import Panel
-    from toolkit.inquire import FrameAnswer
     from toolkit.verdict.comparison import Comparison
 
 LINE = 120
@@ -123,7 +123,7 @@ class Witnesses(_Sentences):
     Attributes
     ----------
     answer
-        All that is known (`toolkit.inquire.FrameAnswer`).
+        All that is known (`toolkit.explain.session.FrameAnswer`).
     by_construction, by_intervention
         Share of each region by name, in logits; None where that one cannot say.
     """
@@ -212,7 +212,7 @@ class Trust(_Sentences):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Beside(_Sentences):
+class RecordingComparison(_Sentences):
     """A person beside material that is known to be genuine.
 
     Attributes
@@ -241,7 +241,7 @@ class Beside(_Sentences):
     @property
     def sentences(self) -> list[str]:
         """What it says, in the language in use."""
-        return figures.beside_sentences(self.comparison)
+        return figures.comparison_sentences(self.comparison)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -250,7 +250,7 @@ class Beside(_Sentences):
     def __repr__(self) -> str:
         limit = "no limit known" if self.limit is None else f"limit {self.limit:.2f}"
         person = self.comparison.questioned.person
-        return f"Beside(person {person}: {self.difference:+.2f} logit, {limit})"
+        return f"RecordingComparison(person {person}: {self.difference:+.2f} logit, {limit})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -260,7 +260,7 @@ class Reshared(_Sentences):
     Attributes
     ----------
     robustness
-        All outcomes (`toolkit.evaluation.robustness.Robustness`).
+        All outcomes (`toolkit.analysis.robustness.Robustness`).
     """
 
     robustness: Robustness

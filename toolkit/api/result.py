@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
-from toolkit import analysis, figures, recall
-from toolkit.analysis import Examination
+from toolkit import figures
+from toolkit.analysis import cached, pipeline
 from toolkit.api import cards
 from toolkit.api.listings import Frames, Intervals, Regions
-from toolkit.cache import Cache
 from toolkit.errors import ShapeError, ToolkitWarning, UnknownNameError, UsageError
 from toolkit.files import atomic_path, atomic_write, parse_json
 from toolkit.media import show_name
 from toolkit.messages import phrase
+from toolkit.storage.cache import Cache
 from toolkit.types import (
+    Examination,
     FaceCrops,
     Notice,
     Report,
@@ -172,7 +173,7 @@ class Analysis:
 
     @classmethod
     def of(cls, examination: Examination, settings: Settings | None = None) -> Analysis:
-        """Return what guests use, of what `toolkit.analysis.examine` returned."""
+        """Return what guests use, of what `toolkit.analysis.pipeline.examine` returned."""
         report = examination.report
         return cls(
             report, examination.crops, settings or settings_of(report), entry=examination.entry
@@ -267,7 +268,7 @@ class Analysis:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``report.json``: plain values."""
-        return analysis.to_dict(self._report)
+        return pipeline.to_dict(self._report)
 
     def save(self, folder: str | os.PathLike[str], *, faces: bool = True) -> Path:
         """Write everything into a folder, from which `toolkit.open_analysis` opens it again.
@@ -292,7 +293,8 @@ class Analysis:
         OSError
             If it cannot be written.
         """
-        from toolkit.report import examined, html
+        from toolkit.casework import archive
+        from toolkit.report import html
 
         out = Path(folder).expanduser()
         if out.exists() and not out.is_dir():
@@ -306,7 +308,7 @@ class Analysis:
             )
         kept = Examination(self._report, self.examination.crops) if faces else None
         out.mkdir(parents=True, exist_ok=True)
-        facts = {**analysis.run_facts(self._report), "clip": str(Path(self.path).absolute())}
+        facts = {**pipeline.run_facts(self._report), "clip": str(Path(self.path).absolute())}
         for name, content in ((DATA, self.to_dict()), (RUN, facts)):
             atomic_write(out / name, json.dumps(content, indent=1, allow_nan=False) + "\n")
         html.write(self._report, out / PAGE)
@@ -314,7 +316,7 @@ class Analysis:
             (out / FACES).unlink(missing_ok=True)
         else:
             with atomic_path(out / FACES) as part:
-                examined.write(kept, part)
+                archive.write(kept, part)
         return out
 
     # -- what further questions need
@@ -389,8 +391,8 @@ def settings_of(report: Report) -> Settings:
 
 
 def examine(path: Path, settings: Settings, cache: Cache | None, tick: Tick) -> Examination:
-    """Walk the road of `toolkit.analysis.examine` as the settings say."""
-    return analysis.examine(
+    """Walk the road of `toolkit.analysis.pipeline.examine` as the settings say."""
+    return pipeline.examine(
         path,
         detector=settings.detector,
         device=settings.device,
@@ -410,7 +412,7 @@ def reread(sha256: str, path: Path, settings: Settings, tick: Tick) -> Examinati
     UsageError
         If it is gone, or another file lies there.
     """
-    digest = recall.digest(path, tick=tick)
+    digest = cached.digest(path, tick=tick)
     if digest != sha256:
         cause = "the clip is gone" if digest is None else "another file lies where the clip was"
         remedy = "Put it back, or say where it is now: toolkit.open_analysis(folder, clip=...)."
@@ -420,7 +422,7 @@ def reread(sha256: str, path: Path, settings: Settings, tick: Tick) -> Examinati
 
 def read_folder(folder: Path, clip: Path | None, tick: Tick) -> Analysis:
     """Return the analysis that a folder holds; see `toolkit.open_analysis`."""
-    from toolkit.report import examined
+    from toolkit.casework import archive
 
     data = _read_json(folder / DATA)
     try:
@@ -436,7 +438,7 @@ def read_folder(folder: Path, clip: Path | None, tick: Tick) -> Analysis:
         _compare(data, again.report)
         return Analysis.of(again, settings)
     try:
-        kept = examined.read((folder / FACES).read_bytes())
+        kept = archive.read((folder / FACES).read_bytes())
     except ShapeError as error:
         raise UsageError(
             "the faces of this analysis cannot be read",

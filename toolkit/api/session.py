@@ -17,7 +17,7 @@ from toolkit.types import PLAYERS, Tick
 
 if TYPE_CHECKING:
     from toolkit.api.result import Analysis
-    from toolkit.inquire import Subject
+    from toolkit.explain.session import Subject
 
 NEAR_S = 0.5
 """How far beside a stretch on screen a moment may be asked for."""
@@ -36,7 +36,7 @@ class ExplanationSession:
     person
         Letter of the person.
     subject
-        The same in the toolkit's own terms (`toolkit.inquire.Subject`).
+        The same in the toolkit's own terms (`toolkit.explain.session.Subject`).
     """
 
     def __init__(
@@ -47,7 +47,8 @@ class ExplanationSession:
         donors: Sequence[Path] | None,
         progress: Progress,
     ) -> None:
-        from toolkit import inquire, samples
+        from toolkit import samples
+        from toolkit.explain import session as inquire
 
         decisive = analysis.decisive
         letter = person or (decisive.letter if decisive else "")
@@ -154,7 +155,7 @@ class ExplanationSession:
         return words.change_sentences(self.subject.result, self.subject.change())
 
     def _row(self, at_seconds: float | None) -> int:
-        from toolkit import inquire
+        from toolkit.explain import session as inquire
 
         if at_seconds is None:
             return inquire.strongest(self.subject.result)

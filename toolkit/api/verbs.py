@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.api import cards
-from toolkit.api.answers import Beside, Reshared
+from toolkit.api.answers import RecordingComparison, Reshared
 from toolkit.api.result import Analysis, examine, read_folder
 from toolkit.api.session import ExplanationSession
 from toolkit.errors import UsageError
@@ -65,7 +65,7 @@ def analyse(
         analysis = toolkit.analyse("clip.mp4", frames=32)
         analysis.verdict.is_fake, analysis["A"].regions["mouth"].share
     """
-    from toolkit.cache import Cache, runs_folder
+    from toolkit.storage.cache import Cache, runs_folder
 
     chosen = (settings or Settings()).but(**overrides)
     cache = Cache(runs_folder() / "cache") if keep else None
@@ -146,7 +146,7 @@ def compare(
     seconds: tuple[float, float] | None = None,
     person: str | None = None,
     progress: bool = True,
-) -> Beside:
+) -> RecordingComparison:
     """Hold a person against material that is known to be genuine.
 
     Parameters
@@ -169,7 +169,7 @@ def compare(
     UsageError
         If nothing is known to be genuine, or the two cannot be compared; the error says why.
     """
-    from toolkit import beside
+    from toolkit.verdict import comparison
 
     _expect(analysis)
     if person is not None:
@@ -181,7 +181,7 @@ def compare(
         else:
             alike = analysis.settings.but(explain=False)
             other = examine(Path(known).expanduser(), alike, None, tick)
-    return Beside(beside.compare(mine, other, seconds=seconds, person=person))
+    return RecordingComparison(comparison.compare(mine, other, seconds=seconds, person=person))
 
 
 def robustness(
@@ -203,11 +203,11 @@ def robustness(
     UsageError
         If a chain cannot be read, or the clip is gone.
     """
-    from toolkit import recall
-    from toolkit.evaluation.robustness import CHAINS, try_chains
+    from toolkit.analysis import cached
+    from toolkit.analysis.robustness import CHAINS, try_chains
 
     _expect(analysis)
-    if recall.digest(analysis.path) != analysis.video.sha256:
+    if cached.digest(analysis.path) != analysis.video.sha256:
         remedy = "Open the analysis with clip=... to say where it is now."
         raise UsageError("the clip is gone, or another file", analysis.path.name, remedy)
     with _progress(progress) as tick:

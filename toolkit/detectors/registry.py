@@ -133,12 +133,12 @@ def load(name: str, *, device: str = "auto", stand_in: bool = True) -> Detector:
         return MesoNetDetector(name, device=device, weights=where)
     other = substitute(name) if stand_in else None
     if name == SMALL or other is not None:
-        from toolkit.detectors.seamnet import SeamNetDetector
+        from toolkit.detectors.seamnet_small import SeamNetDetector
 
         if other is not None:
             return stand_in_for(name, other[1], device=device)
         return SeamNetDetector(device=device)
-    from toolkit.detectors.seamnet2 import SeamNet2Detector
+    from toolkit.detectors.seamnet_clip import SeamNet2Detector
 
     return SeamNet2Detector(device=device)
 
@@ -151,7 +151,7 @@ def stand_in_for(name: str, because: Message, *, device: str = "auto") -> Detect
     ModelError
         As `load`.
     """
-    from toolkit.detectors.seamnet import SeamNetDetector
+    from toolkit.detectors.seamnet_small import SeamNetDetector
 
     small = SeamNetDetector(device=device)
     small.card = dataclasses.replace(small.card, instead_of=name, because=because)
@@ -173,10 +173,10 @@ def load_weights(path: Path | None = None, *, device: str = "auto") -> PatchDete
     """
     path = weights(DEFAULT) if path is None else path
     if "blocks" in _facts(path):
-        from toolkit.detectors.seamnet2 import SeamNet2Detector
+        from toolkit.detectors.seamnet_clip import SeamNet2Detector
 
         return SeamNet2Detector(device=device, weights=path)
-    from toolkit.detectors.seamnet import SeamNetDetector
+    from toolkit.detectors.seamnet_small import SeamNetDetector
 
     return SeamNetDetector(device=device, weights=path)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from toolkit.detectors.base import Detector
 from toolkit.errors import OutOfRangeError
 from toolkit.explain import regions
-from toolkit.explain.intervention import WHOLE, score
+from toolkit.explain.perturbation import WHOLE, score
 from toolkit.faces.crops import face_width
 from toolkit.forge.degrade import Picture, to_u8
 from toolkit.types import FaceCrops, Tick, no_tick

@@ -15,7 +15,7 @@ import numpy as np
 from toolkit import media
 from toolkit.detectors.base import InputSpec
 from toolkit.errors import VideoError
-from toolkit.explain.intervention import staged, take
+from toolkit.explain.perturbation import staged, take
 from toolkit.faces.crops import CropCollector
 from toolkit.faces.mesh import LargestFace
 from toolkit.types import FaceCrops, Tick, no_tick, spread

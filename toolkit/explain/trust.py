@@ -20,17 +20,7 @@ from toolkit._i18n import N_
 from toolkit.detectors.base import Detector, network_of, opens_network
 from toolkit.errors import OutOfRangeError
 from toolkit.explain import regions
-from toolkit.explain.intervention import (
-    Agreement,
-    Game,
-    Intervention,
-    agreement,
-    antithetic,
-    correlation,
-    exact,
-    ranks,
-)
-from toolkit.explain.references import (
+from toolkit.explain.baselines import (
     AUTOMATIC,
     HARM_MAX,
     HIT_MIN,
@@ -39,6 +29,16 @@ from toolkit.explain.references import (
     Reference,
     References,
     SeamControl,
+)
+from toolkit.explain.perturbation import (
+    Agreement,
+    Game,
+    Intervention,
+    agreement,
+    antithetic,
+    correlation,
+    exact,
+    ranks,
 )
 from toolkit.messages import Message, Typeset
 from toolkit.types import PLAYERS, FaceCrops, Tick, no_tick

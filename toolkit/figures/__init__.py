@@ -19,7 +19,6 @@ from toolkit.figures.answer import (
     verdict_sentence,
     when_phrase,
 )
-from toolkit.figures.beside import beside_sentences, beside_svg
 from toolkit.figures.charts import (
     bars,
     curve,
@@ -34,8 +33,9 @@ from toolkit.figures.charts import (
     table,
     ticks,
 )
+from toolkit.figures.comparison import comparison_sentences, comparison_svg
 from toolkit.figures.pictures import diverging, overlay, pictures, strength_at, strengths
-from toolkit.figures.planted import compare, comparison_sentences, read_truth
+from toolkit.figures.planted import compare, planted_sentences, read_truth
 from toolkit.figures.sentences import (
     clock,
     frame_sentence,
@@ -62,13 +62,12 @@ __all__ = [
     "answer_html",
     "answer_lines",
     "bars",
-    "beside_sentences",
-    "beside_svg",
     "caution",
     "check_sentence",
     "clock",
     "compare",
     "comparison_sentences",
+    "comparison_svg",
     "curve",
     "distance_sentence",
     "diverging",
@@ -90,6 +89,7 @@ __all__ = [
     "picture_guide",
     "pictures",
     "plain_reason",
+    "planted_sentences",
     "read_truth",
     "reading_guide",
     "reference_name",

@@ -1,4 +1,4 @@
-"""What the answers of `toolkit.inquire` say in words, rows and pictures. Pure.
+"""What the answers of `toolkit.explain.session` say in words, rows and pictures. Pure.
 
 Every chart of these answers is a table whose cells hold the numbers, with bars beside them, so that
 it needs no twin. The wording keeps to the rules of `sentences`.
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from toolkit._i18n import _, ngettext
 from toolkit.explain import ledger, regions
 from toolkit.explain.bands import BandShares
-from toolkit.explain.intervention import Composite
-from toolkit.explain.references import AUTOMATIC, Choice, Reference
+from toolkit.explain.baselines import AUTOMATIC, Choice, Reference
+from toolkit.explain.perturbation import Composite
 from toolkit.explain.trust import ADDITIVE_MIN, Panel, TrustFigure, reference_lights
 from toolkit.figures.answer import Check
 from toolkit.figures.charts import Table
@@ -29,7 +29,7 @@ from toolkit.types import PLAYERS, Evidence, TrackResult
 
 if TYPE_CHECKING:
     from toolkit.explain.lookalikes import Lookalike
-    from toolkit.inquire import Change, Checked, FrameAnswer, MethodAnswer
+    from toolkit.explain.session import Change, Checked, FrameAnswer, MethodAnswer
 
 Float = NDArray[np.float64]
 

@@ -21,7 +21,7 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PlantedComparison:
     """How the explanation compares with what was planted.
 
     Attributes
@@ -58,13 +58,13 @@ def read_truth(video: Path | str) -> Truth | None:
     return truth if truth.regions and set(truth.regions) <= set(PLAYERS) else None
 
 
-def compare(report: Report, truth: Truth) -> Comparison:
+def compare(report: Report, truth: Truth) -> PlantedComparison:
     """Compare the track that speaks with what was planted."""
     result = speaking(report)
     if result is None or result.explanation is None:
-        return Comparison(truth, None, 0.0)
+        return PlantedComparison(truth, None, 0.0)
     stretches = [(i.start_s, i.end_s) for i in result.explanation.intervals]
-    return Comparison(truth, top_region(result), _temporal_iou(stretches, truth))
+    return PlantedComparison(truth, top_region(result), _temporal_iou(stretches, truth))
 
 
 def _temporal_iou(stretches: list[tuple[float, float]], truth: Truth) -> float:
@@ -74,7 +74,7 @@ def _temporal_iou(stretches: list[tuple[float, float]], truth: Truth) -> float:
     return inside / union if union > 0 else 0.0
 
 
-def comparison_sentences(comparison: Comparison) -> list[str]:
+def planted_sentences(comparison: PlantedComparison) -> list[str]:
     """Return what was planted, and how the explanation compares."""
     truth = comparison.truth
     planted = _("Planted here: {regions}, {start}–{end}.").format(

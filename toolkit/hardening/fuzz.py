@@ -24,7 +24,7 @@ import numpy as np
 import psutil
 
 from toolkit import media
-from toolkit.analysis import analyse
+from toolkit.analysis.pipeline import analyse
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.hardening import mutations, sources
 from toolkit.hardening.decoders import quick_decoders

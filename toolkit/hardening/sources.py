@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import media, samples
-from toolkit.cache import Cache, name_of
 from toolkit.errors import ToolkitError
-from toolkit.packing import Packed
+from toolkit.storage.cache import Cache, name_of
+from toolkit.storage.serialise import Packed
 from toolkit.types import Sampling
 
 FRAMES = 40
@@ -165,7 +165,8 @@ def stores(folder: Path, *, analysed: bool = True) -> list[Store]:
 
 
 def _lists(folder: Path) -> list[Store]:
-    from toolkit.evaluation import pairs, verdicts
+    from toolkit.evaluation.explanations import pairs
+    from toolkit.evaluation.verdicts import benchmark as verdicts
 
     clips_csv, pairs_csv = folder / "clips.csv", folder / "pairs.csv"
     clips_csv.write_text(
@@ -181,8 +182,8 @@ def _lists(folder: Path) -> list[Store]:
 
 
 def _results(folder: Path) -> list[Store]:
-    from toolkit.evaluation import page
-    from toolkit.evaluation.kept import read_rows
+    from toolkit.evaluation.resumable import read_rows
+    from toolkit.evaluation.verdicts import page
     from toolkit.lessons.answers import Answers
     from toolkit.verdict import calibration
 
@@ -238,19 +239,19 @@ def _analysis(folder: Path) -> list[Store]:
 
 
 def _case(folder: Path) -> list[Store]:
-    from toolkit.report import case as cases
-    from toolkit.report import steps, verify
+    from toolkit.casework import case as cases
+    from toolkit.casework import operations, verify
 
     case = cases.create(folder, title="A clip", examiner="N. N.")
     source = folder.parent / _SOURCE
-    steps.add(case, source, trust=False, sampling=Sampling(frames=16))
+    operations.add(case, source, trust=False, sampling=Sampling(frames=16))
     case.note(text="a note")
     files = sorted(name for name in cases.walk(folder) if not name.startswith(("original", "work")))
 
     def look() -> object:
         again = cases.Case(folder)
         findings = verify.verify(folder, hashes_only=True)
-        seen = [steps.examination(again, exhibit) for exhibit in again.exhibits()]
+        seen = [operations.examination(again, exhibit) for exhibit in again.exhibits()]
         return findings, again.facts, again.notes(), seen
 
     kinds = {".json": "json", ".npz": "archive", ".csv": "table"}

@@ -28,7 +28,7 @@ from toolkit.media.reshare import reshare
 from toolkit.types import FaceCrops, Tick, no_tick
 
 if TYPE_CHECKING:
-    from toolkit.detectors.seamnet import SeamNetDetector
+    from toolkit.detectors.seamnet_small import SeamNetDetector
 
 Picture = NDArray[np.uint8]
 Treatment = Literal["recode", "crop", "screen", "beauty", "cut"]

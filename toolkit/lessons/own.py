@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import figures, samples
-from toolkit.analysis import examine
+from toolkit.analysis.pipeline import examine
 from toolkit.errors import VideoError
 from toolkit.explain import ledger
 from toolkit.figures.lessons import outlined

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from toolkit import media, samples
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.forge.plant import FaceFinder
+from toolkit.lessons.tiny_detector import Face, face_of
 from toolkit.training.data import read_picture
-from toolkit.training.tiny import Face, face_of
 from toolkit.types import Tick, no_tick, spread
 
 FACES_PER_CLIP = 24

@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import media, samples
-from toolkit.cache import runs_folder
 from toolkit.errors import OutOfRangeError, UsageError, VideoError
 from toolkit.files import atomic_write, parse_json
 from toolkit.lessons import clips
@@ -29,11 +28,12 @@ from toolkit.lessons.clips import Plan
 from toolkit.lessons.codes import QUESTIONS_MAX, QUIZZES
 from toolkit.lessons.tally import Key
 from toolkit.messages import phrase
+from toolkit.storage.cache import runs_folder
 from toolkit.types import PLAYERS, FaceCrops, Sampling, Tick, TrackResult, no_tick, spread
 
 if TYPE_CHECKING:
-    from toolkit.analysis import Examination
-    from toolkit.detectors.seamnet import SeamNetDetector
+    from toolkit.detectors.seamnet_small import SeamNetDetector
+    from toolkit.types import Examination
 
 SCHEMA = "doorzicht.quiz/1"
 QUESTIONS = 8
@@ -255,7 +255,7 @@ def make_quiz(
     names = clips.sources() if names is None else list(names)
     if not names:
         raise UsageError("there are no sample clips", "", "Run 'python start.py setup'.")
-    from toolkit.detectors.seamnet import SeamNetDetector
+    from toolkit.detectors.seamnet_small import SeamNetDetector
 
     judge = SeamNetDetector()
     rng = np.random.default_rng(seed)
@@ -444,7 +444,7 @@ def crops_of(plan: Plan, judge: SeamNetDetector, *, tick: Tick = no_tick) -> Fac
 
 
 def _examined(plan: Plan, judge: SeamNetDetector, tick: Tick) -> tuple[bytes, Examination]:
-    from toolkit.analysis import examine
+    from toolkit.analysis.pipeline import examine
 
     with tempfile.TemporaryDirectory(prefix="doorzicht-") as where:
         path = Path(where, "clip.mp4")

@@ -18,8 +18,8 @@ from toolkit.errors import OutOfRangeError, UnknownNameError
 from toolkit.faces.crops import face_width
 from toolkit.forge.plant import KINDS, forged_mask
 from toolkit.forge.selfblend import blend
+from toolkit.lessons.tiny_detector import Face
 from toolkit.messages import phrase
-from toolkit.training.tiny import Face
 
 Picture = NDArray[np.uint8]
 Float = NDArray[np.float32]

@@ -14,10 +14,11 @@ from typing import Any
 
 from toolkit import _i18n, figures
 from toolkit._i18n import _
+from toolkit.figures import page_parts
 from toolkit.figures.charts import Chart
 from toolkit.files import atomic_write
 from toolkit.media import show_name
-from toolkit.report import charts_svg, parts
+from toolkit.report import charts_svg
 from toolkit.types import Report, TrackResult
 
 
@@ -49,7 +50,7 @@ def write(
     Path
         `out`.
     """
-    with parts.speaking(language or _i18n.language()):
+    with page_parts.speaking(language or _i18n.language()):
         atomic_write(out, page(report, notes=notes, asked=asked))
     return out
 
@@ -57,7 +58,7 @@ def write(
 def page(report: Report, *, notes: str = "", asked: Sequence[str] = ()) -> str:
     """Return the whole document in the language in use."""
     # from the very numbers of report.json, so that both say the same
-    from toolkit.analysis import to_dict
+    from toolkit.analysis.pipeline import to_dict
 
     facts = to_dict(report)
     body = [
@@ -75,14 +76,14 @@ def page(report: Report, *, notes: str = "", asked: Sequence[str] = ()) -> str:
         _definitions(_("The file"), _file(report)),
         _definitions(_("How it was judged"), _settings(report)),
     ]
-    return parts.document(figures.title(report), "\n".join(part for part in body if part))
+    return page_parts.document(figures.title(report), "\n".join(part for part in body if part))
 
 
 def _planted(report: Report) -> str:
     truth = figures.read_truth(report.video.path)
     if truth is None:
         return ""
-    lines = figures.comparison_sentences(figures.compare(report, truth))
+    lines = figures.planted_sentences(figures.compare(report, truth))
     return _list(_("Compared with what was planted"), lines)
 
 
@@ -102,11 +103,11 @@ def _h3(heading: str) -> str:
 def _list(heading: str, lines: Sequence[str]) -> str:
     if not lines:
         return ""
-    return f"<section><h2>{escape(heading)}</h2>{parts.items(lines)}</section>"
+    return f"<section><h2>{escape(heading)}</h2>{page_parts.items(lines)}</section>"
 
 
 def _definitions(heading: str, pairs: Iterable[tuple[str, Any]]) -> str:
-    return f"<section><h2>{escape(heading)}</h2>{parts.definitions(pairs)}</section>"
+    return f"<section><h2>{escape(heading)}</h2>{page_parts.definitions(pairs)}</section>"
 
 
 def _person(result: TrackResult, track: dict[str, Any]) -> str:
@@ -152,8 +153,8 @@ def _frames(result: TrackResult) -> str:
 
 def _chart(result: TrackResult, chart: Chart, svg: str) -> str:
     twin = figures.table(result, chart)
-    drawn = parts.scrolling(svg, twin.caption)
-    return _h3(twin.caption) + drawn + parts.folded(parts.table(twin))
+    drawn = page_parts.scrolling(svg, twin.caption)
+    return _h3(twin.caption) + drawn + page_parts.folded(page_parts.table(twin))
 
 
 def _ledger(track: dict[str, Any]) -> str:
@@ -178,7 +179,7 @@ def _ledger(track: dict[str, Any]) -> str:
             _("yes") if track["reference"]["valid"] else _("no: no region is named"),
         ),
     ]
-    return _h3(_("The sum")) + parts.definitions(pairs)
+    return _h3(_("The sum")) + page_parts.definitions(pairs)
 
 
 def _exact(value: float) -> str:

@@ -18,11 +18,11 @@ from typing import Any
 
 from toolkit import _i18n, figures, player
 from toolkit._i18n import _
+from toolkit.figures.page_parts import speaking
 from toolkit.files import atomic_write
 from toolkit.media import show_name
 from toolkit.media.display import DisplayCopy
 from toolkit.player import Scene
-from toolkit.report.parts import speaking
 from toolkit.types import FaceCrops, Report
 
 _POLICY = Template(

@@ -17,7 +17,7 @@ from toolkit.media import show_name
 from toolkit.media.provenance import printable
 from toolkit.messages import Message
 from toolkit.report import charts_svg, wording
-from toolkit.report.line_head import line_head
+from toolkit.report.neutral_head import line_head
 from toolkit.types import Report, TrackResult
 
 FILES_LISTED = 400

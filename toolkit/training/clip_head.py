@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from toolkit import runtime
-from toolkit.detectors.seamnet import GRID
-from toolkit.detectors.seamnet2 import Heads, Shape
+from toolkit.detectors.seamnet_clip import Heads, Shape
+from toolkit.detectors.seamnet_small import GRID
 from toolkit.errors import UsageError
 from toolkit.training import clip_pack
 from toolkit.training.data import Folder, index_folder

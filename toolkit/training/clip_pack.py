@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from toolkit import models
-from toolkit.detectors import clip_body, seamnet
+from toolkit.detectors import clip_body, seamnet_small
 from toolkit.detectors.canary import canary_picture
-from toolkit.detectors.seamnet2 import (
+from toolkit.detectors.seamnet_clip import (
     NEEDED,
     SeamNet2Detector,
     Shape,
@@ -108,7 +108,7 @@ def pack(
         "canary": {p: {"logit": 0.0, "tolerance": 1e9} for p in ("int8", "float32")},
     }
     if shape.beside_small:
-        card["small_sha256"] = seamnet.SeamNetDetector(device="cpu").card.weights_sha256
+        card["small_sha256"] = seamnet_small.SeamNetDetector(device="cpu").card.weights_sha256
     with tempfile.TemporaryDirectory() as work:
         trial = Path(work) / out.name
         trial.write_bytes(data)

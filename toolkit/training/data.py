@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from toolkit.detectors.canary import SIZE
-from toolkit.detectors.seamnet import GRID
+from toolkit.detectors.seamnet_small import GRID
 from toolkit.errors import UsageError
 from toolkit.faces.crops import OVAL_INDEX, Square, cut, face_square
 from toolkit.faces.detect import FaceDetector

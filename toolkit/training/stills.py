@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.detectors.canary import SIZE
-from toolkit.detectors.seamnet import MARGIN
+from toolkit.detectors.seamnet_small import MARGIN
 from toolkit.errors import UsageError
 from toolkit.faces.crops import cut, face_square
 from toolkit.forge.degrade import Degradation, Picture, prepare

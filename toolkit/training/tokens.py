@@ -21,11 +21,11 @@ import torch
 from numpy.typing import NDArray
 
 from toolkit import models, runtime
-from toolkit.detectors import clip_body, seamnet
+from toolkit.detectors import clip_body, seamnet_small
 from toolkit.detectors.base import InputSpec
 from toolkit.detectors.canary import SIZE
-from toolkit.detectors.seamnet import GRID, MARGIN
-from toolkit.detectors.seamnet2 import CLIP, Shape, small_network
+from toolkit.detectors.seamnet_clip import CLIP, Shape, small_network
+from toolkit.detectors.seamnet_small import GRID, MARGIN
 from toolkit.errors import UsageError
 from toolkit.explain.donors import read_donors
 from toolkit.forge.degrade import Picture
@@ -110,7 +110,7 @@ class Store:
         self._folders, self._seed, self.shape = folders, seed, shape
         self._reader: Reader | None = None
         faces = [[str(p.path) for p in f.photos] + [repr(f.weight)] for f in folders]
-        small = json.loads(seamnet.WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
+        small = json.loads(seamnet_small.WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
         facts = [models.find(clip_body.ID).sha256, small["sha256"], shape.blocks, seed, faces]
         key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
         self.folder = work / f"tokens-{key}"

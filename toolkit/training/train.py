@@ -26,12 +26,7 @@ from torch.utils.data import DataLoader, Subset
 
 from toolkit import models, runtime
 from toolkit.detectors.canary import canary_picture
-from toolkit.detectors.seamnet import (
-    SeamNet,
-    SeamNetDetector,
-    new_body,
-    placed,
-)
+from toolkit.detectors.seamnet_small import SeamNet, SeamNetDetector, new_body, placed
 from toolkit.errors import ModelError, UsageError
 from toolkit.files import atomic_write
 from toolkit.training.data import Blends, Folder, default_workers, index_folder

@@ -3,7 +3,8 @@
 How high a face scores depends on more than forgery: on who it is, the light, the coding. A
 recording of the same person, made and sent the same way, has most of that in common, so what it
 scores can be taken off. How far apart two genuine stretches lie is not assumed but measured: on the
-two halves of genuine recordings that were kept from training (`toolkit.evaluation.halves`).
+two halves of genuine recordings that were kept from training
+(`toolkit.evaluation.studies.known_genuine`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from toolkit.detectors import registry
 from toolkit.errors import ModelError, OutOfRangeError, UsageError
 from toolkit.files import atomic_write, parse_json
 from toolkit.messages import phrase
-from toolkit.types import FaceCrops, TrackResult
+from toolkit.types import Examination, FaceCrops, TrackResult, spread
 from toolkit.verdict import abstention
 from toolkit.verdict.aggregate import aggregate, rule_for
 
@@ -218,7 +219,7 @@ def stretch(
     )
 
 
-def compare(questioned: Stretch, known: Stretch, halves: Halves | None) -> Comparison:
+def compare_stretches(questioned: Stretch, known: Stretch, halves: Halves | None) -> Comparison:
     """Put a questioned stretch beside a known one.
 
     Parameters
@@ -261,7 +262,9 @@ def within(result: TrackResult, crops: FaceCrops, known: Span, halves: Halves | 
         If one of the two sides has too few moments.
     """
     inside = moments_in(result, known)
-    return compare(stretch(result, crops, ~inside), stretch(result, crops, inside), halves)
+    return compare_stretches(
+        stretch(result, crops, ~inside), stretch(result, crops, inside), halves
+    )
 
 
 def moments_in(result: TrackResult, seconds: Span) -> NDArray[np.bool_]:
@@ -341,3 +344,129 @@ def find(detector: str, weights_sha256: str) -> Halves | None:
             "the figures for comparisons cannot be read", f"{path.name}: {error}", models.SETUP
         ) from error
     return found if found.weights_sha256 == weights_sha256 else None
+
+
+# -- of examinations
+
+COMPARISON_SCHEMA = "doorzicht.comparison/1"
+FACES_MAX = 64  # of known material that serve as references; each costs a pass
+
+
+def compare(
+    questioned: Examination,
+    known: Examination | None = None,
+    *,
+    seconds: Span | None = None,
+    person: str | None = None,
+) -> Comparison:
+    """Compare a person of a clip with what is known to be genuine.
+
+    Parameters
+    ----------
+    questioned
+        The clip in question.
+    known
+        Another recording of the same person; whoever is on screen most in it counts. None = the
+        clip itself, and `seconds` of it.
+    seconds
+        First and last second that are known to be genuine, of `known` or of the clip itself.
+    person
+        Whom to compare; None = the person whom the verdict is of.
+
+    Raises
+    ------
+    UsageError
+        If that person is not there or was not judged, the recording is the clip itself, the
+        detectors differ, or a stretch is too short.
+    """
+    mine, other, seen = _sides(questioned, known, seconds, person)
+    crops = questioned.crops[mine.track.person]
+    halves = find(*_detector(questioned))
+    if seen is questioned:
+        assert seconds is not None
+        return within(mine, crops, seconds, halves)
+    inside = None if seconds is None else moments_in(other, seconds)
+    side = stretch(other, seen.crops[other.track.person], inside)
+    return compare_stretches(stretch(mine, crops), side, halves)
+
+
+def known_faces(
+    questioned: Examination,
+    known: Examination | None = None,
+    *,
+    seconds: Span | None = None,
+    person: str | None = None,
+) -> FaceCrops:
+    """Return the faces that are known to be genuine, for `explain.session.Subject`.
+
+    Parameters and errors are those of `compare`. It is for the user to say that they show the same
+    person.
+
+    Returns
+    -------
+    FaceCrops
+        At most `FACES_MAX`, spread evenly; none where that person is not seen then.
+    """
+    _mine, other, seen = _sides(questioned, known, seconds, person)
+    rows = np.arange(len(other.track.pts))
+    if seconds is not None:
+        rows = rows[moments_in(other, seconds)]
+    return seen.crops[other.track.person].at(rows[spread(len(rows), FACES_MAX)])
+
+
+def _sides(
+    questioned: Examination,
+    known: Examination | None,
+    seconds: Span | None,
+    person: str | None,
+) -> tuple[TrackResult, TrackResult, Examination]:
+    """Return who is in question, who is known to be genuine, and the examination of the latter."""
+    wanted = person or questioned.report.speaks
+    mine = next((r for r in questioned.report.tracks if r.track.person == wanted), None)
+    if mine is None:
+        reason = "" if person else questioned.report.verdict.reason
+        raise UsageError(
+            "there is nobody to compare", person or "", reason or "Name another person."
+        )
+    if known is None:
+        if seconds is None:
+            raise UsageError("nothing is known to be genuine", "", "Name a recording or seconds.")
+        return mine, mine, questioned
+    if known.report.video.sha256 == questioned.report.video.sha256:
+        remedy = "Name another recording, or seconds of this one."
+        raise UsageError("the two are the same file", "", remedy)
+    if _detector(known) != _detector(questioned):
+        names = sorted({_detector(e)[0] for e in (known, questioned)})
+        # one name where only the weights differ
+        both = phrase("{a} and {b}", a=names[0], b=names[1]) if len(names) > 1 else names[0]
+        raise UsageError(
+            "the two were judged by different detectors", both, "Analyse one of them again."
+        )
+    return mine, longest(known.report.tracks), known
+
+
+def to_dict(
+    found: Comparison, questioned: Examination, known: Examination | None
+) -> dict[str, Any]:
+    """Return the content of `json`: plain values."""
+    name, weights = _detector(questioned)
+    clips = {"questioned": questioned, "known": known or questioned}
+    return {
+        "schema": COMPARISON_SCHEMA,
+        "detector": {"name": name, "weights_sha256": weights},
+        **{
+            f"{side}_video": {
+                "path": str(e.report.video.path),
+                "sha256": e.report.video.sha256,
+                "persons": len(e.report.tracks),
+            }
+            for side, e in clips.items()
+        },
+        "comparison": found.to_dict(),
+    }
+
+
+def _detector(examination: Examination) -> tuple[str, str]:
+    facts = examination.report.settings["detector"]
+    weights = str(facts["weights_sha256"])
+    return registry.name_now(str(facts["name"]), weights), weights

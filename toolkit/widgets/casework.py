@@ -16,23 +16,23 @@ import ipywidgets
 
 from toolkit import _i18n, figures, samples
 from toolkit._i18n import _, ngettext
-from toolkit.cache import runs_folder
+from toolkit.casework.case import ALTERNATIVES, STATES, Case, create
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.jobs import STAGE_WEIGHTS
-from toolkit.report.case import ALTERNATIVES, STATES, Case, create
+from toolkit.storage.cache import runs_folder
 from toolkit.types import PLAYERS, Tick
-from toolkit.widgets import fragments
+from toolkit.widgets import html as fragments
 from toolkit.widgets.player import Player
 from toolkit.widgets.saved import Saved, pages
 from toolkit.widgets.status import Status
 from toolkit.widgets.task import Task
 
 if TYPE_CHECKING:
-    from toolkit.evaluation.robustness import Robustness
+    from toolkit.analysis.robustness import Robustness
+    from toolkit.casework.case import Exhibit
+    from toolkit.casework.verify import Findings
     from toolkit.media.alignment import Alignment
     from toolkit.media.display import DisplayCopy
-    from toolkit.report.case import Exhibit
-    from toolkit.report.verify import Findings
 
 _WIDE = {"width": "100%", "max_width": "760px"}
 _STYLE = {"description_width": "22em"}
@@ -376,11 +376,11 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
     # -- what happens in the background: traits are set, no widgets are made
 
     def _add(self, tick: Tick) -> Exhibit:
-        from toolkit.report import steps
+        from toolkit.casework import operations
 
         text = self._path.value.strip().strip("\"'")
         file = Path(text).expanduser() if text else samples.path(str(self._sample.value))
-        return steps.add(
+        return operations.add(
             self._opened(),
             file,
             received_from=self._from.value,
@@ -399,21 +399,21 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 
     def _copy(self, tick: Tick) -> DisplayCopy:
         """Make a copy of the exhibit that the player can show; it is not part of the case."""
-        from toolkit.cache import Cache
+        from toolkit.analysis.cached import display_copy
         from toolkit.media import probe
-        from toolkit.recall import display_copy
+        from toolkit.storage.cache import Cache
 
         chosen = self._opened().exhibit(self._looked_at())
         return display_copy(Cache(), probe(self._opened().path(chosen.working_copy)), tick=tick)
 
     def _play(self, copy: DisplayCopy) -> None:
+        from toolkit.casework import operations
         from toolkit.player import Scene
-        from toolkit.report import steps
 
         chosen = self.exhibit
         if chosen is None or not chosen.analyses or self.case is None:
             return
-        found = steps.examination(self.case, chosen)
+        found = operations.examination(self.case, chosen)
         self.player.show(Scene.of(found.report, copy, crops=found.crops))
         self._played = (chosen.id, chosen.analyses[-1])
         self._show_player()
@@ -428,11 +428,11 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self.showing.layout.display = None if has and not fits else "none"
 
     def _try(self, tick: Tick) -> Robustness:
-        from toolkit.evaluation.robustness import CHAINS
-        from toolkit.report import steps
+        from toolkit.analysis.robustness import CHAINS
+        from toolkit.casework import operations
 
         chains = CHAINS[:_CHAINS_QUICK] if self._chains.value == "first" else CHAINS
-        tried: Robustness = steps.try_reshares(
+        tried: Robustness = operations.try_reshares(
             self._opened(), self._looked_at(), chains=chains, tick=tick
         )
         return tried
@@ -441,11 +441,11 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._refresh()
 
     def _lay(self, tick: Tick) -> Alignment:
-        from toolkit.report import steps
+        from toolkit.casework import operations
 
         if not self._presumed.value:
             raise UsageError("there is no other exhibit", "", "Take its source in first.")
-        found: Alignment = steps.compare(
+        found: Alignment = operations.compare(
             self._opened(), str(self._presumed.value), self._looked_at(), tick=tick
         )
         return found
@@ -459,9 +459,9 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         return self.exhibit.id
 
     def _make(self, tick: Tick) -> Path:
-        from toolkit.report import bundle
+        from toolkit.casework import publish
 
-        return bundle.report(
+        return publish.report(
             self._opened(),
             language=_i18n.language(),
             reveal=self._reveal.value,
@@ -474,7 +474,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._refresh()
 
     def _verify(self, tick: Tick) -> Findings:
-        from toolkit.report import verify
+        from toolkit.casework import verify
 
         return verify.verify(
             self._opened().folder,
@@ -574,7 +574,8 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 
     def _show_exhibit(self) -> None:
         """Show what was found of the chosen exhibit, and the facts of its container."""
-        from toolkit.report import bundle, sections, steps
+        from toolkit.casework import operations, publish
+        from toolkit.report import sections
 
         exhibits = {e.id: e for e in self._exhibits()}
         self.exhibit = exhibits.get(self._which.value) if self._which.value else None
@@ -591,7 +592,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         if chosen is None or not chosen.analyses or self.case is None:
             self._result.value = self._container.value = ""
             return
-        report = steps.examination(self.case, chosen).report
+        report = operations.examination(self.case, chosen).report
         self._result.value = "".join(
             [
                 f"<p>{escape(chosen.id)} SHA-256 {escape(chosen.facts['sha256'])}</p>",
@@ -602,8 +603,8 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             ]
         )
         facts = self.case.read_json(f"{chosen.analyses[-1]}/provenance.json")
-        container = bundle.provenance_of(facts)
-        signed = bundle.credentials_of(
+        container = publish.provenance_of(facts)
+        signed = publish.credentials_of(
             self.case.read_json(f"{chosen.analyses[-1]}/credentials.json")
         )
         signs = [sign.line() for sign in container.signs]
@@ -616,7 +617,8 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 
     def _show_copies(self, exhibits: list[str]) -> None:
         """Show how the chosen exhibit fared after re-shares, and on what it was laid."""
-        from toolkit.report import bundle, casefile, steps
+        from toolkit.casework import facts as casefile
+        from toolkit.casework import operations, publish
 
         chosen, case = self.exhibit, self.case
         others = [e for e in exhibits if chosen is None or e != chosen.id]
@@ -626,11 +628,11 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._held.value = self._lies.value = ""
         if chosen is None or case is None:
             return
-        self._held.value = _list(bundle.reshare_lines(casefile.reshares(case, chosen)))
-        mine = [c for c in steps.compared(case) if c["reshare"] == chosen.id]
+        self._held.value = _list(publish.reshare_lines(casefile.reshares(case, chosen)))
+        mine = [c for c in operations.compared(case) if c["reshare"] == chosen.id]
         if mine:
             last = mine[-1]
-            said = f"{last['source']}: {bundle.alignment_of(last['alignment']).line()}"
+            said = f"{last['source']}: {publish.alignment_of(last['alignment']).line()}"
             self._lies.value = _note(said) + self._side_by_side(last["picture"])
 
     def _side_by_side(self, picture: dict[str, Any] | None) -> str:

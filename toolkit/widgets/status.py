@@ -17,7 +17,9 @@ class Status(anywidget.AnyWidget):
     """One line that screen readers announce; carries the panel's style sheet."""
 
     _esm = _HERE / "status.js"
-    _css = (_HERE / "workbench.css").read_text(encoding="utf-8") + figures.ANSWER_STYLE
+    _css = (_HERE / "workbench" / "workbench.css").read_text(
+        encoding="utf-8"
+    ) + figures.ANSWER_STYLE
     text = traitlets.Unicode().tag(sync=True)
     lang = traitlets.Unicode("en").tag(sync=True)
     reveal = traitlets.Int(0).tag(sync=True)  # counted up: the panel's top comes into view

@@ -1,0 +1,361 @@
+"""What can be put side by side, and what is then shown."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tests.widgets import made_up
+from tests.widgets.pressing import look_at, run, shown, until
+from toolkit.analysis import cached
+from toolkit.errors import VideoError
+from toolkit.widgets.workbench.compare import Other
+
+
+@pytest.fixture
+def compare(panel):
+    run(panel)
+    look_at(panel, "compare")
+    return panel._result.compare
+
+
+def offered(compare):
+    return [value for _title, value in compare.other.options]
+
+
+def put(compare, other):
+    compare.other.value = other
+    compare.go.click()
+    return compare._comparison
+
+
+def test_the_player_makes_room_for_the_comparison_once_there_is_one(panel):
+    run(panel)
+    result, compare = panel._result, panel._result.compare
+    look_at(panel, "compare")
+    assert result.player.layout.display is None  # seconds are chosen by looking
+    compare.other.value = Other("seconds")
+    result.player.frame = 20
+    compare.from_here.click()
+    result.player.frame = 40
+    compare.to_here.click()
+    at = [float(result.copy.pts[n]) + result.copy.start_s for n in (20, 40)]
+    assert [compare.start_s.value, compare.end_s.value] == pytest.approx(at, abs=0.01)
+    put(compare, Other("person", "B"))
+    assert result.player.layout.display == "none"  # two players stand there
+    look_at(panel, "why")
+    assert result.player.layout.display is None
+
+
+def test_persons_and_moments_of_one_clip(compare, panel):
+    assert offered(compare) == [Other("person", "B"), Other("moment"), Other("seconds")]
+    seen = put(compare, Other("person", "B"))
+    left, right = seen.shown
+    assert (left.persons, right.persons) == (("A",), ("B",))
+    compare.other.value = Other("moment")
+    first, second = compare.first.value, compare.second.value
+    assert first != second
+    assert put(compare, Other("moment")) is seen  # one widget serves all
+    track = panel.report.tracks[0].track
+    assert seen.offset_s == pytest.approx(track.pts[second] - track.pts[first])
+    assert seen.shown[0].copy.indices[seen.frame] == track.indices[first]
+
+
+def test_another_clip_and_another_detector(all_weights, compare, panel, tmp_path):
+    panel._choose.detector.value = "meso4"
+    run(panel)
+    other = made_up.clip(tmp_path / "reshare.mp4", frames=30)
+    panel._choose.path.value = str(other)
+    run(panel)
+    kinds = [o.kind for o in offered(compare)]
+    assert kinds.count("clip") == 2  # the first clip as both detectors judged it
+    assert kinds.count("detector") == 0  # this one was judged by one only
+    compare.later.value = 0.4
+    seen = put(compare, next(o for o in offered(compare) if o.kind == "clip"))
+    until(panel, "done")
+    left, right = seen.shown
+    assert (len(left.copy.pts), len(right.copy.pts)) == (30, 60)
+    assert seen.offset_s == 0.4
+    assert left.label.startswith("reshare.mp4")
+    assert panel.report.video.path == other  # what is on screen stays
+    panel.reopen(next(o for o in offered(compare) if o.kind == "clip").name)
+    until(panel, "done")
+    assert [o.kind for o in offered(compare)].count("detector") == 1
+    seen = put(compare, next(o for o in offered(compare) if o.kind == "detector"))
+    until(panel, "done")
+    assert len({scene.label for scene in seen.shown}) == 2
+
+
+def test_a_clip_that_is_gone_is_told(compare, panel, tmp_path, monkeypatch):
+    other = made_up.clip(tmp_path / "reshare.mp4", frames=30)
+    panel._choose.path.value = str(other)
+    run(panel)
+    wanted = next(o for o in offered(compare) if o.kind == "clip")
+
+    def gone(*_args, **_options):
+        raise VideoError("there is no such file", "clip.mp4", "Check the path.")
+
+    monkeypatch.setattr(cached, "display_copy", gone)
+    put(compare, wanted)
+    until(panel, "done")
+    assert "There is no such file: clip.mp4." in panel._remark.value
+    panel._cache.clear()
+    compare.go.click()
+    assert "no longer kept" in compare._problem.value
+
+
+def test_it_speaks_dutch(compare, panel):
+    put(compare, Other("person", "B"))
+    panel._language.value = "nl"
+    assert compare.go.description == "Naast elkaar tonen"
+    assert compare.other.value == Other("person", "B")  # what was chosen stays chosen
+    assert any("Persoon B" in title for title, _value in compare.other.options)
+
+
+def test_seconds_that_are_known_to_be_genuine(compare, panel):
+    compare.other.value = Other("seconds")
+    assert [w.layout.display for w in (compare.start_s, compare.genuine)] == [None, "none"]
+    compare.go.click()
+    assert "There are no such seconds: 0 – 0." in compare._problem.value
+    assert not compare._said.value
+    times = panel.report.tracks[0].track.pts
+    compare.end_s.value = float(times[len(times) // 2])
+    compare.go.click()
+    assert not compare._problem.value
+    assert "Person A scores" in compare._said.value
+    assert "was not measured for this detector" in compare._said.value  # made-up weights
+    panel._language.value = "nl"
+    assert "Persoon A scoort" in compare._said.value  # what was said stays, in Dutch
+    assert compare.go.description == "Vergelijken"
+    panel._language.value = "en"
+    assert "the second witness tries these faces first" in compare._said.value
+    known = panel._result._known
+    assert (known.examination, known.person) == (panel.examination, "A")
+    assert 1 < len(known.faces.rgb) <= len(times)
+    look_at(panel, "ask")
+    subject = panel._result._inquiry.subject
+    assert subject._known is known.faces
+    look_at(panel, "compare")
+    look_at(panel, "ask")
+    assert panel._result._inquiry.subject is subject  # looking again asks nothing anew
+    look_at(panel, "compare")
+    compare.show(panel.examination, compare._copy, "B")
+    assert not compare._said.value  # it was about A
+    assert panel._result._known is None
+    assert panel._result._inquiry.subject._known is None
+    assert not shown(compare.take_back)
+    compare.show(panel.examination, compare._copy, "A")
+    assert "Person A scores" in compare._said.value
+    assert panel._result._known.person == "A"
+    compare.other.value = Other("moment")
+    compare.go.click()
+    assert "genuine from 0:00.0 to" in compare._said.value  # looking elsewhere takes nothing back
+    compare.take_back.click()
+    assert not compare._said.value
+    assert not shown(compare.take_back)
+    assert panel._result._known is None
+
+
+def test_another_clip_that_is_known_to_be_genuine(compare, panel, tmp_path):
+    other = made_up.clip(tmp_path / "known.mp4", frames=30)
+    first = str(panel._choose.path.value)
+    panel._choose.path.value = str(other)
+    run(panel)
+    panel._choose.path.value = first
+    run(panel)
+    put(compare, next(o for o in offered(compare) if o.kind == "clip"))
+    until(panel, "done")
+    assert not compare._said.value
+    compare.genuine.value = True
+    assert "Person A scores" in compare._said.value
+    assert "known to be genuine" in compare._said.value
+    assert panel._result._known.person == "A"
+    assert "You said that known.mp4 is genuine." in compare._said.value
+    there = compare.other.value
+    compare.other.value = Other("seconds")
+    assert not compare.genuine.value  # it was said of that clip alone
+    assert panel._result._known.person == "A"
+    compare.other.value = there
+    assert compare.genuine.value
+    compare.genuine.value = False
+    assert not compare._said.value
+    assert panel._result._known is None
+    compare.genuine.value = True
+    panel.reopen(there.name)
+    until(panel, "done")
+    assert (compare.start_s.value, compare.genuine.value) == (0, False)
+    assert panel._result._known is None
+
+
+def test_seconds_that_cannot_serve_leave_what_was_said(compare, panel):
+    compare.other.value, compare.end_s.value = Other("seconds"), 2.2
+    compare.go.click()
+    before = panel._result._known
+    assert before is not None
+    compare.start_s.value = 50.0
+    compare.go.click()
+    assert "no such seconds" in compare._problem.value
+    assert panel._result._known is before
+    compare.take_back.click()
+    assert not compare._problem.value
+
+
+@pytest.fixture
+def known_clip(panel, tmp_path):
+    """Call another clip genuine; return the panel, with the first clip on screen, and the other."""
+    first = str(panel._choose.path.value)
+    other = made_up.clip(tmp_path / "known.mp4", frames=30)
+    for path in (str(other), first):
+        panel._choose.path.value = path
+        run(panel)
+    look_at(panel, "compare")
+    compare = panel._result.compare
+    compare.other.value = next(o for o in offered(compare) if o.kind == "clip")
+    compare.genuine.value = True
+    return panel, other
+
+
+def test_what_is_known_comes_back_with_its_clip_and_in_another_kernel(known_clip, make, tmp_path):
+    panel, other = known_clip
+    first = panel._gallery.current
+    faces = panel._result._known.faces
+    panel.reopen(panel._result.compare.other.value.name)
+    until(panel, "done")
+    assert panel._result._known is None
+    panel.reopen(first)
+    until(panel, "done")
+    assert (panel._result._known.faces.rgb == faces.rgb).all()
+    later = make()
+    until(later, "done", "idle")
+    look_at(later, "compare")
+    compare = later._result.compare
+    assert (later._result._known.faces.rgb == faces.rgb).all()
+    assert compare.other.value.kind == "clip"
+    assert compare.genuine.value
+    assert f"You said that {other.name} is genuine." in compare._said.value
+    compare.take_back.click()
+    last = make()
+    until(last, "done", "idle")
+    assert last._result._known is None
+    assert not last._result.compare._said.value
+
+
+def test_a_clip_known_to_be_genuine_that_is_not_kept_any_more(known_clip, make):
+    panel, other = known_clip
+    first, entry = panel._choose.path.value, panel._result.compare.other.value.name
+    panel._cache.remove(entry)
+    later = make()  # in another kernel, too
+    until(later, "done", "idle")
+    run(panel)
+    for shown_by in (panel, later):
+        assert shown_by.state == "done"
+        compare = shown_by._result.compare
+        assert shown_by._result._known is None
+        assert "You said that known.mp4 is genuine." in compare._said.value
+        assert "known to be genuine is no longer kept: known.mp4" in compare._said.value
+        assert shown(compare.take_back)
+        assert compare.other.value in offered(compare)
+    panel._language.value = "nl"
+    assert "niet meer bewaard" in panel._result.compare._said.value
+    panel._choose.path.value = str(other)
+    run(panel)
+    panel._choose.path.value = first
+    run(panel)
+    assert panel._result._known is not None  # analysed again, it serves again
+    assert "niet meer" not in panel._result.compare._said.value
+
+
+def test_another_detector_cannot_use_it_and_says_so(all_weights, known_clip):
+    panel, other = known_clip
+    compare = panel._result.compare
+    panel._choose.detector.value = "meso4"
+    run(panel)
+    assert panel.state == "done"
+    assert panel._result._known is None
+    assert "judged by another detector: known.mp4" in compare._said.value
+    assert compare.genuine.value  # it is of the clip in the menu that it was said
+    first = panel._choose.path.value
+    for path in (str(other), first):
+        panel._choose.path.value = path
+        run(panel)
+    assert panel._result._known is not None
+    for choice in offered(compare):  # as either detector judged it, it is the same clip
+        if choice.kind == "clip":
+            compare.other.value = choice
+            assert compare.genuine.value
+
+
+def test_everything_is_forgotten_while_a_known_clip_is_chosen(known_clip):
+    panel, _other = known_clip
+    compare = panel._result.compare
+    panel._cache.clear()
+    panel._language.value = "nl"
+    assert compare.other.value in offered(compare)
+    assert compare.go.description == "Naast elkaar tonen"
+    panel._language.value = "en"
+    compare.take_back.click()
+    assert not compare._said.value
+
+
+def test_a_tick_on_a_clip_that_is_gone_meanwhile(known_clip):
+    panel, _other = known_clip
+    compare = panel._result.compare
+    compare.genuine.value = False
+    panel._cache.clear()
+    compare.genuine.value = True
+    assert "no longer kept: known.mp4" in compare._problem.value
+    assert not compare.genuine.value
+
+
+def test_who_had_that_letter_before_is_not_who_has_it_now(compare, panel):
+    compare.other.value, compare.end_s.value = Other("seconds"), 2.2
+    compare.go.click()
+    clip = panel.report.video.sha256
+    said = panel._memory.genuine(clip)["A"]
+    panel._memory.write_genuine(clip, "A", dataclasses.replace(said, x=said.x + 400))
+    for person in "BA":
+        compare.show(panel.examination, compare._copy, person)
+    assert panel._result._known is None
+    assert "said of somebody else" in compare._said.value
+    assert shown(compare.take_back)
+
+
+def test_what_cannot_be_kept_holds_until_the_panel_is_closed(compare, panel):
+    folder = panel._memory.folder / "genuine"
+    folder.write_text("in the way")
+    compare.other.value, compare.end_s.value = Other("seconds"), 2.2
+    compare.go.click()
+    assert "could not be written" in compare._problem.value
+
+    def elsewhere_and_back():
+        for person in "BA":
+            compare.show(panel.examination, compare._copy, person)
+
+    elsewhere_and_back()
+    assert panel._result._known is not None
+    assert not compare._problem.value
+    folder.unlink()
+    compare.go.click()
+    folder.joinpath(f"{panel.report.video.sha256}.json").unlink()
+    folder.rmdir()
+    folder.write_text("in the way")
+    compare.take_back.click()  # and neither does what was taken back return
+    elsewhere_and_back()
+    assert panel._result._known is None
+
+
+def test_what_cannot_be_read_is_set_aside_and_told(compare, panel):
+    compare.other.value, compare.end_s.value = Other("seconds"), 2.2
+    compare.go.click()
+    (file,) = (panel._memory.folder / "genuine").iterdir()
+    file.write_text('{"schema": 1, "persons": {"A": {"start_s": "soon"}}}')
+    compare.show(panel.examination, compare._copy, "B")
+    assert "set aside" in compare._said.value
+    assert [p.name.partition(".")[2][:7] for p in file.parent.iterdir()] == ["damaged"]
+
+
+def test_nobody_to_compare(make):
+    panel = run(make(persons=1))
+    compare = panel._result.compare
+    assert offered(compare) == [Other("moment"), Other("seconds")]

@@ -1,0 +1,468 @@
+"""The panel without a browser: what it does when buttons are pressed, in both languages."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import replace
+
+from tests.widgets import made_up
+from tests.widgets.pressing import look_at, run, shown, until
+from toolkit import _i18n, samples
+from toolkit.api.result import Analysis
+from toolkit.errors import VideoError
+from toolkit.widgets.workbench import saving
+from toolkit.widgets.workbench.panel import STATES, Workbench
+
+
+def views(panel):
+    return [view for _title, view in panel._result.views.options]
+
+
+# --- from file to verdict
+
+
+def test_it_starts_idle_and_shows_no_result(panel):
+    assert panel.state == "idle"
+    assert {"dz-workbench", "dz-state-idle"} <= set(panel._dom_classes)
+    assert not shown(panel._result)
+    assert panel._cancel.disabled
+    assert "stays on this computer" in panel._status.text
+
+
+def test_a_run_ends_with_words_player_and_pictures(panel, clip):
+    run(panel)
+    result = panel._result
+    assert panel.error is None
+    assert "dz-state-done" in panel._dom_classes
+    assert not {f"dz-state-{s}" for s in STATES if s != "done"} & set(panel._dom_classes)
+    assert "calls this video forged" in result.verdict.value
+    assert "face is too small" in result.not_judged.value
+    assert "Most important to this detector" in result.words.value
+    assert len(result.strip.items) == 4
+    assert all(item["heat"] and item["face"] for item in result.strip.items)
+    assert shown(result.player)
+    assert result.player.person == "A"
+    assert panel.report.speaks == "A"
+    assert panel.report.video.path == clip
+    assert panel.examination.crops.keys() == {"A", "B"}
+    assert views(panel) == ["why", "ask", "compare", "notes"]  # the player has the charts
+
+
+def test_its_repr_prints_no_pictures(panel):
+    assert repr(run(panel)) == "Workbench(state='done')"
+
+
+def test_starting_returns_at_once(make):
+    panel = make(pause=0.01)
+    began = time.perf_counter()
+    panel.start()
+    assert time.perf_counter() - began < 0.3
+    assert panel.state == "running"
+    assert panel._analyse.disabled
+    assert not panel._cancel.disabled
+    panel.cancel()
+    until(panel, "cancelled")
+
+
+def test_a_second_start_or_a_click_into_the_gallery_while_running_is_ignored(make):
+    panel = make(pause=0.01)
+    panel.start()
+    job = panel._job
+    panel.start()
+    panel.reopen("report-" + "0" * 32 + ".npz")
+    assert panel._job is job
+    panel.cancel()
+    until(panel, "cancelled")
+
+
+def test_cancel_keeps_no_result_and_allows_another_run(make):
+    panel = make(pause=0.02)
+    panel.start()
+    panel._cancel.click()
+    assert panel._status.text == "Stopping …"
+    until(panel, "cancelled")
+    assert panel.report is None
+    assert not shown(panel._result)
+    assert panel.save() is None
+    panel._do_examine = made_up.examine()
+    run(panel)
+    assert panel.state == "done"
+
+
+def test_progress_names_the_stage(make):
+    panel, said = make(pause=0.01), []
+    panel._status.observe(lambda change: said.append(change["new"]), "text")
+    run(panel)
+    assert any("looking for faces" in text for text in said)
+    assert any("left" in text for text in said)
+    assert said[-1] == "Done."
+
+
+def test_results_appear_while_it_computes(make):
+    panel, seen = make(pause=0.005), []
+    panel._live.observe(lambda change: seen.append(change["new"]), "value")
+    run(panel)
+    assert any("2 persons were found" in text for text in seen)
+    assert any("20 of 40 moments judged" in text for text in seen)
+    assert any("of them above the threshold" in text for text in seen)
+    assert all("forged" not in text for text in seen)  # not a verdict yet
+    assert not shown(panel._live)
+
+
+def test_the_verdict_is_there_before_the_player(make, monkeypatch):
+    from toolkit.analysis import cached
+
+    panel = make()
+    wait, asked = threading.Event(), threading.Event()
+
+    def slow(cache, video, *, tick):
+        asked.set()
+        assert wait.wait(10)
+        return real(cache, video, tick=tick)
+
+    real = cached.display_copy
+    monkeypatch.setattr(cached, "display_copy", slow)
+    panel.start()
+    assert asked.wait(10)
+    assert panel.state == "running"
+    assert "calls this video forged" in panel._result.verdict.value
+    assert not shown(panel._result.player)
+    panel._language.value = "nl"  # also now
+    assert "vervalst" in panel._result.verdict.value
+    wait.set()
+    until(panel, "done")
+    assert shown(panel._result.player)
+
+
+def test_a_verdict_stays_when_the_preparation_of_the_player_is_stopped(make, monkeypatch):
+    from toolkit.analysis import cached
+
+    panel = make()
+
+    def stopped(_cache, _video, *, tick):
+        panel.cancel()
+        tick("display", 1, 2)
+
+    monkeypatch.setattr(cached, "display_copy", stopped)
+    run(panel)
+    assert panel.state == "done"
+    assert "calls this video forged" in panel._result.verdict.value
+    assert "preparation was stopped" in panel._result.no_player.value
+
+
+def test_without_a_player_the_charts_are_drawn(make, monkeypatch):
+    from toolkit.analysis import cached
+
+    def fail(*_args, **_options):
+        raise VideoError("the display copy is too large for a browser", "<a>.mp4")
+
+    monkeypatch.setattr(cached, "display_copy", fail)
+    panel = run(make())
+    result = panel._result
+    assert panel.state == "done"
+    assert "&lt;a&gt;.mp4" in result.no_player.value
+    assert not shown(result.player)
+    assert shown(result.persons)
+    assert views(panel) == ["why", "ask", "numbers", "notes"]
+    assert result.charts.children == ()  # 5 MB that nobody asked for yet
+    look_at(panel, "numbers")
+    (chart,) = result.charts.children
+    moments = sum(len(t.x) for t in chart.data if t.type == "scatter")
+    result.persons.value = "B"
+    assert result.charts.children == (chart,)
+    assert sum(len(t.x) for t in chart.data) == 20 != moments
+    panel._language.value = "nl"
+    result.persons.value = "A"
+    assert "Detectorscore in de tijd" in str(chart.layout.annotations)
+
+
+# --- what goes wrong
+
+
+def test_an_error_is_shown_as_cause_value_remedy(make):
+    error = VideoError("the file is empty", "<b>a.mp4", "Download or copy it again.")
+    panel = run(make(error=error))
+    verdict = panel._result.verdict
+    assert panel.state == "error"
+    assert panel.error is error
+    assert "The file is empty: &lt;b&gt;a.mp4." in verdict.value
+    assert "Download or copy it again." in verdict.value
+    assert [c for c in panel._result.children if shown(c)] == [verdict]
+    panel._language.value = "nl"
+    assert "Het bestand is leeg" in verdict.value
+
+
+def test_an_unforeseen_error_leaves_the_panel_usable(make):
+    panel = run(make(error=RuntimeError("<boom>")))
+    assert "RuntimeError: &lt;boom&gt;" in panel._result.verdict.value
+    panel._do_examine = made_up.examine()
+    run(panel)
+    assert panel.state == "done"
+    assert shown(panel._save)
+
+
+def test_a_result_that_cannot_be_shown_is_an_error(make):
+    panel = run(make(change=lambda report: replace(report, verdict=None)))
+    assert panel.state == "error"
+
+
+def test_no_video_chosen(tmp_path, monkeypatch):
+    monkeypatch.setattr(samples, "FOLDER", tmp_path)  # no samples at all
+    panel = run(Workbench(examine=made_up.examine(), runs=tmp_path))
+    assert panel.state == "error"
+    assert "No video was chosen." in panel._result.verdict.value
+
+
+def test_nobody_found(make):
+    panel = run(make(change=made_up.nobody))
+    assert panel.state == "done"
+    assert "No verdict." in panel._result.verdict.value
+    assert "There is no face in the 9 frames looked at." in panel._result.verdict.value
+    assert panel._result.words.value == ""
+    assert panel._result.strip.items == []
+    assert views(panel) == ["why", "notes"]
+    assert "Nobody was judged." in panel._result.not_judged.value
+
+
+def test_a_clip_without_persons_follows_one_with_persons(panel, tmp_path):
+    run(panel)
+    panel._do_examine = made_up.examine(change=made_up.nobody)
+    panel._choose.path.value = str(made_up.clip(tmp_path / "other.mp4", frames=30))
+    run(panel)
+    assert panel.error is None
+    assert panel._result.player.person == ""
+    assert panel._result.person is None
+
+
+# --- languages and persons
+
+
+def test_language_switches_everything_at_once(panel):
+    run(panel)
+    panel._language.value = "nl"
+    assert _i18n.language() == "nl"
+    assert panel._status.lang == "nl"
+    assert panel._analyse.description == "Analyseren"
+    assert "vervalst" in panel._result.verdict.value
+    assert "mond" in panel._result.words.value
+    assert panel._gallery._clips.lang == "nl"
+    assert panel._gallery._clips.items[0]["said"] == "vervalst genoemd"
+    assert panel._status.text == "Klaar."
+
+
+def test_choices_survive_a_change_of_language(panel, clip):
+    panel._choose.frames.value = 80
+    panel._choose.detector.value = "meso4"
+    panel._language.value = "nl"
+    assert panel._choose.frames.value == 80
+    assert panel._choose.detector.value == "meso4"
+    assert panel._choose.video == (str(clip), True)
+
+
+def test_another_person_is_followed_everywhere(panel):
+    run(panel)
+    result = panel._result
+    result.player.person = "B"  # as a click in the player does
+    assert result.person == "B"
+    assert "Person B: no verdict" in result.words.value
+    assert result.strip.items == []
+    result.persons.value = "A"
+    assert result.player.person == "A"
+    assert "Person A" in result.words.value
+
+
+def test_a_key_frame_leads_to_its_picture_and_back(panel):
+    result = run(panel)._result
+    position = result.strip.items[-1]["position"]
+    result.strip._on_message(None, {"position": position}, [])
+    track = result.report.tracks[0].track
+    assert result.copy.indices[result.player.frame] == track.indices[position]
+    assert result.player.position == position == result.strip.current
+    result.player.frame = 0
+    assert result.strip.current == result.player.position == 0
+    result.strip._on_message(None, {"position": 999}, [])  # no such key frame
+    assert result.player.frame == 0
+
+
+# --- samples, paths, detectors
+
+
+def test_own_path_is_chosen_by_typing_it(tmp_path, clip):
+    asked = []
+
+    def examine(path, **options):
+        asked.append((path, options))
+        return made_up.examine()(clip)
+
+    panel = Workbench(examine=examine, runs=tmp_path)
+    panel._choose.path.value = f' "{clip}" '
+    panel._choose.frames.value = 40
+    assert panel._choose.sample.value == ""
+    run(panel)
+    ((path, options),) = asked
+    assert path == clip
+    assert options["sampling"].frames == 40
+    assert options["detector"] == "seamnet"
+    assert options["cache"].folder == tmp_path / "cache"
+
+
+def test_a_sample_is_chosen_from_those_that_are_here(tmp_path, clip, monkeypatch):
+    asked = []
+
+    def examine(path, **_options):
+        asked.append(path)
+        return made_up.examine()(clip)
+
+    (tmp_path / samples.card("franck").file).touch()
+    monkeypatch.setattr(samples, "FOLDER", tmp_path)
+    panel = Workbench(examine=examine, runs=tmp_path / "runs")
+    assert [name for _title, name in panel._choose.sample.options] == ["franck", ""]
+    run(panel)
+    assert asked == [tmp_path / "franck.mp4"]
+    (tmp_path / "franck.mp4").unlink()
+    run(panel)
+    assert panel.state == "error"
+    assert "This sample is not here: franck.mp4." in panel._result.verdict.value
+
+
+def test_comparison_with_planted_truth(make, clip, tmp_path):
+    own = tmp_path / "planted.mp4"
+    own.write_bytes(clip.read_bytes())
+    truth = {"regions": ["mouth"], "start_s": 3.1, "end_s": 4.2}
+    own.with_suffix(".truth.json").write_text(json.dumps(truth), encoding="utf-8")
+    panel = make()
+    panel._choose.path.value = str(own)
+    run(panel)
+    assert 'data-top="mouth" data-region="right" data-iou="1.0000"' in panel._result.truth.value
+
+
+def test_other_videos_have_no_comparison(panel):
+    assert run(panel)._result.truth.value == ""
+
+
+# --- saving
+
+
+def test_result_is_saved_beside_earlier_ones(panel):
+    run(panel)
+    first = panel.save()
+    second = saving.save(panel.examination, first.parent, stamp=first.name[-15:])
+    assert first != second
+    files = sorted(p.name for p in first.iterdir())
+    assert files == ["player.html", "report.html", "report.json", "run.json"]
+    assert not (second / "player.html").exists()  # without a copy of the video
+    assert str(first) in panel._saved.value
+    stored = json.loads((first / "report.json").read_text(encoding="utf-8"))
+    assert stored["verdict"]["track"] == "A"
+
+
+def test_a_hostile_name_cannot_leave_the_folder(panel, tmp_path):
+    run(panel)
+    video = replace(panel.report.video, path=tmp_path / "..<b>%2e%2e;rm -rf .mp4")
+    examination = replace(panel.examination, report=replace(panel.report, video=video))
+    folder = saving.save(examination, tmp_path / "out", stamp="1")
+    assert folder.parent == tmp_path / "out"
+    assert set(folder.name) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-")
+
+
+def test_a_report_that_cannot_be_saved_is_told(panel, tmp_path):
+    run(panel)
+    panel._runs = tmp_path / "file"
+    panel._runs.write_text("in the way")
+    assert panel.save() is None
+    assert "cannot be written" in panel._not_saved.value
+    assert not shown(panel._saved)
+    assert panel.state == "done"
+
+
+def test_a_hostile_reason_is_escaped(make):
+    def hostile(report):
+        verdict = replace(report.verdict, abstained=True, reason="<script>x</script>")
+        return replace(report, verdict=verdict)
+
+    panel = run(make(change=hostile))
+    assert "&lt;script&gt;" in panel._result.verdict.value
+    assert "<script>" not in panel._result.verdict.value
+
+
+def test_a_worker_makes_no_widgets_and_prints_nothing(make, capfd, monkeypatch):
+    """Widgets that are made in a thread are lost on some kernels: traits only."""
+    import ipywidgets
+
+    made = []
+    opened = ipywidgets.Widget.open
+    main = threading.main_thread()
+
+    def note(self):
+        if threading.current_thread() is not main:
+            made.append(type(self).__name__)
+        opened(self)
+
+    monkeypatch.setattr(ipywidgets.Widget, "open", note)
+    panel = run(make())
+    assert panel.state == "done"
+    assert made == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_analysis_made_elsewhere_is_shown_at_once(clip, tmp_path):
+    """The cell returns while the player is prepared; what was looked at last is not reopened."""
+    examination = made_up.examine()(clip)
+    analysis = Analysis.of(examination)
+    panel = Workbench(analysis, runs=tmp_path / "runs")
+    until(panel, "done", "error")
+    assert panel.error is None
+    assert panel.report is analysis.report
+    assert panel.examination.crops.keys() == {"A", "B"}
+    assert shown(panel._result)
+    assert "calls this video forged" in panel._result.verdict.value
+    assert panel.save() is not None
+
+
+def test_a_saved_report_has_the_users_notes_and_what_was_asked(panel):
+    run(panel)
+    panel._notes._text.value = "The lips look <b>redder</b>."
+    folder = panel.save()
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Notes by the user, not by the program" in page
+    assert "The lips look &lt;b&gt;redder&lt;/b&gt;." in page
+    assert panel._saved._files[0] == folder / "report.html"
+
+
+def test_the_form_folds_for_a_result_and_unfolds_on_request(panel):
+    assert shown(panel._start)
+    assert shown(panel._example)  # nothing was analysed yet
+    run(panel)
+    assert not shown(panel._start)
+    assert not shown(panel._run)
+    assert "clip.mp4" in panel._heading.value
+    panel._change.click()
+    assert shown(panel._start)
+    assert not shown(panel._example)
+    assert "clip.mp4" not in panel._heading.value
+
+
+def test_the_form_names_the_clip_that_the_gallery_shows(panel, clip, tmp_path):
+    run(panel)
+    other = made_up.clip(tmp_path / "other.mp4", frames=30)
+    panel._choose.path.value = str(other)
+    run(panel)
+    first = panel._gallery._clips.items[-1]["name"]
+    panel.reopen(first)
+    until(panel, "done")
+    assert panel._choose.video == (str(clip), True)
+    assert panel._result.player.region == ""
+
+
+def test_a_contested_explanation_is_said_beside_the_verdict_and_drawn_weaker(panel):
+    run(panel)
+    result = panel._result
+    assert "not checked" in result.verdict.value
+    result._on_check("A", "contested")
+    assert "contested" in result.verdict.value
+    assert "dz-contested" in result.player._dom_classes
+    result._on_check("A", "agrees")
+    assert "second witness agrees" in result.verdict.value
+    assert "dz-contested" not in result.player._dom_classes

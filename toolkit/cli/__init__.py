@@ -1,0 +1,1 @@
+"""The command tree of `python -m toolkit`."""

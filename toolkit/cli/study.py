@@ -1,0 +1,83 @@
+"""Commands that are handed on whole: studies, what training needs beside `train`, and swaps.
+
+Each has its own `main` in the module that does the work; here is only where it stands in the tree.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+Command = Callable[[str, Any, str], argparse.ArgumentParser]
+
+COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
+    ("study", "two-persons"): (
+        "toolkit.evaluation.studies.two_persons",
+        "a genuine and a forged person in one re-shared clip: are they kept apart?",
+    ),
+    ("study", "known-genuine"): (
+        "toolkit.evaluation.studies.known_genuine",
+        "what a recording that is known to be genuine adds to a verdict",
+    ),
+    ("study", "swaps"): (
+        "toolkit.evaluation.studies.swaps",
+        "how well swapped expressions fit, and whether the detector sees such swaps",
+    ),
+    ("study", "frame-rules"): (
+        "toolkit.training.frame_rules",
+        "ways to sum up frames, on clips forged in part, at equal false alarms",
+    ),
+    ("study", "fuzz"): (
+        "toolkit.hardening.fuzz",
+        "thousands of spoilt files: does anything crash, hang, leak or go missing without a word?",
+    ),
+    ("train", "average"): (
+        "toolkit.training.average",
+        "the mean of runs that went on from each other, with its own threshold",
+    ),
+    ("train", "frames"): (
+        "toolkit.training.frames",
+        "cut training pictures out of genuine videos",
+    ),
+    ("train", "calibrate"): (
+        "toolkit.training.calibrate",
+        "fit a likelihood ratio on faces kept from training",
+    ),
+    ("swap",): ("toolkit.forge.swap", "make an expression-matched face swap that says it is one"),
+}
+"""Words of the command, the module whose `main` takes the rest, and its help."""
+
+
+def find(argv: Sequence[str]) -> Callable[[], int] | None:
+    """Return what runs a command that is handed on; None for any other."""
+    for words, (module, _help) in COMMANDS.items():
+        if tuple(argv[: len(words)]) == words:
+            rest = list(argv[len(words) :])
+            return lambda module=module, rest=rest: int(import_module(module).main(rest) or 0)  # type: ignore[misc]
+    return None
+
+
+def add_commands(command: Command) -> Any:
+    """Add the commands to the parser, for its help and for a word that is none of them.
+
+    Returns
+    -------
+    subparsers
+        To which further studies may be added.
+    """
+    whole = command("study", None, "questions about the method itself; each tells its own --help")
+    whole.set_defaults(run=lambda _options: whole.error("name the study"))
+    verbs = whole.add_subparsers(dest="verb", metavar="STUDY")
+    for words, (_module, text) in COMMANDS.items():
+        if words[0] == "study":
+            verbs.add_parser(words[1], help=text)
+    command("swap", None, COMMANDS["swap",][1])
+    return verbs
+
+
+def help_of_train() -> str:
+    """Return what stands below the help of `train`."""
+    lines = [f"  train {w[1]:<12}{text}" for w, (_m, text) in COMMANDS.items() if w[0] == "train"]
+    return "\n".join(["more, each with its own --help:", *lines])

@@ -1,0 +1,1 @@
+"""The benchmark of explanations: methods against forgeries whose place and time are known."""

@@ -1,0 +1,1 @@
+"""Studies that answer one question each; `python -m toolkit study` lists them."""

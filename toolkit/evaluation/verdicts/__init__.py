@@ -1,0 +1,1 @@
+"""The benchmark of verdicts: scores, baselines, risk and coverage, its page, a model's card."""
