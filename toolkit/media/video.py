@@ -248,7 +248,9 @@ def widen(video: Video, shapes: set[tuple[int, int]]) -> Video:
 
 @functools.cache
 def guards() -> tuple[str, ...]:
-    """Return what keeps the decoder in: ``"limits"`` (of resources), ``"seccomp"`` (of calls).
+    """Return what keeps the decoder in.
+
+    ``"limits"`` (of resources), ``"landlock"`` (of files and connections), ``"seccomp"`` (of calls).
 
     Asked of a decoder of its own, once per process. Empty where the system offers neither.
 
@@ -261,7 +263,7 @@ def guards() -> tuple[str, ...]:
         path = Path(str(file.name))
         with _Child("guards", path, file.fileno(), {}, cpu_s=PROBE_CPU_S) as child:
             header, _ = child.receive()
-    return tuple(g for g in ("limits", "seccomp") if g in header.get("guards", ()))
+    return tuple(g for g in ("limits", "landlock", "seccomp") if g in header.get("guards", ()))
 
 
 def check_unchanged(video: Video, *, tick: Tick = no_tick) -> None:
