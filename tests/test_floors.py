@@ -30,6 +30,7 @@ FLOORS = (
     ("batch",),
     ("widgets",),
     ("api",),  # what guests use
+    ("hardening",),  # tries all of it
     ("cli",),
     ("__main__",),
 )

@@ -1,12 +1,17 @@
-"""Files that are written completely or not at all."""
+"""Files that are written completely or not at all, and JSON that is read without trust."""
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NoReturn
+
+DIGITS_MAX = 20
+"""Most digits of a whole number in a file: 64 bits have no more, and a float not many more."""
 
 
 @contextmanager
@@ -60,7 +65,10 @@ def atomic_write(path: Path | str, data: bytes | str) -> None:
     ['note.txt']
     """
     with atomic_path(path) as temporary:
-        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+        # half a character, of a broken name, is written as its escape: no text may stop the writing
+        temporary.write_bytes(
+            data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
+        )
 
 
 def sync_folder(folder: Path) -> None:
@@ -72,3 +80,39 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def parse_json(text: str | bytes | bytearray) -> Any:
+    """Return the value of a JSON text that somebody else may have written.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, is nested deeper than can be read, or holds what JSON has no number for.
+
+    Examples
+    --------
+    >>> parse_json('{"a": [1, 2.5]}')
+    {'a': [1, 2.5]}
+    >>> parse_json("[" * 100_000)
+    Traceback (most recent call last):
+    ...
+    ValueError: nested too deep
+    """
+    try:
+        return json.loads(text, parse_int=_whole, parse_constant=_refuse_constant)
+    except RecursionError:
+        msg = "nested too deep"
+        raise ValueError(msg) from None
+
+
+def _whole(digits: str) -> int:
+    if len(digits.lstrip("-")) > DIGITS_MAX:
+        msg = f"a number of {len(digits)} digits"
+        raise ValueError(msg)
+    return int(digits)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    msg = f"{name} is no number of JSON"
+    raise ValueError(msg)

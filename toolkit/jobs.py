@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Generic, Protocol, TypeVar
 
 from toolkit.errors import Cancelled
+from toolkit.messages import shown
 from toolkit.types import Tick
 
 UPDATE_INTERVAL_S = 0.1
@@ -265,7 +266,7 @@ class TerminalLine:
     def write(self, text: str) -> None:
         """Leave a line of its own, watched or not: for each finished part of long work."""
         self._clear()
-        print(text, file=sys.stderr, flush=True)
+        print(shown(text, but="\n\t"), file=sys.stderr, flush=True)
 
     def _clear(self) -> None:
         if self._shown:

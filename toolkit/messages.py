@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import re
 import string
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,35 @@ from toolkit._i18n import _, language
 
 _SPEC = re.compile(r"[,.0-9]{0,5}[defgs%]?")
 """What a template may ask of a number: templates also come back from files of a case."""
+
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Kinds of characters that steer a terminal or the direction of a line, or stand for nothing."""
+
+
+def shown(text: str, *, but: str = "") -> str:
+    r"""Return a text with what steers instead of showing as its ``\u`` escape.
+
+    Control and direction characters, line ends and halves of characters; `but` names those that
+    may stay. Escaping for HTML is up to whoever writes HTML.
+
+    Examples
+    --------
+    >>> shown("a\x1b[2Jb\u202ec")
+    'a\\u001b[2Jb\\u202ec'
+    >>> shown("two\nlines", but="\n")
+    'two\nlines'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        _escape(c) if c not in but and unicodedata.category(c) in _HIDDEN else c for c in text
+    )
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 @dataclass(frozen=True)
@@ -97,11 +127,12 @@ class Message:
             If it is neither.
         """
         if isinstance(plain, str):
-            return cls("", plain)
+            return cls("", shown(plain, but="\n"))
         if not isinstance(plain, Mapping) or not isinstance(plain.get("values", {}), Mapping):
             msg = f"{type(plain).__name__} is no message"
             raise ValueError(msg)
-        return cls(str(plain["code"]), str(plain["template"]), _values(plain.get("values", {})))
+        template = shown(str(plain["template"]), but="\n")
+        return cls(str(plain["code"]), template, _values(plain.get("values", {})))
 
 
 Value = float | int | str | Message
@@ -157,7 +188,7 @@ class _English(string.Formatter):
         if not _SPEC.fullmatch(format_spec):
             raise ValueError(format_spec)
         if isinstance(value, str):  # a text stands in for a number that is not known
-            return value
+            return shown(value)
         return self.number(format(value, format_spec))
 
     def part(self, message: Message) -> str:

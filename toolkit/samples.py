@@ -18,7 +18,7 @@ from typing import Any
 
 from toolkit import models
 from toolkit.errors import ToolkitError
-from toolkit.files import atomic_write
+from toolkit.files import atomic_write, parse_json
 from toolkit.messages import text_of
 from toolkit.models import Fetched, PinnedFile
 from toolkit.types import Tick, no_tick
@@ -144,7 +144,7 @@ def donor_clips(sha256: str) -> tuple[Path, ...]:
     made, pinned = planted(), _pinned()
     truth = FOLDER / Path(made.file).with_suffix(".truth.json")
     try:
-        is_planted = json.loads(truth.read_text(encoding="utf-8"))["sha256"] == sha256
+        is_planted = parse_json(truth.read_text(encoding="utf-8"))["sha256"] == sha256
     except (OSError, ValueError, KeyError, TypeError):
         is_planted = False
     shut_out = {made.id, *([made.source_id] if is_planted else [])}
@@ -223,7 +223,7 @@ def _recipe(made: Planted, source: Path) -> dict[str, Any]:
 
 def _is_stamp(stamp: Path, recipe: dict[str, Any]) -> bool:
     try:
-        return bool(json.loads(stamp.read_text(encoding="utf-8")) == recipe)
+        return bool(parse_json(stamp.read_text(encoding="utf-8")) == recipe)
     except ValueError:
         return False
 

@@ -17,7 +17,7 @@ from toolkit.analysis import cached, pipeline
 from toolkit.api import cards
 from toolkit.api.listings import Frames, Intervals, Regions
 from toolkit.errors import ShapeError, ToolkitWarning, UnknownNameError, UsageError
-from toolkit.files import atomic_path, atomic_write
+from toolkit.files import atomic_path, atomic_write, parse_json
 from toolkit.media import show_name
 from toolkit.messages import phrase
 from toolkit.storage.cache import Cache
@@ -483,7 +483,7 @@ def _settings(data: dict[str, Any]) -> Settings:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(
             "this folder holds no analysis", str(path), "Name what `save` wrote."

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import ShapeError
+from toolkit.files import parse_json
 from toolkit.messages import phrase
 from toolkit.storage.serialise import Packed, pack, unpack
 from toolkit.types import Examination, FaceCrops, Report
@@ -59,7 +60,7 @@ def read(data: bytes) -> Examination:
                 raise ShapeError(
                     "an examination is too large", phrase("{n} bytes at most", n=_BYTES_MAX)
                 )
-            plain: Any = json.loads(box.read(_HEAD))
+            plain: Any = parse_json(box.read(_HEAD))
             arrays = {
                 name.removesuffix(".npy"): np.lib.format.read_array(
                     io.BytesIO(box.read(name)), allow_pickle=False
@@ -67,7 +68,9 @@ def read(data: bytes) -> Examination:
                 for name in box.namelist()
                 if name != _HEAD
             }
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+    except ShapeError:
+        raise
+    except Exception as error:  # damaged bytes make the parsers raise almost anything
         raise ShapeError("this is no examination", type(error).__name__) from error
     stored = unpack(_Stored, Packed(plain, arrays))
     return Examination(stored.report, stored.crops)

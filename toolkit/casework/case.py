@@ -36,7 +36,7 @@ from toolkit.casework.lock import NAME as LOCK
 from toolkit.casework.lock import Lock
 from toolkit.casework.log import IntegrityError, LogEntry, LogReading, utc_now
 from toolkit.errors import OutOfRangeError, ToolkitError, UnknownNameError, UsageError
-from toolkit.files import atomic_write, sync_folder
+from toolkit.files import atomic_write, parse_json, sync_folder
 from toolkit.media import show_name
 from toolkit.messages import phrase
 from toolkit.types import REGIONS, Tick, no_tick
@@ -249,7 +249,7 @@ class Case:
 
     def read_json(self, name: str) -> Any:
         """Return the content of a JSON file of the case; errors as for `read`."""
-        return json.loads(self.read(name))
+        return parse_json(self.read(name))
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -562,7 +562,7 @@ class Case:
             shutil.rmtree(path, ignore_errors=True)
         self._set_aside_unknown()
         with contextlib.suppress(OSError, ValueError):
-            if json.loads((self.folder / MANIFEST).read_bytes())["head"] == self.head:
+            if parse_json((self.folder / MANIFEST).read_bytes())["head"] == self.head:
                 return
         self._write_manifest()
 

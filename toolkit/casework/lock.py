@@ -16,6 +16,7 @@ from typing import Any
 from toolkit._i18n import N_
 from toolkit.casework.log import utc_now
 from toolkit.errors import ToolkitError
+from toolkit.files import parse_json
 from toolkit.messages import phrase
 
 NAME = ".lock"
@@ -138,7 +139,7 @@ def _take(file: int) -> None:
 
 def _holder(text: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(text)
+        found = parse_json(text)
     except ValueError:
         return None
     if not isinstance(found, dict):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import os
 import platform
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,7 +23,7 @@ from toolkit.casework.case import Case, CaseError, Exhibit, dump
 from toolkit.casework.intake import Original
 from toolkit.detectors import registry
 from toolkit.errors import Cancelled, ToolkitError, UnknownNameError, UsageError
-from toolkit.files import atomic_write
+from toolkit.files import atomic_write, parse_json
 from toolkit.messages import phrase
 from toolkit.types import Examination, FaceCrops, Report, Sampling, Tick, no_tick
 from toolkit.verdict import calibration
@@ -277,7 +276,7 @@ def detector_facts(judge: Any, report: Report) -> dict[str, Any]:
     path = models.ROOT / "models" / f"{name}.json"
     facts["training"] = None
     if path.is_file():
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known = parse_json(path.read_text(encoding="utf-8"))
         if known.get("sha256") == settings["weights_sha256"]:
             kept = ("recipe", "steps_done", "pictures", "training_clips", "held_back", "validation")
             facts["training"] = {k: known[k] for k in kept if k in known}

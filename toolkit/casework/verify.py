@@ -25,6 +25,7 @@ from toolkit.casework.log import LogReading, Problem
 from toolkit.detectors import registry
 from toolkit.detectors.base import Detector
 from toolkit.errors import Cancelled, ToolkitError
+from toolkit.files import parse_json
 from toolkit.media import show_name
 from toolkit.messages import Message
 from toolkit.types import Sampling, Tick, no_tick
@@ -171,7 +172,7 @@ def _files(case: Case, reading: LogReading, tick: Tick) -> Iterator[Problem]:
 def _manifest(case: Case, reading: LogReading, notes: list[str]) -> Iterator[Problem]:
     path = case.path(cases.MANIFEST)
     try:
-        found = json.loads(path.read_bytes())
+        found = parse_json(path.read_bytes())
         number = int(found["entries"])
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -205,7 +206,7 @@ def _exhibits(case: Case, reading: LogReading, notes: list[str]) -> Iterator[Pro
         if not copies or any(known[n] != sha256 for n in copies):
             yield Problem(name, _("its copies have other hashes than the exhibit at intake"))
         try:
-            facts = json.loads(case.path(f"exhibits/{name}.json").read_bytes())
+            facts = parse_json(case.path(f"exhibits/{name}.json").read_bytes())
             kept, place = facts["is_kept"], Path(facts["original_path"])
         except (OSError, ValueError, KeyError, TypeError):
             continue  # named already: its hash differs
@@ -235,7 +236,7 @@ def _anchors(
     for path in sorted(case.folder.glob("report/*/report.json")):
         where = path.relative_to(case.folder).as_posix()
         try:
-            printed = json.loads(path.read_bytes())["log"]["head"]
+            printed = parse_json(path.read_bytes())["log"]["head"]
         except (OSError, ValueError, KeyError, TypeError):
             yield Problem(where, _("cannot be read"))
             continue
@@ -279,7 +280,7 @@ def _signature(path: Path) -> tuple[str, str] | None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
-        found = json.loads(path.read_bytes())
+        found = parse_json(path.read_bytes())
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(found["public_key"]))
         key.verify(bytes.fromhex(found["signature"]), operations.signed_text(found["head"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidSignature):
@@ -604,7 +605,7 @@ def _listed(folder: Path, wrong: list[Problem]) -> dict[str, str]:
     """Return what the manifest of a report lists; nothing where it cannot be read."""
     try:
         text = (folder / cases.MANIFEST).read_text(encoding="utf-8")
-        manifest = json.loads(text)
+        manifest = parse_json(text)
         listed = {str(name): str(sha256) for name, sha256 in manifest["files"].items()}
         if text != cases.dump(manifest):
             wrong.append(Problem(cases.MANIFEST, _("is not as it was written")))
@@ -621,7 +622,7 @@ def _printed(folder: Path, wrong: list[Problem]) -> tuple[dict[str, Any], str]:
     """Return `report.json` and the head of the log that it prints; nothing if it is unreadable."""
     name = "report.json"
     try:
-        report = json.loads((folder / name).read_bytes())
+        report = parse_json((folder / name).read_bytes())
         return report, str(report["log"]["head"])
     except FileNotFoundError:
         wrong.append(Problem(name, _("is missing")))

@@ -11,10 +11,10 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from toolkit import __version__, _i18n
 from toolkit._i18n import N_, _
@@ -30,7 +30,7 @@ from toolkit.errors import (
     VideoError,
 )
 from toolkit.jobs import TerminalLine
-from toolkit.messages import Message, Value
+from toolkit.messages import Message, Value, shown
 from toolkit.runtime import DEVICES
 from toolkit.types import Sampling
 
@@ -79,7 +79,8 @@ def _main(argv: list[str]) -> int:
 
     stop = _Stop()
     try:
-        return work()
+        with redirect_stdout(cast("TextIO", _Shown(sys.stdout))):
+            return work()
     except (Cancelled, KeyboardInterrupt):
         return _cancelled()
     except Exception as error:
@@ -87,10 +88,10 @@ def _main(argv: list[str]) -> int:
             return _cancelled()
         if isinstance(error, ToolkitError):
             word, code = next((w, c) for kind, w, c in _EXITS if isinstance(error, kind))
-            print(f"{_(word)}: {error.text()}", file=sys.stderr)
+            print(f"{_(word)}: {shown(error.text())}", file=sys.stderr)
             return code
         if isinstance(error, OSError):  # a full disk, a folder that may not be written
-            print(f"{_('error')}: {error}", file=sys.stderr)
+            print(f"{_('error')}: {shown(str(error))}", file=sys.stderr)
             return 1
         raise
 
@@ -110,6 +111,19 @@ def _language_taken(argv: list[str]) -> list[str]:
         return argv
     _i18n.set_language(options.language)
     return rest
+
+
+class _Shown:
+    """Standard output on which names, cells and notes of strangers cannot steer the terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(shown(text, but="\n\t"))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class _Stop:

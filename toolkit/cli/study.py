@@ -45,6 +45,10 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
         "toolkit.batch.study_triage",
         "how fast a triage page of 100,000 rows opens, and in how much memory",
     ),
+    ("study", "fuzz"): (
+        "toolkit.hardening.fuzz",
+        "thousands of spoilt files: does anything crash, hang, leak or go missing without a word?",
+    ),
     ("train", "average"): (
         "toolkit.training.average",
         "the mean of runs that went on from each other, with its own threshold",

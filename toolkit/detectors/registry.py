@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from toolkit import models
 from toolkit.detectors.base import Detector, PatchDetector
 from toolkit.errors import DetectorError
+from toolkit.files import parse_json
 from toolkit.messages import Message
 
 DEFAULT, SMALL = "seamnet", "seamnet-small"
@@ -247,7 +247,7 @@ def load_weights(path: Path | None = None, *, device: str = "auto") -> PatchDete
 
 def _facts(path: Path) -> dict[str, Any]:
     try:
-        facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        facts = parse_json(path.with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError):  # what is wrong with it is said by who loads it
         return {}
     return facts if isinstance(facts, dict) else {}

@@ -9,7 +9,6 @@ the verdict, but it may read context.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +29,7 @@ from toolkit.detectors.base import Card, HeldBack, InputSpec
 from toolkit.detectors.canary import SIZE, canary_picture
 from toolkit.detectors.seamnet_small import GRID, MARGIN
 from toolkit.errors import ModelError
+from toolkit.files import parse_json
 from toolkit.messages import joined, phrase
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
 
@@ -408,7 +408,7 @@ def read_card(path: Path) -> dict[str, Any]:
         If they cannot be read or are not complete.
     """
     try:
-        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        facts: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(
             "the card of the weights cannot be read", path.name, models.SETUP

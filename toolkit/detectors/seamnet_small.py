@@ -10,7 +10,6 @@ weak on fully synthetic video, on lip-sync without a seam, and blind to edits ou
 from __future__ import annotations
 
 import copy
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from toolkit._i18n import N_
 from toolkit.detectors.base import Card, HeldBack, InputSpec
 from toolkit.detectors.canary import SIZE, canary_picture
 from toolkit.errors import ModelError
+from toolkit.files import parse_json
 from toolkit.messages import phrase
 from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
 
@@ -166,7 +166,7 @@ class SeamNetDetector:
     @staticmethod
     def _read_card(path: Path) -> dict[str, Any]:
         try:
-            facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            facts: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ModelError(
                 "the card of the weights cannot be read", path.name, models.SETUP

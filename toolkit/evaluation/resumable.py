@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import Cancelled, ToolkitError, UsageError
+from toolkit.files import parse_json
 from toolkit.types import Tick
 
 Row = dict[str, Any]
@@ -103,7 +104,7 @@ def read_rows(path: Path, schemas: Sequence[str]) -> dict[str, Row]:
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
         known = found["schema"] in schemas
     except (OSError, ValueError, KeyError, TypeError):
         known = False

@@ -6,7 +6,6 @@ distance in logits says little to whoever has not seen others.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from html import escape
 from typing import Literal
@@ -15,6 +14,7 @@ from toolkit import models
 from toolkit._i18n import _, ngettext
 from toolkit.explain.intervals import interval_level, interval_p_value
 from toolkit.figures.sentences import clock, number, speaking, top_region, verdict_mark
+from toolkit.files import parse_json
 from toolkit.messages import text_of
 from toolkit.types import Interval, Report, TrackResult
 from toolkit.verdict.aggregate import frame_logits
@@ -263,7 +263,7 @@ def genuine_logits(report: Report) -> tuple[float, ...]:
     if values is None:
         path = models.ROOT / "models" / f"{detector.get('name', '')}.json"
         try:
-            card = json.loads(path.read_text(encoding="utf-8"))
+            card = parse_json(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return ()
         if card.get("sha256") != detector.get("weights_sha256"):

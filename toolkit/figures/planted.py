@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit._i18n import _
 from toolkit.figures.sentences import clock, number, region_name, speaking, top_region
+from toolkit.files import parse_json
 from toolkit.types import REGIONS, Report
 
 
@@ -49,7 +49,7 @@ def read_truth(video: Path | str) -> PlantedTruth | None:
     """Return what was planted in a video, from the file beside it; None where there is none."""
     path = Path(video).with_suffix(".truth.json")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
         truth = PlantedTruth(
             tuple(str(r) for r in found["regions"]), float(found["start_s"]), float(found["end_s"])
         )

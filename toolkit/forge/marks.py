@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from toolkit import media, models
 from toolkit.errors import UsageError
-from toolkit.files import atomic_write
+from toolkit.files import atomic_write, parse_json
 from toolkit.media.credentials import Certificate, make_test_certificate, sign
 from toolkit.messages import phrase
 
@@ -411,7 +411,7 @@ def read_sidecar(clip: Path | str) -> dict[str, Any]:
     """
     path = sidecar_path(clip)
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         value = media.show_name(path)
         raise UsageError("there is no truth beside this clip", value, "Make it again.") from error

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from toolkit.files import atomic_write
+from toolkit.files import atomic_write, parse_json
 
 SCHEMA = "doorzicht.answers/1"
 
@@ -67,7 +67,7 @@ class PupilAnswers:
 
     def _read(self) -> dict[str, Any]:
         try:
-            found = json.loads(self.path.read_text(encoding="utf-8"))
+            found = parse_json(self.path.read_text(encoding="utf-8"))
             if found["schema"] != SCHEMA or not isinstance(found["values"], dict):
                 raise ValueError(found["schema"])
             return dict(found["values"])

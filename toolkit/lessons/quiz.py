@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from toolkit import media, samples
 from toolkit.errors import OutOfRangeError, UsageError, VideoError
-from toolkit.files import atomic_write
+from toolkit.files import atomic_write, parse_json
 from toolkit.lessons import clips
 from toolkit.lessons.clips import Plan
 from toolkit.lessons.codes import QUESTIONS_MAX, QUIZZES
@@ -212,7 +212,7 @@ def _load(path: Path) -> Quiz | None:
     try:
         if path.stat().st_size > _FILE_MAX:
             return None
-        return Quiz.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return Quiz.from_dict(parse_json(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):  # a damaged file is no quiz; UsageError is a ValueError
         return None
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from toolkit import media, samples
 from toolkit.errors import UsageError
-from toolkit.files import atomic_write
+from toolkit.files import atomic_write, parse_json
 from toolkit.forge import swap
 from toolkit.forge.plant import check_interval
 from toolkit.lessons import clips
@@ -125,7 +125,7 @@ def make_story(folder: Path, *, start_s: float = 20.0, tick: Tick = no_tick) -> 
 
 def _is_made(truth: Path, facts: object) -> bool:
     try:
-        return bool(json.loads(truth.read_text(encoding="utf-8")) == facts)
+        return bool(parse_json(truth.read_text(encoding="utf-8")) == facts)
     except (OSError, ValueError):
         return False
 

@@ -64,6 +64,7 @@ MOVES_LEVELS = 6  # of 255, in one cell of a thumbnail; coding a still changes l
 THUMBNAIL = 16
 ASPECT_MAX = 10.0
 MOOV_MAX = 64 << 20
+MOOF_MAX = 4 << 20
 HDR = {int(ColorTrc.SMPTE2084): "pq", int(ColorTrc.ARIB_STD_B67): "hlg"}
 PQ_WHITE_NITS = 203.0  # diffuse white of HDR (ITU-R BT.2408)
 PQ_KNEE = 0.7  # of diffuse white; brighter light is compressed towards 1
@@ -75,6 +76,11 @@ JOINS_TOLD = 100
 JOIN_NEAR = 3  # packets round a join whose flags mean nothing: the parser holds some back
 JOIN_BACK_S = 0.2  # a clock that goes back so far starts anew: packets come in decoding order
 JOIN_AHEAD_S = 3600.0  # and so does one that leaps, where 33 bits of clock make that the same
+
+FRAGMENT_MARKS = (b"moof", b"traf", b"trun", b"mdat")
+TS_SYNC = 0x47  # begins each packet of a transport stream, behind a time of 4 bytes on Blu-ray
+TS_PACKETS = ((188, 0), (192, 4), (204, 0))  # length of a packet, and where in it the sync stands
+TS_TRIED = 60
 
 # ISO/IEC 14496-12 and QuickTime: what may stand at the top level of a file.
 TOP_BOXES = (
@@ -119,9 +125,9 @@ def main() -> int:
     request = json.load(sys.stdin)
     pipe = Pipe()
     _limit(request["memory_bytes"], request["cpu_s"])
-    guards = (["limits"] if sys.platform != "win32" else []) + (
-        ["seccomp"] if _forbid_calls() else []
-    )
+    guards = ["limits"] if sys.platform != "win32" else []
+    guards += ["landlock"] if _forbid_files() else []
+    guards += ["seccomp"] if _forbid_calls() else []
     try:
         if command == "guards":
             pipe.send({"guards": guards})
@@ -244,6 +250,46 @@ def _forbid_calls() -> bool:
         return False
 
 
+# Landlock: the numbers of its calls are the same on every machine.
+CREATE_RULESET, RESTRICT_SELF, ASK_VERSION = 444, 446, 1
+FILE_RIGHTS = ((5, 1 << 16), (3, 1 << 15), (2, 1 << 14), (1, 1 << 13))
+"""Version of Landlock from which on, and one more than its rights to files, each a bit."""
+TCP_FROM, TCP_RIGHTS = 4, 0b11  # to wait for and to make connections
+SCOPES_FROM, SCOPES = 6, 0b11  # sockets without a file, and signals, of other processes
+
+
+def _forbid_files() -> bool:
+    """Have the kernel refuse every file and connection that is not open yet; say whether it does.
+
+    Unlike a list of calls this holds for every way to a file, also for ways that are not yet known.
+    """
+    if sys.platform != "linux":
+        return False
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        version = library.syscall(CREATE_RULESET, None, 0, ASK_VERSION)
+        if version < 1:
+            return False
+        rights = next(bits for least, bits in FILE_RIGHTS if version >= least) - 1
+        words = [rights]
+        words += [TCP_RIGHTS] if version >= TCP_FROM else []
+        words += [SCOPES] if version >= SCOPES_FROM else []
+        handled = ctypes.create_string_buffer(struct.pack(f"{len(words)}Q", *words))
+        rules = library.syscall(CREATE_RULESET, handled, ctypes.c_size_t(8 * len(words)), 0)
+        if rules < 0:
+            return False
+        library.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
+        try:  # no rule allows anything, so that all that is handled is refused
+            return bool(
+                library.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0
+                and library.syscall(RESTRICT_SELF, rules, 0) == 0
+            )
+        finally:
+            os.close(rules)
+    except (OSError, AttributeError):  # another C library
+        return False
+
+
 # --- opening ------------------------------------------------------------------------------
 
 
@@ -362,20 +408,43 @@ def _top_boxes(file: BinaryIO, size: int) -> Iterator[tuple[str, int, int]]:
 def _mp4_facts(file: BinaryIO, track: int) -> dict[str, int]:
     """Find what FFmpeg overlooks: bytes behind the last box, and boxes that claim too much."""
     size = file.seek(0, os.SEEK_END)
-    facts, end, indices = {}, 0, 0
+    facts, end, indices = {"fragments": 0}, 0, 0
     for name, start, claimed in _top_boxes(file, size):
         end = start + claimed
         indices += name == "moov"
+        if name == "moof":
+            facts["fragments"] += 1
+            file.seek(start)
+            if b"trun" not in file.read(min(claimed, MOOF_MAX)):
+                facts["lost_parts"] = 1  # its list of pictures cannot be read
         if end > size:
             facts["cut" if name in {"mdat", "moof"} else "overlong"] = end - size
         if name == "moov" and "declared_width" not in facts:
             file.seek(start)
-            facts |= _declared_size(file.read(min(claimed, MOOV_MAX)), track)
+            moov = file.read(min(claimed, MOOV_MAX))
+            facts |= _declared_size(moov, track)
+            facts["fragments"] += b"mvex" in moov
     if end < size:
-        facts["trailing"] = size - end
+        file.seek(end)
+        # behind a part that cannot be read there may be more of the film: then it is no trailer
+        rest = file.read(MOOV_MAX) if facts["fragments"] else b""
+        lost = any(mark in rest for mark in FRAGMENT_MARKS)
+        facts["lost_parts" if lost else "trailing"] = size - end
     if indices > 1:
         facts["unread_recordings"] = indices - 1
     return facts
+
+
+def _ts_facts(file: BinaryIO) -> dict[str, int]:
+    """Find out whether a transport stream ends within a packet."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    head = file.read(TS_TRIED * max(length for length, _ in TS_PACKETS))
+    for length, sync in TS_PACKETS:
+        marks = head[sync::length][:TS_TRIED]
+        if marks.count(TS_SYNC) > len(marks) / 2:  # some may be spoilt themselves
+            return {"cut": length - size % length} if size % length else {}
+    return {}
 
 
 def _declared_size(moov: bytes, track: int) -> dict[str, int]:
@@ -419,8 +488,17 @@ def _probe(file: BinaryIO, request: dict[str, Any], pipe: Pipe) -> None:
         "streams": streams,
         "unfilled_s": max(0.0, _tagged_duration(stream) - float(table.last_end * base)),
     }
+    late = box.format.name.startswith("matroska")
     if box.format.name.startswith("mov"):
         facts |= _mp4_facts(file, list(box.streams.video).index(stream))
+        if late := bool(facts.pop("fragments")):  # each says its time, and FFmpeg the last one's
+            end = stream.duration or 0
+            facts["unfilled_s"] = float(max(0, end - table.last_end) * base)
+    elif box.format.name == "mpegts":
+        facts |= _ts_facts(file)
+    if late and len(table.pts):
+        # their clock begins at zero, so that what was before the first picture did not come
+        facts["late_s"] = float(max(0, int(table.pts[0])) * base)
     body = table.pts.astype("<i8").tobytes() + table.keys.astype(np.uint8).tobytes()
     pipe.send({"probe": facts}, body)
 

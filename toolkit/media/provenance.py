@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from toolkit._i18n import _
 from toolkit.errors import VideoError
+from toolkit.files import parse_json
 from toolkit.media.video import PIXELS_MAX, PROBE_CPU_S, _Child, _open, probe, read
 from toolkit.messages import phrase
 from toolkit.types import Tick, Video, no_tick, spread
@@ -305,7 +306,7 @@ def ask(command: str, path: Path, *, tick: Tick = no_tick) -> dict[str, Any]:
     if "facts" not in header:
         return {"error": printable(str(header.get("fail", "no answer")))}
     try:
-        facts = json.loads(body)
+        facts = parse_json(body)
     except ValueError:
         facts = None
     return facts if isinstance(facts, dict) else {"error": "it sent something that makes no sense"}

@@ -22,13 +22,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toolkit._i18n import N_
 from toolkit.errors import ShapeError, VideoError
+from toolkit.files import parse_json
 from toolkit.messages import Message, phrase
 from toolkit.types import Frame, Notice, Tick, Video, no_tick
 
@@ -44,8 +45,12 @@ PROBE_CPU_S = 60
 """CPU seconds of a probe. A read gets as many again, and one more per frame of the file."""
 SILENCE_S = 20.0
 """Longest wait for a sign of life from the child process."""
+LEAVE_S = 5.0
+"""Longest wait for the end of a child process that has closed its pipe."""
 COMBED_PART = 0.1
 """From this part of the frames on a video that shows combing is told to be interlaced."""
+LATE_S = 0.1
+"""From this time of the first picture on it is said that there may have been more before it."""
 LONG_S = 3600.0
 """From this duration on a video is called long."""
 
@@ -115,8 +120,8 @@ def probe(path: Path | str, *, tick: Tick = no_tick) -> Video:
     Video
         Its `notices` tell what is odd: truncated, damaged, variable_frame_rate, rotation,
         pixel_aspect, interlaced, alpha, hdr, several_streams, no_timestamps, timestamps,
-        clock_restarts, unread_recordings, frame_count, frame_size, container, trailing_bytes,
-        incomplete_start, long_video.
+        clock_restarts, unread_recordings, late_start, frame_count, frame_size, container,
+        trailing_bytes, incomplete_start, long_video.
 
     Raises
     ------
@@ -243,7 +248,9 @@ def widen(video: Video, shapes: set[tuple[int, int]]) -> Video:
 
 @functools.cache
 def guards() -> tuple[str, ...]:
-    """Return what keeps the decoder in: ``"limits"`` (of resources), ``"seccomp"`` (of calls).
+    """Return what keeps the decoder in.
+
+    ``"limits"`` (of resources), ``"landlock"`` (of files, connections), ``"seccomp"`` (of calls).
 
     Asked of a decoder of its own, once per process. Empty where the system offers neither.
 
@@ -256,7 +263,7 @@ def guards() -> tuple[str, ...]:
         path = Path(str(file.name))
         with _Child("guards", path, file.fileno(), {}, cpu_s=PROBE_CPU_S) as child:
             header, _ = child.receive()
-    return tuple(g for g in ("limits", "seccomp") if g in header.get("guards", ()))
+    return tuple(g for g in ("limits", "landlock", "seccomp") if g in header.get("guards", ()))
 
 
 def check_unchanged(video: Video, *, tick: Tick = no_tick) -> None:
@@ -447,6 +454,42 @@ def _whole(value: object) -> int:
 # --- the child process --------------------------------------------------------------------
 
 
+class Process(Protocol):
+    """What is asked of a decoder's process; `subprocess.Popen` has more."""
+
+    stdin: IO[bytes] | None
+    stdout: IO[bytes] | None
+
+    def kill(self) -> None:
+        """End it at once; nothing happens where it has ended."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; return its status, negative after a signal.
+
+        Raises
+        ------
+        subprocess.TimeoutExpired
+            If it has not ended after so many seconds.
+        """
+
+
+def start_decoder(script: Path, command: str, path: Path, fd: int) -> Process:
+    """Start a decoder on an open file, as a program of its own that knows nothing of this one."""
+    posix = os.name == "posix"
+    environment = {"OPENBLAS_NUM_THREADS": "1"}
+    if not posix:  # without these Windows finds no system libraries
+        environment |= {k: os.environ[k] for k in ("SYSTEMROOT", "PATH") if k in os.environ}
+    where = f"fd:{fd}" if posix else str(path.resolve())
+    return subprocess.Popen(
+        [sys.executable, "-I", str(script), command, where],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        pass_fds=[fd] if posix else (),
+        env=environment,
+    )
+
+
 class _Child:
     """The decoder process: started on entry, always dead on exit."""
 
@@ -465,24 +508,7 @@ class _Child:
         self._timed_out = False
         self._over = threading.Event()
         os.lseek(fd, 0, os.SEEK_SET)
-        posix = os.name == "posix"
-        environment = {"OPENBLAS_NUM_THREADS": "1"}
-        if not posix:  # without these Windows finds no system libraries
-            environment |= {k: os.environ[k] for k in ("SYSTEMROOT", "PATH") if k in os.environ}
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-I",
-                str(script or _DECODER),
-                command,
-                f"fd:{fd}" if posix else str(path.resolve()),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            pass_fds=[fd] if posix else (),
-            env=environment,
-        )
+        self._process = start_decoder(script or _DECODER, command, path, fd)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._out: IO[bytes] = self._process.stdout
@@ -509,7 +535,7 @@ class _Child:
         if head_bytes > _HEADER_MAX:
             self.distrust()
         try:
-            header = json.loads(self.body(head_bytes))
+            header = parse_json(self.body(head_bytes))
         except ValueError:
             self.distrust()
         if not isinstance(header, dict):
@@ -540,9 +566,14 @@ class _Child:
         raise VideoError("decoder stopped", why, _MAKE_MP4)
 
     def _explain_end(self) -> NoReturn:
+        try:
+            code = self._process.wait(LEAVE_S)
+        except subprocess.TimeoutExpired:  # one that was taken over may close its end and stay
+            self._process.kill()
+            self.distrust()
         if self._timed_out:
             why = phrase("no sign of life for {seconds:.0f} s", seconds=SILENCE_S)
-        elif (code := self._process.wait()) < 0:
+        elif code < 0:
             why = phrase("ended by signal {number}", number=-code)
         else:
             why = phrase("ended with status {number}", number=code)
@@ -633,7 +664,7 @@ def _notices(
         else:
             text = "The file is truncated: {n} frames are there."
             yield Notice("truncated", text, values={"n": packets})
-    elif facts["broken"]:
+    elif facts["broken"] or "lost_parts" in facts:
         yield Notice("damaged", "The file is damaged: not all of its data could be reached.")
     if declared is not None and declared != packets:
         yield Notice(
@@ -705,6 +736,14 @@ def _notices(
             "incomplete_start",
             "The first {n} frames need data that is not in the file and are left out.",
             values={"n": _whole(facts["before_key"])},
+        )
+    if (late_s := float(facts.get("late_s", 0.0))) > max(LATE_S, 3 * middle):
+        yield Notice(
+            "late_start",
+            "The first picture comes {seconds:.2f} s after the beginning of the file; what was"
+            " before it, if anything, cannot be read.",
+            float(video.pts[0]),
+            {"seconds": late_s},
         )
     # A quarter of a frame, or 2 ms, is what containers round away.
     if len(gaps) and np.abs(gaps - middle).max() > max(0.25 * middle, 0.002):

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import models
-from toolkit.files import atomic_path
+from toolkit.files import atomic_path, parse_json
 from toolkit.storage.serialise import Packed
 
 RUNS_VARIABLE = "DOORZICHT_RUNS"
@@ -248,7 +248,7 @@ def _read(path: Path, *, only: tuple[str, ...] | None) -> CacheEntry:
     with zipfile.ZipFile(path) as archive:
         if archive.getinfo(_HEAD).file_size > _HEAD_MAX:
             raise ValueError(_HEAD)
-        head = json.loads(archive.read(_HEAD))
+        head = parse_json(archive.read(_HEAD))
         if head["schema"] != SCHEMA:
             raise ValueError(head["schema"])
         wanted = [i for i in archive.infolist() if i.filename.endswith(".npy")]

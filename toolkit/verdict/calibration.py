@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from toolkit import models
 from toolkit.detectors import registry
 from toolkit.errors import ModelError, OutOfRangeError, ShapeError, UsageError
-from toolkit.files import atomic_write
+from toolkit.files import atomic_write, parse_json
 from toolkit.messages import phrase
 from toolkit.verdict.aggregate import RULE
 
@@ -378,7 +378,7 @@ def load(path: Path) -> Calibration:
         If the file cannot be read, or holds what no fit gives.
     """
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
         if content.pop("schema") != SCHEMA:
             msg = "unknown schema"
             raise ValueError(msg)

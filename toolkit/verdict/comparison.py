@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from toolkit import models
 from toolkit.detectors import registry
 from toolkit.errors import ModelError, OutOfRangeError, UsageError
-from toolkit.files import atomic_write
+from toolkit.files import atomic_write, parse_json
 from toolkit.messages import phrase
 from toolkit.types import Examination, FaceCrops, TrackResult, spread
 from toolkit.verdict import abstention
@@ -332,7 +332,7 @@ def find(detector: str, weights_sha256: str) -> GenuineSpread | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
         apart = tuple(float(a) for a in content["apart"])
         sharper = tuple(float(a) for a in content.get("sharper", ()))
         softer, of = (int(n) for n in content.get("softer", (0, 0)))

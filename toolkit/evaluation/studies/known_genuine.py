@@ -29,7 +29,7 @@ from toolkit.evaluation.verdicts import benchmark as verdicts
 from toolkit.evaluation.verdicts import scores
 from toolkit.evaluation.verdicts.benchmark import Clip, number, with_interval
 from toolkit.evaluation.verdicts.scores import Score, Separation
-from toolkit.files import atomic_write
+from toolkit.files import atomic_write, parse_json
 from toolkit.jobs import TerminalLine
 from toolkit.messages import phrase
 from toolkit.storage.cache import Cache
@@ -316,7 +316,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         judge = registry.load(options.detector, device=options.device, stand_in=False)
         card = registry.weights(judge.card.name).with_suffix(".json")
-        facts = json.loads((options.card or card).read_text(encoding="utf-8"))
+        facts = parse_json((options.card or card).read_text(encoding="utf-8"))
         keep = Cache(options.cache, limit_bytes=verdicts.CACHE_BYTES) if options.cache else None
         with TerminalLine() as tick:
             result, halves = measure(

@@ -40,7 +40,7 @@ from toolkit.explain import ledger
 from toolkit.faces.detect import FaceDetector
 from toolkit.faces.identity import Identity
 from toolkit.faces.mesh import canonical_face
-from toolkit.files import atomic_path, atomic_write
+from toolkit.files import atomic_path, atomic_write, parse_json
 from toolkit.forge import expression, marks
 from toolkit.forge import swap as forge
 from toolkit.forge.expression import BLENDSHAPES, PLAIN, USUAL, ExpressionGallery
@@ -675,7 +675,7 @@ def _run_detect(options: argparse.Namespace) -> dict[str, Any]:
     out, known = options.out, None
     if out is not None and out.is_file():
         try:
-            known = json.loads(out.read_text(encoding="utf-8"))
+            known = parse_json(out.read_text(encoding="utf-8"))
         except ValueError as error:
             value = media.show_name(out)
             raise UsageError("this file is no result", value, "Name another one.") from error

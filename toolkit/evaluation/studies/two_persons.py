@@ -35,7 +35,7 @@ from toolkit.faces.crops import face_width
 from toolkit.faces.detect import Detection, FaceDetector
 from toolkit.faces.mesh import FaceMesh
 from toolkit.faces.regions import OVAL
-from toolkit.files import atomic_write
+from toolkit.files import atomic_write, parse_json
 from toolkit.forge.plant import KINDS
 from toolkit.forge.selfblend import PARTS, blend, hull_mask, region_mask
 from toolkit.media.reshare import reshare
@@ -384,7 +384,7 @@ def _read(path: Path, settings: dict[str, Any]) -> list[StoryOutcome]:
     """Return the outcomes that are there already, if they come from the same settings."""
     if not path.is_file():
         return []
-    facts = json.loads(path.read_text(encoding="utf-8"))
+    facts = parse_json(path.read_text(encoding="utf-8"))
     if facts.get("schema") != SCHEMA or facts.get("settings") != settings:
         return []
     names = {f.name for f in dataclasses.fields(StoryOutcome)} - {"variant"}

@@ -9,7 +9,7 @@ from typing import Any
 
 from toolkit.detectors.base import HeldBack
 from toolkit.errors import UsageError
-from toolkit.files import atomic_write
+from toolkit.files import atomic_write, parse_json
 
 
 def held_back(result: dict[str, Any], detector: str, training_clips: list[str]) -> HeldBack:
@@ -52,7 +52,7 @@ def record(card: Path, result: dict[str, Any]) -> HeldBack:
     UsageError
         If the card does not say which clips were trained on, or belongs to other weights.
     """
-    facts = json.loads(card.read_text(encoding="utf-8"))
+    facts = parse_json(card.read_text(encoding="utf-8"))
     if "training_clips" not in facts:
         raise UsageError("the card does not name the training clips", card.name, "Add the list.")
     weights = result["settings"]["detectors"]

@@ -6,7 +6,6 @@ re-share chains are given, the same figures along the chains.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -16,7 +15,7 @@ from toolkit.errors import UsageError
 from toolkit.evaluation.verdicts import baselines
 from toolkit.evaluation.verdicts.benchmark import MARGINAL, SCHEMA, number, with_interval
 from toolkit.evaluation.verdicts.risk_coverage import COVERAGE_MIN
-from toolkit.files import atomic_write
+from toolkit.files import atomic_write, parse_json
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
@@ -59,7 +58,7 @@ def read(path: Path) -> dict[str, Any]:
         If it is not one.
     """
     try:
-        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        result: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
         found = result["schema"], result["summary"], result["settings"]["reshare"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(

@@ -7,7 +7,6 @@ figures `toolkit.evaluation.studies.swaps`. The marks are put on in `toolkit.for
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from html import escape
@@ -24,6 +23,7 @@ from toolkit.detectors import registry
 from toolkit.errors import DetectorError, ToolkitError, UsageError
 from toolkit.faces.crops import face_width
 from toolkit.figures import forge as words
+from toolkit.files import parse_json
 from toolkit.forge import expression, marks
 from toolkit.forge import swap as forge
 from toolkit.forge.expression import ExpressionGallery
@@ -385,7 +385,7 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         sizes = sorted({s for s in CURVE_SIZES if s < len(self.gallery)} | {len(self.gallery)})
         curves: list[Mapping[str, Any]] = [match_curve(self.performance, self.gallery, sizes=sizes)]
         if MEASURED.is_file():
-            curves.append(json.loads(MEASURED.read_text(encoding="utf-8")))
+            curves.append(parse_json(MEASURED.read_text(encoding="utf-8")))
         figure = words.curve_figure(*curves)
         if self._figure is None:
             self._figure = go.FigureWidget(figure)
@@ -674,7 +674,7 @@ class SwapVerdicts(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships n
 
     def __init__(self, path: Path | None = None) -> None:
         text = (path or VERDICTS).read_text(encoding="utf-8")
-        self._found: dict[str, Any] = json.loads(text)
+        self._found: dict[str, Any] = parse_json(text)
         self._shown = ipywidgets.HTML()
         super().__init__([self._shown])
         for name in ("dz-lesson", "dz-verdicts"):
@@ -705,7 +705,7 @@ def _weights_here(detector: Mapping[str, Any]) -> str | None:
     name = registry.name_now(str(detector["name"]), str(detector["weights_sha256"]))
     try:
         path = registry.weights(name).with_suffix(".json")
-        return str(json.loads(path.read_text(encoding="utf-8"))["sha256"])
+        return str(parse_json(path.read_text(encoding="utf-8"))["sha256"])
     except (DetectorError, OSError, ValueError, KeyError):  # nobody has a detector of that name
         return None
 

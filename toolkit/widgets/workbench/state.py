@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from toolkit.files import atomic_write
+from toolkit.files import atomic_write, parse_json
 
 SCHEMA = 1
 NO_CLIP = "general"
@@ -189,7 +189,7 @@ class Memory:
     def _get(path: Path) -> dict[str, Any] | None:
         """Return what a JSON file of this schema holds, None where there is no file."""
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = parse_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         if found["schema"] != SCHEMA:
