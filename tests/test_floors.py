@@ -30,7 +30,7 @@ FLOORS = (
     ("player",),  # says what `figures` says
     ("lessons",),
     ("report",),
-    ("widgets", "cli_case", "cli_study", "cli_weights"),
+    ("widgets", "cli_case", "cli_pages", "cli_study", "cli_weights"),
     ("api",),  # what guests use
     ("cli",),
     ("__main__",),

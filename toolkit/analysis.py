@@ -41,7 +41,7 @@ from toolkit.types import (
     no_tick,
 )
 from toolkit.verdict import abstention, calibration
-from toolkit.verdict.aggregate import aggregate, drift, frame_logits, rule_for
+from toolkit.verdict.aggregate import aggregate, drift, frame_logits, rule_of, rule_text
 
 STAND_IN = (
     "The small SeamNet judged in place of SeamNet: it misses most forgeries of today. For SeamNet, "
@@ -272,6 +272,7 @@ def examine(
             "name": judge.card.name,
             "weights_sha256": judge.card.weights_sha256,
             "threshold": judge.card.threshold,
+            "top_part": judge.card.top_part,
             "held_back": asdict(judge.card.held_back) if judge.card.held_back else None,
             **({"instead_of": judge.card.instead_of} if judge.card.instead_of else {}),
         },
@@ -446,9 +447,11 @@ def _result(
     track: FaceTrack, crops: FaceCrops, evidence: Evidence, judge: Detector, *, explain: bool
 ) -> TrackResult:
     logits = frame_logits(evidence)
-    rule = rule_for(len(logits))
+    rule = rule_of(judge)(len(logits))
     logit = aggregate(logits, rule)
-    ratio = calibration.find(judge.card.name, judge.card.weights_sha256)
+    ratio = calibration.find(
+        judge.card.name, judge.card.weights_sha256, rule=rule_text(judge.card.top_part)
+    )
     verdict = abstention.judge(
         logit,
         judge.card.threshold,

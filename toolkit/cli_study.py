@@ -29,6 +29,10 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
         "toolkit.training.frame_rules",
         "ways to sum up frames, on clips forged in part, at equal false alarms",
     ),
+    ("study", "pages"): (
+        "toolkit.cli_pages",
+        "what is found on each page of forgeries when it is left out of training",
+    ),
     ("train", "average"): (
         "toolkit.training.average",
         "the mean of runs that went on from each other, with its own threshold",

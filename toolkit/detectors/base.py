@@ -56,6 +56,8 @@ class Card:
         How genuine clips fared that were kept from training, or None where nobody measured.
     normalisation
         Mean and deviation of each colour, of 1, that pixels are brought to; empty = none.
+    top_part
+        One frame in this many makes a track's logit: see `verdict.aggregate.rule_for`.
     instead_of, because
         Where it judges in place of another: the name that was asked for, and in one
         sentence why that one cannot; else None.
@@ -70,6 +72,7 @@ class Card:
     held_back: HeldBack | None = None
     trained_on: tuple[str, ...] = ()
     normalisation: tuple[tuple[float, ...], ...] = ()
+    top_part: int = 4
     instead_of: str | None = None
     because: Message | None = None
 
