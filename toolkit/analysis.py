@@ -41,7 +41,7 @@ from toolkit.types import (
     no_tick,
 )
 from toolkit.verdict import abstention, calibration
-from toolkit.verdict.aggregate import aggregate, drift, frame_logits, rule_of, rule_text
+from toolkit.verdict.aggregate import TOP_PART, aggregate, drift, frame_logits, rule_of, rule_text
 
 STAND_IN = (
     "The small SeamNet judged in place of SeamNet: it misses most forgeries of today. For SeamNet, "
@@ -272,9 +272,9 @@ def examine(
             "name": judge.card.name,
             "weights_sha256": judge.card.weights_sha256,
             "threshold": judge.card.threshold,
-            "top_part": judge.card.top_part,
             "held_back": asdict(judge.card.held_back) if judge.card.held_back else None,
             **({"instead_of": judge.card.instead_of} if judge.card.instead_of else {}),
+            **({"top_part": part} if (part := judge.card.top_part) != TOP_PART else {}),
         },
         "players": DEFINITION,
     }
