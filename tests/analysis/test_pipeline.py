@@ -19,7 +19,8 @@ from toolkit.faces.tracks import FaceReader
 from toolkit.forge.selfblend import region_mask
 from toolkit.messages import phrase
 from toolkit.storage.cache import Cache
-from toolkit.types import REGIONS, Evidence, PatchHead, Sampling
+from toolkit.types import REGIONS, Aggregate, Evidence, PatchHead, Sampling
+from toolkit.verdict.aggregate import frame_logits
 
 GREEN = (0, 255, 0)
 
@@ -85,6 +86,24 @@ def test_planted_detector_is_read_exactly(green_mouth):
     assert track.explanation.frame_shares[~inside] == pytest.approx(0, abs=1e-9)
     shown = [inside[k.position] for k in track.key_frames]
     assert sum(shown) >= 3
+
+
+def test_the_rule_over_frames_is_the_detectors_own(green_mouth):
+    class Half(GreenDetector):
+        card = Card("half", "test", "3" * 64, 0.0, "none", (), top_part=2)
+
+    reports = {}
+    for detector in (GreenDetector(), Half()):
+        report = pipeline.analyse(green_mouth, detector=detector, sampling=FEW)
+        reports[detector.card.name] = report
+        (track,) = report.tracks
+        logits = np.sort(frame_logits(track.evidence))
+        k = -(-len(logits) // detector.card.top_part)
+        assert track.aggregate == Aggregate("top_k", k)
+        assert track.verdict.logit == pytest.approx(logits[-k:].mean())
+        check_ledger(pipeline.to_dict(report))
+    assert "top_part" not in reports["green"].settings["detector"]
+    assert reports["half"].settings["detector"]["top_part"] == 2
 
 
 def check_ledger(report):

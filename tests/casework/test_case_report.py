@@ -385,7 +385,7 @@ def test_a_ratio_is_printed_with_bounds_words_and_the_scale(tmp_path, clip, monk
     """As it will be when a calibration ships."""
     bounds = (math.log10(0.4), 1.0)
     fitted = Calibration(1.0, 0.0, 40, 40, bounds, (), 0.4, population="clips of a talk show")
-    monkeypatch.setattr(operations.calibration, "find", lambda *_: fitted)
+    monkeypatch.setattr(operations.calibration, "find", lambda *_, **_rule: fitted)
 
     def examine(*args, **how):
         found = casework.examine_two(*args, **how)

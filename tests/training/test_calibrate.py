@@ -9,11 +9,12 @@ from toolkit.detectors import registry
 from toolkit.errors import UsageError
 from toolkit.training import calibrate, stills
 from toolkit.verdict import calibration
-from toolkit.verdict.aggregate import aggregate, rule_for
+from toolkit.verdict.aggregate import aggregate, rule_for, rule_text
 
 
 class Card:
     weights_sha256 = "a" * 64
+    top_part = 2
 
 
 class Brightness:
@@ -45,6 +46,7 @@ def test_map_names_its_weights_and_its_people(filmed, sides, tmp_path):
     found = calibrate.calibrate(Brightness(), [filmed], count=60, date="2026-11-25")
     assert found.weights_sha256 == "a" * 64
     assert "kept from training" in found.population
+    assert found.rule == rule_text(2)
     _rest, videos = stills.divide([filmed])
     shown = {photos[0].identity for photos in videos}
     assert set(found.groups) == {*sides.groups, *shown}  # a figure on any of them is no evidence
@@ -62,7 +64,7 @@ def test_the_map_is_that_of_clips_that_go_up_and_down(filmed, sides):
     x = []
     for pair in zip(sides.genuine, sides.forged, strict=True):
         course = wander[int(draws.integers(0, len(wander), 1)[0])]
-        x += [aggregate(level + course, rule_for(len(course))) for level in pair]
+        x += [aggregate(level + course, rule_for(len(course), 2)) for level in pair]
     groups = np.repeat(sides.groups, 2).tolist()
     by_hand = calibration.fit(x, [False, True] * 60, groups)
     assert (found.alpha, found.beta) == pytest.approx((by_hand.alpha, by_hand.beta))

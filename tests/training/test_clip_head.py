@@ -13,7 +13,7 @@ from tests.detectors import test_seamnet_clip
 from toolkit.cli import main as cli
 from toolkit.detectors.seamnet_clip import SeamNet2Detector
 from toolkit.errors import UsageError
-from toolkit.training import clip_head, tokens
+from toolkit.training import clip_head, pages, tokens
 
 body = test_seamnet_clip.body
 RECIPE = clip_head.HeadRecipe(
@@ -58,9 +58,9 @@ def test_resumed_equals_straight(body, faces_folder, tmp_path):
     for name, value in straight.nets[0].state_dict().items():
         assert torch.equal(value, resumed.nets[0].state_dict()[name]), name
     assert any((value != 0).any() for value in resumed.nets[0].state_dict().values())
-    other = dataclasses.replace(RECIPE, rate=0.5)
-    with pytest.raises(UsageError, match="another recipe"):
-        trained(faces_folder, tmp_path / "b", other)
+    other = dataclasses.replace(RECIPE, rate=0.5)  # has checkpoints of its own
+    afresh = trained(faces_folder, tmp_path / "b", other)
+    assert not torch.equal(afresh.nets[0].w1, resumed.nets[0].w1)
 
 
 def test_tokens_are_computed_once(body, faces_folder, tmp_path):
@@ -109,16 +109,62 @@ def test_it_learns_what_clips_teach(body, faces_folder, tmp_path):
     rng = np.random.default_rng(0)
     known = {n: np.int8(rng.integers(-20, 20, (3, 196, 2 * 768))) for n in ("real", "fake")}
     known["fake"][:, :40, :50] += 40
+    seen = {n: tokens.ClipTokens(x, np.zeros((3, 196), np.float32)) for n, x in known.items()}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tokens.Store, "clip", lambda _self, path: known[path.stem])
+        patch.setattr(tokens.Store, "clip", lambda _self, path: seen[path.stem])
         trainer = trained(faces_folder, tmp_path, recipe, clips)
+        whole = trainer.together()
+        told = {n: trainer.judge_clip(whole, tmp_path / f"{n}.mp4") for n in known}
     judged = {n: trainer._asked(trainer.nets[1], tokens.unpack(x))[0] for n, x in known.items()}
     assert not torch.equal(trainer.nets[0].w1, trainer.nets[1].w1)
     assert judged["fake"].min() > judged["real"].max()
+    assert told["fake"].min() > told["real"].max()
+    assert len(told["real"]) == 3
     facts = trainer.export(tmp_path / "head.safetensors")
     assert facts["heads"] == 2
     assert facts["pages_of_forgeries"] == ["fake"]
     assert facts["training_clips"] == ["fake", "real"]
+
+
+def test_each_page_is_judged_by_heads_that_saw_others(body, faces_folder, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    rows = ["path,label,dataset"]
+    seen = {}
+    for page in ("one", "two", "other"):
+        for label in ("fake", "real"):
+            (tmp_path / f"{page}-{label}.mp4").write_bytes(b"")
+            rows.append(f"{page}-{label}.mp4,{label},{page}")
+            made = np.int8(rng.integers(-20, 20, (2, 196, 2 * 768)))
+            seen[f"{page}-{label}"] = tokens.ClipTokens(made, np.zeros((2, 196), np.float32))
+    (tmp_path / "clips.csv").write_text("\n".join(rows))
+    monkeypatch.setattr(tokens.Store, "clip", lambda _self, path: seen[path.stem])
+    monkeypatch.setattr(pages, "index_folder", lambda *_a, **_k: faces_folder)
+    trained_on = []
+    run = clip_head.HeadTrainer.run
+
+    def noted(trainer, **more):
+        trained_on.append({c.page for c in trainer.listed})
+        run(trainer, **more)
+
+    monkeypatch.setattr(clip_head.HeadTrainer, "run", noted)
+    recipe = dataclasses.replace(RECIPE, tune_steps=2)
+    asked = ([(tmp_path, 1.0)], tmp_path / "clips.csv", tmp_path / "work", recipe)
+    found = pages.judge(*asked, under=["one", "two"])
+    assert trained_on == [{"two"}, {"one"}, {"one", "two"}]
+    assert [(r["page"], r["left_out"]) for r in found] == [
+        ("one", "one"),
+        ("one", "one"),
+        ("two", "two"),
+        ("two", "two"),
+        ("other", None),
+        ("other", None),
+    ]
+    assert all(len(r["logits"]) == 2 for r in found)
+    # the first head is shared, the second one is not
+    kept = [p.name.split("-")[1] for p in (tmp_path / "work").glob("head-*.pt")]
+    assert sorted(kept) == ["0", "1", "1", "1"]
+    with pytest.raises(UsageError, match="no clip that may train"):
+        pages.judge(*asked, under=["none"])
 
 
 def test_forgeries_alone_are_refused(body, faces_folder, tmp_path):

@@ -18,6 +18,8 @@ from toolkit.verdict.aggregate import (
     frame_logits,
     log_mean_exp,
     rule_for,
+    rule_text,
+    same_part,
 )
 
 
@@ -26,6 +28,20 @@ from toolkit.verdict.aggregate import (
 )
 def test_the_rule_looks_at_a_quarter_but_at_three_at_least(n, k):
     assert rule_for(n) == Aggregate("top_k", k)
+
+
+@given(st.integers(16, 400), st.integers(16, 400), st.sampled_from([1, 2, 3, 4, 8]))
+def test_fewer_frames_are_summed_up_by_the_same_part(n, fewer, part):
+    found = same_part(rule_for(n, part), n, fewer)
+    # of few frames two parts can make the same rule; then either is right about the whole
+    assert found == rule_for(fewer, part) or n < 40
+    assert same_part(rule_for(n), n, fewer) == rule_for(fewer)
+    assert rule_text(part) != rule_text(part + 1)
+
+
+def test_a_rule_without_a_part_stays():
+    assert same_part(Aggregate("mean", 1), 40, 20) == Aggregate("mean", 1)
+    assert same_part(Aggregate("top_k", 1), 40, 20) == Aggregate("top_k", 1)
 
 
 @given(st.lists(st.floats(-50, 50), min_size=1, max_size=30), st.data())

@@ -43,7 +43,7 @@ from toolkit.types import (
     no_tick,
 )
 from toolkit.verdict import abstention, calibration
-from toolkit.verdict.aggregate import aggregate, drift, frame_logits, rule_for
+from toolkit.verdict.aggregate import TOP_PART, aggregate, drift, frame_logits, rule_of, rule_text
 
 STAND_IN = (
     "The small SeamNet judged in place of SeamNet: it misses most forgeries of today. For SeamNet, "
@@ -270,6 +270,7 @@ def examine(
             **({"instead_of": judge.card.instead_of} if judge.card.instead_of else {}),
             **({} if judge.card.threshold_measured else {"threshold_measured": False}),
             **({"training": judge.card.training} if judge.card.training else {}),
+            **({"top_part": part} if (part := judge.card.top_part) != TOP_PART else {}),
         },
         "players": DEFINITION,
     }
@@ -444,9 +445,11 @@ def _result(
     track: FaceTrack, crops: FaceCrops, evidence: Evidence, judge: Detector, *, explain: bool
 ) -> TrackResult:
     logits = frame_logits(evidence)
-    rule = rule_for(len(logits))
+    rule = rule_of(judge)(len(logits))
     logit = aggregate(logits, rule)
-    ratio = calibration.find(judge.card.name, judge.card.weights_sha256)
+    ratio = calibration.find(
+        judge.card.name, judge.card.weights_sha256, rule=rule_text(judge.card.top_part)
+    )
     verdict = abstention.judge(
         logit,
         judge.card.threshold,

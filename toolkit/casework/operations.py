@@ -27,6 +27,7 @@ from toolkit.files import atomic_write, parse_json
 from toolkit.messages import phrase
 from toolkit.types import Examination, FaceCrops, Report, Sampling, Tick, no_tick
 from toolkit.verdict import calibration
+from toolkit.verdict.aggregate import TOP_PART, rule_text
 
 VIDEO_LONGEST_S = 600.0
 """A covered copy shows at most so much of a video."""
@@ -270,7 +271,8 @@ def detector_facts(judge: Any, report: Report) -> dict[str, Any]:
                 "normalisation": [list(row) for row in card.normalisation] or None,
             },
         }
-    ratio = calibration.find(settings["name"], settings["weights_sha256"])
+    rule = rule_text(settings.get("top_part", TOP_PART))
+    ratio = calibration.find(settings["name"], settings["weights_sha256"], rule=rule)
     facts["calibration"] = dataclasses.asdict(ratio) if ratio else None
     name = registry.name_now(settings["name"], settings["weights_sha256"])
     path = models.ROOT / "models" / f"{name}.json"

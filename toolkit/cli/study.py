@@ -49,6 +49,10 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
         "toolkit.hardening.fuzz",
         "thousands of spoilt files: does anything crash, hang, leak or go missing without a word?",
     ),
+    ("study", "pages"): (
+        "toolkit.cli.pages",
+        "what is found on each page of forgeries when it is left out of training",
+    ),
     ("train", "average"): (
         "toolkit.training.average",
         "the mean of runs that went on from each other, with its own threshold",

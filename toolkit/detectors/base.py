@@ -60,6 +60,8 @@ class Card:
         How genuine clips fared that were kept from training, or None where nobody measured.
     normalisation
         Mean and deviation of each colour, of 1, that pixels are brought to; empty = none.
+    top_part
+        One frame in this many makes a track's logit: see `verdict.aggregate.rule_for`.
     threshold_measured
         Whether the threshold was measured on genuine clips, so that it means something here. Where
         it was not, every verdict says so.
@@ -81,6 +83,7 @@ class Card:
     held_back: HeldBack | None = None
     trained_on: tuple[str, ...] = ()
     normalisation: tuple[tuple[float, ...], ...] = ()
+    top_part: int = 4
     instead_of: str | None = None
     because: Message | None = None
     threshold_measured: bool = True

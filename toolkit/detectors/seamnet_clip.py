@@ -37,6 +37,10 @@ NAME = "seamnet"
 WEIGHTS = models.ROOT / "models" / "seamnet.safetensors"
 CLIP = 8.0  # standardised tokens beyond are cut off: a few are a hundred times the others
 
+TOP_PART = 2
+"""Half of the frames make a track's logit: neighbours differ by the rounding to INT8, and the
+highest few of them say less than more of them do (`study frame-rules`; see the card)."""
+
 NEEDED = ("sha256", "threshold", "blocks", "tau", "beside_small", "fingerprint", "canary")
 """What the card of a head must say."""
 
@@ -250,6 +254,7 @@ class SeamNet2Detector:
             held_back=HeldBack(**facts["held_back"]) if facts.get("held_back") else None,
             trained_on=tuple(facts.get("training_clips", ())),
             normalisation=(clip_body.MEAN, clip_body.STD),
+            top_part=int(facts.get("top_part", TOP_PART)),
         )
         self.spec = InputSpec(size=SIZE, margin=MARGIN)
         self._check(facts)

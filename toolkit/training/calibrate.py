@@ -29,7 +29,7 @@ from toolkit.training.data import Folder, index_folder, parse_folder
 from toolkit.training.stills import FACES_HELP, divide, levels, put_together, ups_and_downs
 from toolkit.types import Tick, no_tick
 from toolkit.verdict import calibration
-from toolkit.verdict.aggregate import aggregate, rule_for
+from toolkit.verdict.aggregate import aggregate, rule_of, rule_text
 from toolkit.verdict.calibration import CAP, Calibration
 
 CLIPS = 400  # of each label
@@ -75,13 +75,14 @@ def calibrate(
     found = levels(detector, photographed, count, seed=seed, tick=tick)
     clips = put_together(found, wander, np.random.default_rng(seed))
     fitted = calibration.fit(
-        [aggregate(x, rule_for(len(x))) for pair in clips for x in pair],
+        [aggregate(x, rule_of(detector)(len(x))) for pair in clips for x in pair],
         [False, True] * count,
         [group for group in found.groups for _label in range(2)],
         # photographs, however many, are no videos: "limited support" at most
         cap=CAP,
         traceless=traceless,
         weights_sha256=detector.card.weights_sha256,
+        rule=rule_text(detector.card.top_part),
         population=(
             f"{count} genuine and {count} self-blended clips, put together of photographs of "
             f"{len(set(found.groups))} people who were kept from training and of the ups and downs "

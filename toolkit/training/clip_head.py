@@ -6,9 +6,10 @@ genuine footage of today look like. Pages that are left out of the lists are wha
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from toolkit.detectors.seamnet_small import GRID
 from toolkit.errors import UsageError
 from toolkit.training import clip_pack
 from toolkit.training.data import Folder, index_folder
-from toolkit.training.tokens import BlendTokens, ListedClip, Scale, Store, unpack
+from toolkit.training.tokens import BlendTokens, ClipTokens, ListedClip, Scale, Store, unpack
 from toolkit.types import Tick, no_tick
 from toolkit.verdict.calibration import fit_logistic
 
@@ -63,8 +64,9 @@ class Stage:
 class HeadRecipe:
     """Everything that decides the heads besides the data.
 
-    The first head learns from self-blends and genuine clips. Where there are forged clips, a second
-    one goes on from it with them, and the two are averaged.
+    The first head learns from self-blends, and from genuine clips of pages that have no forgery:
+    it is the same whichever page is left out. Where there are forged clips, a second one goes on
+    from it with all clips, and the two are averaged.
 
     Attributes
     ----------
@@ -182,22 +184,24 @@ class HeadTrainer:
         self.store = Store(work, folders, recipe.shape(1), seed=recipe.seed)
         self.scale: Scale = self.store.scale(tick=tick)
         self.blends = self.store.blends(recipe.blends, tick=tick)
-        self.groups: dict[bool, list[_Group]] = {
-            is_fake: self._grouped(is_fake, tick) for is_fake in (False, True)
-        }
-        self.stages = recipe.stages(forged=bool(self.groups[True]))
+        self._clips: dict[Path, ClipTokens] = {}
+        for done, clip in enumerate(clips):
+            tick("clips", done, len(clips))
+            self._clips[clip.path] = self.store.clip(clip.path)
+        forged = {c.page for c in clips if c.is_fake}
+        plain = [c for c in clips if c.page not in forged]
+        self._of_stage = (plain, clips)
+        self.stages = recipe.stages(forged=bool(self._grouped(clips, is_fake=True)))
         self.nets = [self._new() for _ in self.stages]
         self.done = [0 for _ in self.stages]
         self.log: list[dict[str, float]] = []
 
-    def _grouped(self, is_fake: bool, tick: Tick) -> list[_Group]:
+    def _grouped(self, clips: Sequence[ListedClip], *, is_fake: bool) -> list[_Group]:
         """Return the tokens of the clips of a label, a group for each method or page."""
-        mine = [c for c in self.listed if c.is_fake == is_fake]
         groups: dict[str, _Group] = {}
-        for done, clip in enumerate(mine):
-            tick("clips", done, len(mine))
-            tokens = self.store.clip(clip.path)
-            if tokens is not None:
+        for clip in clips:
+            tokens = self._clips[clip.path].tokens
+            if clip.is_fake == is_fake and len(tokens):
                 groups.setdefault(clip.group, _Group(clip.weight, [])).clips.append(tokens)
         return list(groups.values())
 
@@ -221,6 +225,7 @@ class HeadTrainer:
         self._resume(k, optimiser)
         before = sum(s.steps for s in self.stages[:k])
         running, total = 0.0, sum(s.steps for s in self.stages)
+        groups = {f: self._grouped(self._of_stage[k], is_fake=f) for f in (False, True)}
         net.train()
         for step in range(self.done[k], stage.steps):
             tick("train", before + step, total)
@@ -230,7 +235,7 @@ class HeadTrainer:
             rng = np.random.default_rng([r.seed, k, step])
             with torch.random.fork_rng():
                 torch.manual_seed(int(rng.integers(2**31)))
-                loss = self._loss(net, stage, rng)
+                loss = self._loss(net, stage, groups, rng)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]  # torch does not say
             nn.utils.clip_grad_norm_(net.parameters(), r.clip)
@@ -243,7 +248,13 @@ class HeadTrainer:
                 self._save(k, optimiser)
         net.eval()
 
-    def _loss(self, net: Heads, stage: Stage, rng: np.random.Generator) -> torch.Tensor:
+    def _loss(
+        self,
+        net: Heads,
+        stage: Stage,
+        clips: Mapping[bool, Sequence[_Group]],
+        rng: np.random.Generator,
+    ) -> torch.Tensor:
         r = self.recipe
         x, tiles, usable = self.blends.pairs(rng.integers(0, len(self.blends), stage.pairs))
         if r.patches < tiles.shape[1]:
@@ -263,8 +274,8 @@ class HeadTrainer:
         loss = loss + r.patch_weight * (patch * weight).sum() / weight.sum()
         order = nn.functional.softplus(logits[:, 0] - logits[:, 1])
         loss = loss + r.order_weight * (order * seen).sum() / seen.sum().clamp(min=1)
-        for is_fake, groups in self.groups.items():
-            if not groups or not stage.clip_weight or (is_fake and not stage.forged):
+        for is_fake, groups in clips.items():
+            if not groups or not stage.clip_weight:
                 continue
             rows = [_one_of(groups, rng) for _ in range(stage.clips)]
             found, parts = self._asked(net, unpack(np.stack(rows)))
@@ -285,16 +296,15 @@ class HeadTrainer:
     # -- checkpoints
 
     def _checkpoint(self, k: int) -> Path:
-        return self.work / f"head-{k}.pt"
-
-    def _facts(self) -> str:
-        clips = sorted([str(c.path), c.weight] for c in self.listed)
-        return json.dumps([asdict(self.recipe), self.store.folder.name, clips])
+        """Return where a head is kept: under a hash of all that decides it."""
+        clips = [[c.path.name, c.group, c.weight] for c in self._of_stage[k]]
+        facts = [asdict(self.recipe), self.store.folder.name, sorted(clips)]
+        key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+        return self.work / f"head-{k}-{key}.pt"
 
     def _save(self, k: int, optimiser: torch.optim.Optimizer) -> None:
         part = self._checkpoint(k).with_suffix(".part")
         state = {
-            "facts": self._facts(),
             "net": self.nets[k].state_dict(),
             "optimiser": optimiser.state_dict(),
             "step": self.done[k],
@@ -307,12 +317,6 @@ class HeadTrainer:
         if not self._checkpoint(k).is_file():
             return
         state = torch.load(self._checkpoint(k), map_location="cpu", weights_only=True)
-        if state["facts"] != self._facts():
-            raise UsageError(
-                "the checkpoint was made with another recipe or other clips",
-                str(self._checkpoint(k)),
-                "Name another --work folder, or give the same options.",
-            )
         self.nets[k].load_state_dict(state["net"])
         optimiser.load_state_dict(state["optimiser"])
         self.done[k], self.log = state["step"], state["log"]
@@ -345,6 +349,16 @@ class HeadTrainer:
         """Return the logits (N, 2) that a detector with these heads gives pairs."""
         found = [net.pool(self._patches(net, blends, part)) for part in _in_parts(rows)]
         return torch.cat(found).view(-1, 2).double().numpy()
+
+    @torch.inference_mode()
+    def judge_clip(self, net: Heads, path: Path) -> NDArray[np.float64]:
+        """Return the logits (N,) that a detector with these heads gives the faces of a clip."""
+        seen, found = self.store.clip(path), [np.zeros(0)]
+        for rows in _in_parts(np.arange(len(seen))) if len(seen) else []:
+            x = unpack(seen.tokens[rows]).transpose(1, 2).reshape(len(rows), -1, GRID, GRID)
+            small = torch.from_numpy(seen.small[rows]).view(-1, GRID, GRID)
+            found.append(net.pool(net(x) + net.small_weight * small).double().numpy())
+        return np.concatenate(found)
 
     @staticmethod
     def _patches(net: Heads, blends: BlendTokens, rows: NDArray[np.int64]) -> torch.Tensor:

@@ -87,7 +87,7 @@ def index_folder(folder: Path, cache: Path, *, weight: float, tick: Tick = no_ti
         raise UsageError("this folder of faces does not exist", str(folder), "Check --faces.")
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
     stamp = hashlib.sha256(
-        json.dumps([(str(p), p.stat().st_size) for p in files]).encode()
+        json.dumps([(p.relative_to(folder).as_posix(), p.stat().st_size) for p in files]).encode()
     ).hexdigest()
     store = cache / f"faces-{stamp[:16]}.npz"
     if store.exists():

@@ -26,7 +26,7 @@ from toolkit.jobs import TerminalLine
 from toolkit.training.data import index_folder, parse_folder
 from toolkit.training.stills import FACES_HELP, Levels, divide, levels, put_together, ups_and_downs
 from toolkit.types import Aggregate
-from toolkit.verdict.aggregate import aggregate, rule_for
+from toolkit.verdict.aggregate import aggregate, rule_for, rule_of
 
 SCHEMA = "doorzicht.frame-rules/1"
 CLIPS = 300  # made of photographs
@@ -62,10 +62,16 @@ def neighbours(x: Float, how: Callable[..., Any] = np.mean) -> Float:
     return np.array([how(x[max(0, i - 1) : i + 2]) for i in range(len(x))], np.float64)
 
 
-def rules() -> dict[str, Rule]:
-    """Return the rules that are compared, by name."""
+def rules(in_use: Callable[[int], Aggregate] = rule_for) -> dict[str, Rule]:
+    """Return the rules that are compared, by name.
+
+    Parameters
+    ----------
+    in_use
+        The rule of the detector, `verdict.aggregate.rule_of`.
+    """
     found: dict[str, Rule] = {
-        IN_USE: lambda x: aggregate(x, rule_for(len(x))),
+        IN_USE: lambda x: aggregate(x, in_use(len(x))),
         "mean": lambda x: aggregate(x, Aggregate("mean", 1)),
         "log-mean-exp": lambda x: aggregate(x, Aggregate("log_mean_exp", 1)),
     }
@@ -97,6 +103,7 @@ def measure(
     wander: Sequence[Float],
     *,
     threshold: float,
+    in_use: Callable[[int], Aggregate] = rule_for,
     seed: int = 4,
 ) -> dict[str, Any]:
     """Compare the rules on genuine and spliced clips.
@@ -109,6 +116,8 @@ def measure(
         Ups and downs (M,) of filmed people; `VIDEOS_EACH` of them are laid over each clip.
     threshold
         Of the detector, for the rule in use.
+    in_use
+        That rule.
 
     Returns
     -------
@@ -125,7 +134,7 @@ def measure(
     courses = put_together(found, wander, rng, each=VIDEOS_EACH)
     drawn = rng.multinomial(len(people), np.full(len(people), 1 / len(people)), size=RESAMPLES)
     weights = np.vstack([np.ones(len(owner)), drawn[:, owner]])  # row 0: as it is
-    scores = {name: _scores(courses, rule) for name, rule in rules().items()}
+    scores = {name: _scores(courses, rule) for name, rule in rules(in_use).items()}
     out: dict[str, Any] = {}
     base: dict[float, Float] = {}
     for name, (null, hits) in scores.items():
@@ -235,7 +244,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             photographed, videos = divide(folders)
             wander = ups_and_downs(detector, videos, tick=tick)
             found = levels(detector, photographed, options.clips, seed=4, tick=tick)
-        result = measure(found, wander, threshold=detector.card.threshold)
+        result = measure(found, wander, threshold=detector.card.threshold, in_use=rule_of(detector))
         print(table(result))
         result |= {"schema": SCHEMA, "weights_sha256": detector.card.weights_sha256}
         atomic_write(options.out, json.dumps(result, indent=1) + "\n")

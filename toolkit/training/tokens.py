@@ -107,9 +107,9 @@ class Store:
     """
 
     def __init__(self, work: Path, folders: Sequence[Folder], shape: Shape, *, seed: int) -> None:
-        self._folders, self._seed, self.shape = folders, seed, shape
+        self._work, self._folders, self._seed, self.shape = work, folders, seed, shape
         self._reader: TokenReader | None = None
-        faces = [[str(p.path) for p in f.photos] + [repr(f.weight)] for f in folders]
+        faces = [[p.path.name for p in f.photos] + [repr(f.weight)] for f in folders]
         small = json.loads(seamnet_small.WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
         facts = [models.find(clip_body.ID).sha256, small["sha256"], shape.blocks, seed, faces]
         key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
@@ -170,17 +170,44 @@ class Store:
         tick(name, count, count)
         return BlendTokens(parts, count)
 
-    def clip(self, path: Path, *, tick: Tick = no_tick) -> NDArray[np.int8] | None:
-        """Return the tokens (N, 196, W) of a clip's faces, or None where none can be judged."""
-        stamp = f"{path.resolve()} {path.stat().st_size} {FRAMES}"
+    def clip(self, path: Path, *, tick: Tick = no_tick) -> ClipTokens:
+        """Return the tokens of a clip's faces; none where no face can be judged."""
+        stamp = f"{path.name} {path.stat().st_size} {FRAMES}"
         where = self.folder / f"clip-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}.npy"
+        small = where.with_suffix(".npz")
+        if not (where.is_file() and small.is_file()):
+            rgb = list(self._crops(path, tick))
+            packed = self.scale(tick=tick).pack(self.reader(rgb))
+            seen = self.reader.small(rgb) if rgb else np.zeros((0, PLACES), np.float32)
+            _save(small, partial(np.savez, small=seen))
+            _save(where, partial(np.save, arr=packed))
+        with np.load(small) as kept:
+            return ClipTokens(np.load(where, mmap_mode="r"), kept["small"])
+
+    def _crops(self, path: Path, tick: Tick) -> NDArray[np.uint8]:
+        """Return the faces of a clip (N, S, S, 3): finding them takes longer than the body does."""
+        stamp = f"{path.name} {path.stat().st_size} {FRAMES}"
+        where = self._work / f"crops-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}.npy"
         if not where.is_file():
             crops = read_donors([path], InputSpec(SIZE, MARGIN), frames=FRAMES, tick=tick)
-            rgb = [] if crops is None else list(crops.rgb)
-            packed = self.scale(tick=tick).pack(self.reader(rgb))
-            _save(where, partial(np.save, arr=packed))
-        found: NDArray[np.int8] = np.load(where, mmap_mode="r")
-        return found if len(found) else None
+            rgb = np.zeros((0, SIZE, SIZE, 3), np.uint8) if crops is None else crops.rgb
+            _save(where, partial(np.save, arr=rgb))
+        found: NDArray[np.uint8] = np.load(where)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class ClipTokens:
+    """Of the faces of a clip: packed channels (N, 196, W), and the small network's logits (N, 196).
+
+    `tokens` lie on disk.
+    """
+
+    tokens: NDArray[np.int8]
+    small: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.tokens)
 
 
 class BlendTokens:

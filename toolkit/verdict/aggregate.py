@@ -6,6 +6,10 @@ a verdict and its ledger are about the same numbers, in float64.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -14,32 +18,71 @@ from toolkit.messages import phrase
 from toolkit.types import Aggregate, Evidence, PatchHead, log_mean_exp
 
 TOP_PART = 4
-"""The top-k mean looks at one frame in this many. One in eight finds more clips that are forged for
-a tenth, and bounds the forged seconds worse (`toolkit.training.frame_rules`; its figures are in
-models/seamnet-small.md)."""
+"""The top-k mean looks at one frame in this many, where the card of a detector names no other. One
+in eight finds more clips that are forged for a tenth, and bounds the forged seconds worse
+(`toolkit.training.frame_rules`; its figures are in models/seamnet-small.md)."""
 
 TOP_LEAST = 3
 """Fewest frames the top-k mean looks at, so that no single frame decides. A start value."""
 
-RULE = f"mean of the highest 1/{TOP_PART} of the frames, {TOP_LEAST} at least"
-"""What `rule_for` gives, in words for a file that is bound to it."""
+
+def rule_text(part: int = TOP_PART) -> str:
+    """Return what `rule_for` gives, in words for a file that is bound to it.
+
+    Examples
+    --------
+    >>> rule_text(2)
+    'mean of the highest 1/2 of the frames, 3 at least'
+    """
+    return f"mean of the highest 1/{part} of the frames, {TOP_LEAST} at least"
+
+
+RULE = rule_text()
 
 FRAME_TAU = 4.0
 """Sharpness of the log-mean-exp over frames, per logit. A start value."""
 
 
-def rule_for(n_frames: int) -> Aggregate:
+def rule_for(n_frames: int, part: int = TOP_PART) -> Aggregate:
     """Return the project's rule for a track of `n_frames` scored frames.
 
-    It is the mean of the k highest logits with ``k = max(3, ceil(n / 4))``, capped by n: a clip
+    It is the mean of the k highest logits with ``k = max(3, ceil(n / part))``, capped by n: a clip
     that is forged for a part of its length is forged, and a plain mean would call it genuine.
+
+    Parameters
+    ----------
+    n_frames
+        Scored.
+    part
+        One frame in this many counts: `Card.top_part` of the detector.
 
     Examples
     --------
-    >>> rule_for(40)
-    Aggregate(name='top_k', k=10)
+    >>> rule_for(40), rule_for(40, 2)
+    (Aggregate(name='top_k', k=10), Aggregate(name='top_k', k=20))
     """
-    return Aggregate("top_k", min(n_frames, max(TOP_LEAST, -(-n_frames // TOP_PART))))
+    return Aggregate("top_k", min(n_frames, max(TOP_LEAST, -(-n_frames // part))))
+
+
+def rule_of(detector: Any) -> Callable[[int], Aggregate]:
+    """Return the rule of a detector for a number of scored frames: `rule_for` with its part."""
+    return partial(rule_for, part=detector.card.top_part)
+
+
+def same_part(rule: Aggregate, n_frames: int, fewer: int) -> Aggregate:
+    """Return the rule for `fewer` frames out of the `n_frames` that `rule` was made for.
+
+    Examples
+    --------
+    >>> same_part(rule_for(64, 2), 64, 20) == rule_for(20, 2)
+    True
+    """
+    if rule.name != "top_k":
+        return rule
+    fits = (p for p in range(1, n_frames + 1) if rule_for(n_frames, p) == rule)
+    # of few frames several parts make the same rule: the usual one first
+    known = TOP_PART if rule_for(n_frames) == rule else next(fits, None)
+    return Aggregate("top_k", min(fewer, rule.k)) if known is None else rule_for(fewer, known)
 
 
 def as_logits(logits: ArrayLike) -> NDArray[np.float64]:

@@ -106,6 +106,7 @@ def fit(
     cap: float = math.inf,
     traceless: float = 0.0,
     weights_sha256: str = "",
+    rule: str = RULE,
     population: str = "",
     date: str = "",
 ) -> Calibration:
@@ -125,6 +126,8 @@ def fit(
         Largest ``|L|`` in any case, 0 or more.
     traceless
         See `Calibration`; L is never below its log10.
+    weights_sha256, rule, population, date
+        See `Calibration`.
 
     Raises
     ------
@@ -166,6 +169,7 @@ def fit(
         groups=tuple(sorted(set(groups))),
         traceless=traceless,
         weights_sha256=weights_sha256,
+        rule=rule,
         population=population,
         date=date,
     )
@@ -403,7 +407,7 @@ def load(path: Path) -> Calibration:
     return read
 
 
-def find(detector: str, weights_sha256: str) -> Calibration | None:
+def find(detector: str, weights_sha256: str, *, rule: str = RULE) -> Calibration | None:
     """Return the map of these very weights and of the rule in use, or None: then there is no ratio.
 
     Raises
@@ -415,5 +419,5 @@ def find(detector: str, weights_sha256: str) -> Calibration | None:
     if not where.is_file():
         return None
     found = load(where)
-    fits = found.weights_sha256 == weights_sha256 and found.rule == RULE
+    fits = found.weights_sha256 == weights_sha256 and found.rule == rule
     return found if fits else None

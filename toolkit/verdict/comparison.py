@@ -27,7 +27,7 @@ from toolkit.files import atomic_write, parse_json
 from toolkit.messages import phrase
 from toolkit.types import Examination, FaceCrops, TrackResult, spread
 from toolkit.verdict import abstention
-from toolkit.verdict.aggregate import aggregate, rule_for
+from toolkit.verdict.aggregate import aggregate, same_part
 
 SCHEMA = "doorzicht.halves/1"
 FALSE_ALARMS = 0.05  # of genuine stretches, above the limit
@@ -204,7 +204,7 @@ def stretch(
     # how many moments were read of a stretch is not known, of the whole person it is
     track = dataclasses.replace(result.track, **part, sampled=np.zeros(0, np.int64))
     crops = crops.at(rows)
-    logit = aggregate(logits[rows], rule_for(len(rows)))
+    logit = aggregate(logits[rows], same_part(result.aggregate, len(logits), len(rows)))
     verdict = abstention.judge(logit, result.verdict.threshold, track=track, crops=crops)
     if verdict.abstained:
         cause = "these moments of a person cannot be judged"

@@ -148,7 +148,7 @@ def test_likelihood_ratios_only_on_footage_not_fitted_on(tmp_path, monkeypatch):
         labels = [clips[i].is_fake for i in usable]
         logits = [rows[i]["logit"] for i in usable]
         fitted = calibration.fit(logits, labels, groups)
-        monkeypatch.setattr(calibration, "find", lambda _name, _sha: fitted)
+        monkeypatch.setattr(calibration, "find", lambda _name, _sha, **_rule: fitted)
         summary = summarise(clips, rows, card)
         lines = verdicts.table({"settings": {"reshare": None}, "summary": summary}).splitlines()
         told.append([line.partition("Cllr")[0].strip() for line in lines if "Cllr" in line])

@@ -37,6 +37,23 @@ def test_what_needs_both_labels_is_none_without():
     assert s.Separation([made([1], [])]).value is None
 
 
+@given(fake=few, real=few, alarms=st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0]))
+def test_found_at_keeps_to_the_false_alarms(fake, real, alarms):
+    fake, real = np.array(fake), np.array(real)
+    at, found = s.found_at(fake, real, alarms)
+    assert (real >= at).mean() <= alarms
+    assert found == (fake >= at).mean()
+    lower = np.nextafter(at, -np.inf)  # any lower, and there were too many
+    assert not np.isfinite(lower) or (real >= lower).mean() > alarms
+
+
+def test_a_forgery_is_held_against_the_highest_of_its_own_originals():
+    one = [s.Score("a", "g", True, 2.0), s.Score("b", "g", False, 1.0)]
+    more = [s.Score("c", "g", False, 2.0), s.Score("d", "other", True, 9.0)]
+    assert s.above_own(one) == [("g", True)]
+    assert s.above_own(one + more) == [("g", False)]  # equal is not above; d has no original
+
+
 @given(fake=few, real=few)
 def test_equal_error_rate_lies_on_the_curve(fake, real):
     rate = s.equal_error_rate(np.array(fake), np.array(real))

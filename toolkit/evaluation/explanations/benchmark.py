@@ -113,7 +113,7 @@ from toolkit.evaluation.verdicts.scores import RESAMPLES, wilson
 from toolkit.explain.baselines import AUTOMATIC
 from toolkit.files import atomic_write
 from toolkit.types import REGIONS, FaceCrops, Tick, no_tick
-from toolkit.verdict.aggregate import aggregate, frame_logits, rule_for
+from toolkit.verdict.aggregate import aggregate, frame_logits, rule_of
 
 __all__ = ["benchmark", "planted", "read_pairs"]
 
@@ -414,7 +414,7 @@ def _score_pair(
         return {"reason": "nothing was changed"}
     evidence = judge.evidence(truth.crops, tick=tick)
     logits = frame_logits(evidence)
-    verdict = aggregate(logits, rule_for(len(logits)))
+    verdict = aggregate(logits, rule_of(judge)(len(logits)))
     known: list[FaceCrops] = []
     if bench.known:
         middle, halves = known_halves(pair, judge.spec, tick=tick)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from toolkit.analysis.pipeline import examine
 from toolkit.detectors import registry
-from toolkit.detectors.base import Detector
+from toolkit.detectors.base import Card, Detector
 from toolkit.errors import Cancelled, ToolkitError, UsageError
 from toolkit.evaluation.lists import read_table
 from toolkit.evaluation.verdicts import baselines, scores
@@ -29,6 +29,7 @@ from toolkit.messages import phrase
 from toolkit.storage.cache import Cache
 from toolkit.types import Examination, Report, Sampling, Tick, TrackResult, no_tick
 from toolkit.verdict import abstention, calibration
+from toolkit.verdict.aggregate import rule_text
 
 if TYPE_CHECKING:
     from toolkit.detectors.seamnet_small import SeamNet
@@ -216,7 +217,7 @@ class _Run:
     vector: NDArray[np.float64] | None = None  # of the last clip, for `control.imagenet`
 
     def __post_init__(self) -> None:
-        self.maps = {n: calibration.find(n, j.card.weights_sha256) for n, j in self.judges.items()}
+        self.maps = {n: _ratio(n, j.card) for n, j in self.judges.items()}
 
     def rows(self, clip: Clip, tick: Callable[[int], None]) -> Iterator[tuple[str, Row]]:
         """Yield a row per detector, then one per control."""
@@ -281,6 +282,10 @@ class _Run:
             if seen and decisive
             else None,
         }
+
+
+def _ratio(name: str, card: Card) -> calibration.Calibration | None:
+    return calibration.find(name, card.weights_sha256, rule=rule_text(card.top_part))
 
 
 def speaking(report: Report) -> TrackResult | None:
@@ -393,7 +398,7 @@ class _Part:
     def __init__(self, name: str, judged: Sequence[_Judged], card: Any, seed: int) -> None:
         self.name, self.seed = name, seed
         self.threshold: float | None = card.threshold if card else None
-        self.map = calibration.find(name, card.weights_sha256) if card else None
+        self.map = _ratio(name, card) if card else None
         self.seen = {*self.map.groups, *card.trained_on} if self.map else set()
         self.usable = [j for j in judged if not j.clip.is_marginal]
         self.marginal = [j for j in judged if j.clip.is_marginal]
@@ -420,9 +425,33 @@ class _Part:
             "forced_fpr": real["forced_rate"],
             "forced_tpr": fake["forced_rate"],
             "abstained": _share(sum(j.row["abstained"] for j in self.usable), len(self.usable)),
+            "found": self._found(),
+            "above_own": self._above_own(),
             "likelihood_ratios": self._likelihood_ratios(self.usable, by_scene=True),
             "marginal": {s: self._labels(mine) for s, mine in _by_source(self.marginal)},
             "seconds_per_clip": float(np.median(seconds)) if seconds else None,
+        }
+
+    def _found(self) -> list[dict[str, Any]]:
+        """Return how many forgeries are found where so many genuine clips are called forged."""
+        of = {s: _values(mine) for s, mine in _by_source(self.usable)}
+        fake, real = _values(self.usable)
+        rows = []
+        for alarms in scores.ALARMS:
+            found = scores.found_at(fake, real, alarms)
+            if found is not None:
+                at, share = found
+                per = {s: float((f >= at).mean()) for s, (f, _) in of.items() if len(f)}
+                rows.append({"alarms": alarms, "threshold": at, "found": share, "per_source": per})
+        return rows
+
+    def _above_own(self) -> dict[str, Any]:
+        """Return how often a forgery scores above the original of the same footage."""
+        pairs = scores.above_own(_scores(self.usable))
+        return {
+            "pairs": len(pairs),
+            "above": sum(hit for _, hit in pairs),
+            "interval": scores.bootstrap_rate(pairs, seed=self.seed) if pairs else None,
         }
 
     def differences(self, parts: dict[str, _Part]) -> dict[str, Any]:
@@ -574,6 +603,15 @@ def _scores(judged: Sequence[_Judged]) -> list[Score]:
     return [j.score for j in judged if j.logit is not None]
 
 
+def _values(judged: Sequence[_Judged]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the logits of the forged and of the genuine clips."""
+    fake, real = (
+        np.array([s.value for s in _scores(judged) if s.is_fake == w], np.float64)
+        for w in (True, False)
+    )
+    return fake, real
+
+
 def _share(hits: int, total: int) -> float | None:
     return hits / total if total else None
 
@@ -608,6 +646,7 @@ def table(result: dict[str, Any]) -> str:
             for source, r in s["per_source"].items()
             if r["mean_auc"] is not None
         ]
+        lines += found_lines(s["found"], s["above_own"])
         lines += [
             f"  less {other} on {source}: {d['difference']:+.2f} {between(d['interval'], '+.2f')}"
             + (" (the other way round)" if d["turned"] else "")
@@ -625,6 +664,20 @@ def table(result: dict[str, Any]) -> str:
             if cost
         ]
     return "\n".join(lines)
+
+
+def found_lines(found: Sequence[dict[str, Any]], own: dict[str, Any]) -> list[str]:
+    """Return the curve of found against false alarms, and the order within pairs, as lines."""
+    lines = []
+    if found:
+        curve = ", ".join(f"{r['found']:.0%} at {r['alarms']:.0%}" for r in found)
+        lines.append(f"  forgeries found at false alarms on all these genuine clips: {curve}")
+    if own["pairs"]:
+        lines.append(
+            f"  forgery above the original of its footage: {own['above']} of {own['pairs']} "
+            f"{between(own['interval'])}"
+        )
+    return lines
 
 
 def chains_table(results: Sequence[dict[str, Any]]) -> str:

@@ -20,6 +20,8 @@ Float = NDArray[np.float64]
 RESAMPLES = 2000
 LEVEL = 0.95
 Interval = tuple[float, float]
+ALARMS = (0.01, 0.02, 0.05, 0.1, 0.2)
+"""Shares of genuine clips called forged, at which is told how many forgeries are found."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,38 @@ def equal_error_rate(fake: Float, real: Float) -> float | None:
         return float(missed[after])
     part = gap[after - 1] / (gap[after - 1] - gap[after])
     return float(missed[after - 1] + part * (missed[after] - missed[after - 1]))
+
+
+def found_at(fake: Float, real: Float, alarms: float) -> tuple[float, float] | None:
+    """Return a threshold, and the share of fakes at or above it.
+
+    It is the lowest that no more than the share `alarms` of reals reach. None without both.
+
+    Examples
+    --------
+    >>> found_at(np.array([1.0, 3.0, 5.0]), np.arange(4.0), 0.25)[1]
+    0.6666666666666666
+    """
+    if not len(fake) or not len(real):
+        return None
+    may = int(alarms * len(real) + 1e-9)
+    at = float(np.nextafter(np.sort(real)[::-1][may], np.inf)) if may < len(real) else -np.inf
+    return at, float((fake >= at).mean())
+
+
+def above_own(scored: Sequence[Score]) -> list[tuple[str, bool]]:
+    """Return for each fake with an original of the same footage whether it scores above it.
+
+    Returns
+    -------
+    list of (group, whether it does)
+        Of several originals, the highest counts.
+    """
+    best: dict[str, float] = {}
+    for s in scored:
+        if not s.is_fake:
+            best[s.group] = max(s.value, best.get(s.group, -np.inf))
+    return [(s.group, s.value > best[s.group]) for s in scored if s.is_fake and s.group in best]
 
 
 def wilson(hits: int, total: int) -> Interval | None:
