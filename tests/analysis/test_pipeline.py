@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -499,3 +501,14 @@ def test_a_detector_of_ones_own_tells_its_logits_while_they_come(green_mouth):
     assert counts[0] == pipeline.TOLD_MIN
     assert counts[-1] == 20
     assert pipeline.to_dict(report) == pipeline.to_dict(whole)
+
+
+def test_a_file_that_is_refused_need_not_wait_for_torch(tmp_path):
+    (tmp_path / "page.mp4").write_text("<html>")
+    code = (
+        "import sys; from toolkit.analysis import pipeline; from toolkit.errors import VideoError\n"
+        "try: pipeline.analyse(sys.argv[1])\n"
+        "except VideoError: print('torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "page.mp4")]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).stdout == "False\n"

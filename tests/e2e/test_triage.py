@@ -7,6 +7,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from toolkit.batch import study_triage, triage
 
@@ -88,6 +89,14 @@ def test_a_clip_leads_to_its_report_and_to_the_workbench(page, folder):
     assert links.nth(0).evaluate("a => a.href") == (clip / "report.html").as_uri()
     assert links.nth(1).evaluate("a => a.href") == (clip / "workbench.ipynb").as_uri()
     assert f'toolkit.open_analysis("{clip}")' in page.inner_text("#detail code")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_keeps_anybody_from_using_the_page(page, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.click("#body td button >> nth=0")
+    found = Axe().run(page).response["violations"]
+    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in found] == []
 
 
 def test_the_chart_follows_the_filter_and_a_point_chooses_its_clip(page):

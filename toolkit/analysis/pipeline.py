@@ -220,9 +220,9 @@ def examine(
             if found := _recalled(known, Path(path), clock):
                 tick("explain", 1, 1)
                 return found
-    runtime.seed_all(seed)
     with clock("probe"):
         video = media.probe(Path(path), tick=tick)
+    runtime.seed_all(seed)  # loads torch: a file that is refused need not wait for that
     if known and video.sha256 != sha256:  # it changed between the two readings
         known = None
     with clock("load"):

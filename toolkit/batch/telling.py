@@ -75,15 +75,15 @@ class ProgressLine:
 
     def __init__(self) -> None:
         self._line = TerminalLine()
-        self._written_at = time.monotonic()
+        self._written, self._written_at = "", time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
         """Say how far it is."""
         text = position(progress)
         if sys.stderr.isatty():
             self._line.say(text)
-        elif time.monotonic() - self._written_at >= UNWATCHED_EVERY_S:
-            self._written_at = time.monotonic()
+        elif text != self._written and time.monotonic() - self._written_at >= UNWATCHED_EVERY_S:
+            self._written, self._written_at = text, time.monotonic()
             self._line.write(text)
 
     def __enter__(self) -> ProgressLine:

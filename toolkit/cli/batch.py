@@ -185,3 +185,38 @@ def workers_of(options: argparse.Namespace) -> Iterator[Readers]:
     finally:
         if client is not None:
             client.close()
+
+
+def grade(options: argparse.Namespace, items: Sequence[str], settings: dict[str, Any]) -> bool:
+    """Have the rows of ``explain-benchmark`` made by workers; return whether there are any.
+
+    Parameters
+    ----------
+    options
+        Of the command.
+    items
+        Pairs or clips, as `toolkit.batch.grading.fill` takes them.
+    settings
+        Arguments of the benchmark: plain values.
+    """
+    if options.workers is None and options.scheduler is None:
+        return False
+    from toolkit.api.batches import make_workers
+    from toolkit.batch import grading, telling
+
+    client = _connect(options.scheduler)
+    try:
+        with telling.ProgressLine() as line:
+            grading.fill(
+                "pairs" if options.planted is None else "planted",
+                items,
+                make_workers(options.workers, client),
+                out=options.out,
+                fresh=options.fresh,
+                settings=settings,
+                on_progress=line,
+            )
+    finally:
+        if client is not None:
+            client.close()
+    return True

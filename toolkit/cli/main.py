@@ -285,6 +285,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="take other seconds of each original as known to be genuine: the best case",
     )
+    batch.add_workers(sub)
     sub.add_argument("--detector", default="seamnet", help=DETECTOR_HELP)
     sub.add_argument("--device", choices=DEVICES, default="auto")
     sub.add_argument("--seed", type=int, default=0)
@@ -556,34 +557,38 @@ def _explain_benchmark(options: argparse.Namespace) -> int:
         raise UsageError("planted clips have no originals", "--known-originals", "Leave it out.")
     shipped = [samples.path(n) for n in samples.names(present=True) if n != samples.planted().id]
     methods = [n for n in options.methods.split(",") if n]
+    gallery = shipped if options.gallery is None else options.gallery
+    settings: dict[str, Any] = {
+        "detector": options.detector,
+        "device": options.device,
+        "seed": options.seed,
+    }
+    if options.planted is not None:
+        clips = options.planted or shipped
+        settings["methods"] = methods or list(explanations.PLANTED_METHODS)
+        settings["faces"] = 1 if options.faces is None else options.faces
+        items = [str(clip) for clip in clips]
+    else:
+        pairs = explanations.read_pairs(options.pairs)
+        settings["methods"] = methods
+        settings["faces"] = explanations.FACES if options.faces is None else options.faces
+        settings["parts"] = [p for p in options.parts.split(",") if p]
+        settings["budget"] = options.attack
+        settings["known"] = options.known_originals
+        items = [f"{options.pairs}:{number}" for number in range(len(pairs))]
+    is_graded = batch.grade(options, items, settings | {"gallery": [str(p) for p in gallery]})
     with TerminalLine() as progress:
-        common: dict[str, Any] = {
-            "gallery": shipped if options.gallery is None else options.gallery,
-            "detector": options.detector,
-            "device": options.device,
-            "seed": options.seed,
+        common: dict[str, Any] = settings | {
+            "gallery": gallery,
             "out": options.out,
-            "fresh": options.fresh,
+            "fresh": options.fresh and not is_graded,
             "on_result": lambda unit: progress.write(_finished(unit)),
             "tick": progress,
         }
         if options.planted is not None:
-            result = explanations.planted(
-                options.planted or shipped,
-                methods=methods or explanations.PLANTED_METHODS,
-                faces=1 if options.faces is None else options.faces,
-                **common,
-            )
+            result = explanations.planted(clips, **common)
         else:
-            result = explanations.benchmark(
-                explanations.read_pairs(options.pairs),
-                methods=methods,
-                faces=explanations.FACES if options.faces is None else options.faces,
-                parts=[p for p in options.parts.split(",") if p],
-                budget=options.attack,
-                known=options.known_originals,
-                **common,
-            )
+            result = explanations.benchmark(pairs, **common)
     show = tables.table if options.planted is None else tables.planted_table
     print(show(result))
     return 0
