@@ -41,7 +41,7 @@ FIVE_LINES = (
 
 def is_detector(thing: object) -> bool:
     """Return whether an object is a detector already."""
-    return all(hasattr(thing, name) for name in ("card", "spec", "logits", "evidence"))
+    return all(hasattr(thing, name) for name in ("card", "spec", "evidence"))
 
 
 def adapt(thing: Any, *, device: str = "auto") -> Detector:

@@ -49,6 +49,8 @@ def test_from_a_file_to_a_detector_in_the_list_and_away_again(page, net):
     assert form.fake in form._questions.children
     assert "Which output means fake" in form._told.value
     form.fake.value, form.real.value = "1", "0"
+    assert press(form.add).state == "error"  # nothing is guessed
+    assert "How are pictures normalised" in str(form.add.error)
     form.normalise.value, form.crop.value = "half", "five_points"
     assert press(form.add).state == "done", form.add.error
     kept = added.read("mine")
@@ -117,6 +119,7 @@ def test_the_menu_of_the_workbench_offers_what_was_added(net, tmp_path):
     page = choose._page
     fill(page, net)
     page.add.fake.value, page.add.real.value = "1", "0"
+    page.add.normalise.value, page.add.crop.value = "half", "box"
     assert press(page.add.add).state == "done", page.add.add.error
     assert ("mine (added: net)", "mine") in choose.detector.options
     choose.detector.value = "mine"

@@ -102,11 +102,12 @@ class AddDetector(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         self.fake.description = _("Outputs: fake")
         self.real.description = _("Outputs: real")
         self.normalise.description = _("Normalisation")
-        self._offer(self.normalise, [(n, n) for n in NORMALISATIONS])
+        choose = (_("choose …"), "")  # a guess that nobody made is the classic mistake
+        self._offer(self.normalise, [choose, *((n, n) for n in NORMALISATIONS)])
         self.crop.description = _("Crop round")
         kinds = {"oval": _("the face oval"), "box": _("the face detector's box")}
         kinds["five_points"] = _("five points, turned upright")
-        self._offer(self.crop, [(title, kind) for kind, title in kinds.items()])
+        self._offer(self.crop, [choose, *((title, kind) for kind, title in kinds.items())])
         self.margin.description, self.size.description = _("Margin per side"), _("Size in pixels")
         self.genuine.description, self.forged.description = (
             _("Genuine picture"),
@@ -226,9 +227,9 @@ class AddDetector(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         given: dict[str, Any] = {"preset": self.preset.value or None}
         if self.fake in asked:
             given["answer"] = Answer(_numbers(self.fake.value), _numbers(self.real.value))
-        if self.normalise in asked:
+        if self.normalise in asked and self.normalise.value:
             given["reading"] = Reading.named(self.normalise.value)
-        if self.crop in asked:
+        if self.crop in asked and self.crop.value:
             given |= {"crop": self.crop.value, "margin": self.margin.value}
         if self.size in asked:
             given["size"] = self.size.value
