@@ -248,9 +248,10 @@ def widen(video: Video, shapes: set[tuple[int, int]]) -> Video:
 
 @functools.cache
 def guards() -> tuple[str, ...]:
-    """Return what keeps the decoder in.
+    """Return what keeps the decoder in: some of limits, landlock and seccomp.
 
-    ``"limits"`` (of resources), ``"landlock"`` (of files and connections), ``"seccomp"`` (of calls).
+    The first limits memory, time and open files; the second refuses files and connections, the
+    third calls of the system.
 
     Asked of a decoder of its own, once per process. Empty where the system offers neither.
 
