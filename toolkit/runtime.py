@@ -71,6 +71,19 @@ def all_cores() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+CROWDING_MAX = 6.0
+
+
+def crowding() -> float:
+    """Return how many programs share a processor, 1 to `CROWDING_MAX`.
+
+    Whoever waits for something that works should wait so many times longer: a slow computer is no
+    hang. 1 where the system does not tell.
+    """
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 1.0
+    return min(CROWDING_MAX, max(1.0, load / (os.cpu_count() or 1)))
+
+
 KEPT_BYTES = 256 << 20
 """How much freed memory the C library keeps for the next tensors."""
 
