@@ -6,14 +6,17 @@ import ctypes
 import os
 import random
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda", "mps")
@@ -68,6 +71,19 @@ def all_cores() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+CROWDING_MAX = 6.0
+
+
+def crowding() -> float:
+    """Return how many programs share a processor, 1 to `CROWDING_MAX`.
+
+    Whoever waits for something that works should wait so many times longer: a slow computer is no
+    hang. 1 where the system does not tell.
+    """
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 1.0
+    return min(CROWDING_MAX, max(1.0, load / (os.cpu_count() or 1)))
+
+
 KEPT_BYTES = 256 << 20
 """How much freed memory the C library keeps for the next tensors."""
 
@@ -78,6 +94,39 @@ _MMAP_MOST = 32 << 20  # glibc accepts no more
 BATCH = {"cpu": 4, "mps": 32, "cuda": 128}
 """Face crops in the network at once. On a CPU few stay in its cache, and the tensors of more are
 too large for `keep_memory`."""
+
+
+def run_in_parts(
+    run: Callable[[Array], tuple[Array, ...]], pictures: Array, move_to_cpu: Callable[[], None]
+) -> tuple[Array, ...]:
+    """Run a network on pictures: on fewer at once where memory runs out, at last on the CPU.
+
+    Parameters
+    ----------
+    run
+        Takes pictures (N, ...) and returns arrays (N, ...).
+    pictures : (N, ...)
+    move_to_cpu
+        Takes the network off its device.
+
+    Returns
+    -------
+    tuple of (N, ...) ndarray
+        What `run` returns for all of them.
+    """
+    import numpy as np
+    import torch
+
+    with suppress(torch.OutOfMemoryError):
+        return run(pictures)
+    if torch.cuda.is_available():  # after the error, whose traceback held the tensors
+        torch.cuda.empty_cache()
+    if len(pictures) == 1:
+        move_to_cpu()
+        return run(pictures)
+    half = len(pictures) // 2
+    parts = [run_in_parts(run, part, move_to_cpu) for part in (pictures[:half], pictures[half:])]
+    return tuple(np.concatenate(both) for both in zip(*parts, strict=True))
 
 
 def keep_memory() -> bool:

@@ -120,6 +120,12 @@ def test_a_matroska_file_whose_beginning_is_lost_says_so(tmp_path, clips):
     assert "late_start" in codes(tmp_path / "clip.mkv", spoilt)
 
 
+def test_a_matroska_file_that_is_shorter_than_it_says_is_truncated(tmp_path, clips):
+    data = clips["mkv"].data
+    spoilt = data[: len(data) * 2 // 3].replace(b"DURATION", b"DURATIOM")  # its tag is lost too
+    assert "truncated" in codes(tmp_path / "clip.mkv", spoilt)
+
+
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' * 50_000, "1" * 5000, "[NaN]", "\udc80"])
 def test_json_that_no_reader_survives_is_refused(tmp_path, text):
     stores = [s for s in sources.stores(tmp_path, analysed=False) if s.kind == "json"]

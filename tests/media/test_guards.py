@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from toolkit import media
+from toolkit import media, runtime
 from toolkit.analysis import pipeline
 from toolkit.errors import VideoError
 from toolkit.media import decoder
@@ -110,6 +111,24 @@ def test_a_decoder_that_closes_its_pipe_and_stays_is_ended(tmp_path, monkeypatch
     monkeypatch.setattr(media.video, "LEAVE_S", 0.2)
     with pytest.raises(VideoError, match="decoder stopped"):
         media.probe(clip)
+
+
+def test_a_crowded_computer_is_no_hang(tmp_path, monkeypatch):
+    script, clip = tmp_path / "silent.py", tmp_path / "clip.mp4"
+    script.write_text("import time\ntime.sleep(600)\n", encoding="utf-8")
+    clip.write_bytes(b"\x00\x00\x00\x18ftypmp42" + bytes(3000))
+    monkeypatch.setattr(media.video, "_DECODER", script)
+    monkeypatch.setattr(media.video, "SILENCE_S", 0.5)
+    monkeypatch.setattr(runtime, "crowding", lambda: 4.0)
+    with pytest.raises(VideoError, match="no sign of life for 2 s"):
+        media.probe(clip)
+
+
+def test_how_crowded_it_is_has_limits(monkeypatch):
+    for load, wanted in ((0.0, 1.0), (3.0, 3.0), (1000.0, runtime.CROWDING_MAX)):
+        monkeypatch.setattr(os, "getloadavg", lambda load=load: (load, 0, 0), raising=False)
+        monkeypatch.setattr(os, "cpu_count", lambda: 1)
+        assert runtime.crowding() == wanted
 
 
 @linux

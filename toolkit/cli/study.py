@@ -53,6 +53,10 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
         "toolkit.cli.pages",
         "what is found on each page of forgeries when it is left out of training",
     ),
+    ("study", "hostile"): (
+        "toolkit.hardening.hostile",
+        "hostile and awkward files along every road: what is right for each, and what comes out",
+    ),
     ("train", "average"): (
         "toolkit.training.average",
         "the mean of runs that went on from each other, with its own threshold",
@@ -64,6 +68,10 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("train", "calibrate"): (
         "toolkit.training.calibrate",
         "fit a likelihood ratio on faces kept from training",
+    ),
+    ("sbom",): (
+        "toolkit.hardening.sbom",
+        "list what is installed, with licences: a CycloneDX file and a text",
     ),
     ("swap",): ("toolkit.forge.swap", "make an expression-matched face swap that says it is one"),
 }
@@ -93,7 +101,8 @@ def add_commands(command: Command) -> Any:
     for words, (_module, text) in COMMANDS.items():
         if words[0] == "study":
             verbs.add_parser(words[1], help=text)
-    command("swap", None, COMMANDS["swap",][1])
+    for name in ("sbom", "swap"):
+        command(name, None, COMMANDS[name,][1])
     return verbs
 
 

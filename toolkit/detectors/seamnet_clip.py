@@ -298,10 +298,8 @@ class SeamNet2Detector:
 
     def _run(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if self._body is None:
-            with torch.inference_mode():
-                x = torch.from_numpy(np.ascontiguousarray(rgb)).permute(0, 3, 1, 2)
-                logits, patches = self.net(x.to(self._device).float())
-                return logits.cpu().numpy(), patches.cpu().numpy()
+            logits, patches = runtime.run_in_parts(self._forward, rgb, self._move_to_cpu)
+            return logits, patches
         workers = min(runtime.side_by_side(), len(rgb))
         if workers > 1:
             with ThreadPoolExecutor(workers) as pool:
@@ -310,6 +308,17 @@ class SeamNet2Detector:
             found = [self._one(picture) for picture in rgb]
         patches_found = np.array([p for _, p in found], np.float32).reshape(-1, GRID, GRID)
         return np.array([z for z, _ in found], np.float32), patches_found
+
+    def _move_to_cpu(self) -> None:
+        self._device = torch.device("cpu")
+        self.net.to(self._device)
+
+    @torch.inference_mode()
+    def _forward(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Judge crops with the network in float32, where it is."""
+        x = torch.from_numpy(np.ascontiguousarray(rgb)).permute(0, 3, 1, 2)
+        logits, patches = self.net(x.to(self._device).float())
+        return logits.cpu().numpy(), patches.cpu().numpy()
 
     @torch.inference_mode()
     def _one(self, picture: NDArray[np.uint8]) -> tuple[float, NDArray[np.float32]]:

@@ -206,8 +206,16 @@ class SeamNetDetector:
         """Return the logits (N,) of crops (N, S, S, 3) uint8."""
         return self._run(rgb)[0]
 
-    @torch.inference_mode()
     def _run(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        logits, patches = runtime.run_in_parts(self._forward, rgb, self._move_to_cpu)
+        return logits, patches
+
+    def _move_to_cpu(self) -> None:
+        self._device = torch.device("cpu")
+        placed(self.net, self._device)
+
+    @torch.inference_mode()
+    def _forward(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         x = torch.from_numpy(np.ascontiguousarray(rgb)).permute(0, 3, 1, 2)  # channels last already
         logits, patches = self.net(x.to(self._device).float())
         return logits.float().cpu().numpy(), patches.float().cpu().numpy()

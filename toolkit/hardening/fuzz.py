@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from toolkit import media
+from toolkit import media, runtime
 from toolkit.analysis.pipeline import analyse
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.hardening import mutations, sources
@@ -111,7 +111,7 @@ class Trial:
             where = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{Path(where.filename).name}:{where.lineno}"
             raise Finding("crash", f"{type(error).__name__}: {error!s:.200} at {place}") from error
-        if (took := time.monotonic() - start) > LIMIT_S * _crowding():
+        if (took := time.monotonic() - start) > LIMIT_S * runtime.crowding():
             raise Finding("slow", f"{took:.0f} s")
         return word
 
@@ -162,12 +162,6 @@ class Trial:
         if report.verdict.abstained:
             return "judged: abstained"
         return _told(len(report.video.pts), clip.frames, list(report.notices), "judged")
-
-
-def _crowding() -> float:
-    """Return how many programs share a processor, at least 1: a slow machine is no hang."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 1.0
-    return max(1.0, load / (os.cpu_count() or 1))
 
 
 class Finding(Exception):  # noqa: N818 - it is what is looked for

@@ -486,7 +486,7 @@ def _probe(file: BinaryIO, request: dict[str, Any], pipe: Pipe) -> None:
         "frames_declared": stream.frames or None,
         "aspect": [aspect.numerator, aspect.denominator],
         "streams": streams,
-        "unfilled_s": max(0.0, _tagged_duration(stream) - float(table.last_end * base)),
+        "unfilled_s": max(0.0, _tagged_duration(box, stream) - float(table.last_end * base)),
     }
     late = box.format.name.startswith("matroska")
     if box.format.name.startswith("mov"):
@@ -509,14 +509,21 @@ def _aspect(stream: Any) -> float:
     return aspect if ASPECT_MAX >= aspect >= 1 / ASPECT_MAX else 1.0
 
 
-def _tagged_duration(stream: Any) -> float:
-    """Return the seconds in a Matroska tag such as 00:00:04.040000000, or 0."""
+def _tagged_duration(box: Any, stream: Any) -> float:
+    """Read how many seconds Matroska says there are, or 0.
+
+    A tag such as 00:00:04.040000000 is about this stream; the duration of the whole file is only
+    where there is no other stream.
+    """
+    if not box.format.name.startswith("matroska"):
+        return 0.0
+    whole = float(box.duration or 0) / 1e6 if len(box.streams) == 1 else 0.0
     clock = str(stream.metadata.get("DURATION", "")).split(":")
     try:
         hours, minutes, seconds = (float(part) for part in clock)
     except ValueError:
-        return 0.0
-    return 3600 * hours + 60 * minutes + seconds
+        return whole
+    return max(whole, 3600 * hours + 60 * minutes + seconds)
 
 
 class Table:

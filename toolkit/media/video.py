@@ -27,6 +27,7 @@ from typing import IO, Any, NoReturn, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit import runtime
 from toolkit._i18n import N_
 from toolkit.errors import ShapeError, VideoError
 from toolkit.files import parse_json
@@ -44,7 +45,7 @@ MEMORY_MAX = 3000 << 20
 PROBE_CPU_S = 60
 """CPU seconds of a probe. A read gets as many again, and one more per frame of the file."""
 SILENCE_S = 20.0
-"""Longest wait for a sign of life from the child process."""
+"""Longest wait for a sign of life from the child process, longer where the computer is crowded."""
 LEAVE_S = 5.0
 """Longest wait for the end of a child process that has closed its pipe."""
 COMBED_PART = 0.1
@@ -248,9 +249,10 @@ def widen(video: Video, shapes: set[tuple[int, int]]) -> Video:
 
 @functools.cache
 def guards() -> tuple[str, ...]:
-    """Return what keeps the decoder in.
+    """Return what keeps the decoder in: some of limits, landlock and seccomp.
 
-    ``"limits"`` (of resources), ``"landlock"`` (of files, connections), ``"seccomp"`` (of calls).
+    The first limits memory, time and open files; the second refuses files and connections, the
+    third calls of the system.
 
     Asked of a decoder of its own, once per process. Empty where the system offers neither.
 
@@ -506,6 +508,7 @@ class _Child:
         self._last = "before it said anything"
         self._waiting_since: float | None = None
         self._timed_out = False
+        self._patience_s = SILENCE_S
         self._over = threading.Event()
         os.lseek(fd, 0, os.SEEK_SET)
         self._process = start_decoder(script or _DECODER, command, path, fd)
@@ -572,7 +575,7 @@ class _Child:
             self._process.kill()
             self.distrust()
         if self._timed_out:
-            why = phrase("no sign of life for {seconds:.0f} s", seconds=SILENCE_S)
+            why = phrase("no sign of life for {seconds:.0f} s", seconds=self._patience_s)
         elif code < 0:
             why = phrase("ended by signal {number}", number=-code)
         else:
@@ -583,7 +586,11 @@ class _Child:
     def _watch(self) -> None:
         while not self._over.wait(0.5):
             since = self._waiting_since
-            if since is not None and time.monotonic() - since > SILENCE_S:
+            if since is None or time.monotonic() - since < SILENCE_S:
+                continue
+            # one that gets no processor is silent too; one that spins is ended by its own limit
+            self._patience_s = SILENCE_S * runtime.crowding()
+            if time.monotonic() - since > self._patience_s:
                 self._timed_out = True
                 self._process.kill()
                 return
