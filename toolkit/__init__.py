@@ -14,7 +14,7 @@ What there is:
 - `open_analysis`: open what was saved.
 - `explain`: question a verdict: replace regions, hear both witnesses, test the explanation.
 - `compare`: hold a person against material that is known to be genuine.
-- `batch`: judge many videos, on one computer or a cluster; `open_batch` opens the results.
+- `batch`: judge many videos, on one computer or a cluster; `batch.open` opens the results.
 - `robustness`: does the verdict hold after cropping and coding again?
 - `Analysis`: what `analyse` returns: persons by letter, figures, sentences, `save`.
 - `Settings`: detector, device, sampling, seed, explanation.
@@ -45,7 +45,6 @@ _PUBLIC = {
     "compare": ("toolkit.api.verbs", "compare"),
     "robustness": ("toolkit.api.verbs", "robustness"),
     "batch": ("toolkit.batch", ""),
-    "open_batch": ("toolkit.api.batches", "open_batch"),
     "Analysis": ("toolkit.api.result", "Analysis"),
     "Settings": ("toolkit.types", "Settings"),
     "Sampling": ("toolkit.types", "Sampling"),

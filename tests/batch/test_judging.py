@@ -32,7 +32,7 @@ def clips(sample, tmp_path_factory):
 def results(clips):
     out = clips.parent / "one"
     assert main(["batch", str(clips), "--out", str(out), "--workers", "1", *FAST]) == 0
-    return toolkit.open_batch(out)
+    return toolkit.batch.open(out)
 
 
 @pytest.mark.slow
@@ -121,7 +121,7 @@ def test_options_that_do_not_fit_are_refused_before_the_work(tmp_path, options, 
 
 def test_a_folder_without_results_cannot_be_opened(tmp_path):
     with pytest.raises(UsageError, match="no results of a batch"):
-        toolkit.open_batch(tmp_path)
+        toolkit.batch.open(tmp_path)
 
 
 def test_the_command_says_what_came_of_it(results, clips, capsys):

@@ -215,7 +215,7 @@ def test_panel_that_chooses(tmp_path):
         with pytest.raises(ToolkitError) as refused:
             pipeline.examine(chooser.path.value)
         chooser._problem = refused.value
-        chooser.say()
+        chooser.retranslate()
         shapes.append(
             [Tags(w.value).found for w in walk(chooser) if isinstance(w, ipywidgets.HTML)]
         )

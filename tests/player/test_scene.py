@@ -309,13 +309,11 @@ def test_every_word_is_used_and_every_word_used_is_there(scene):
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node to read JavaScript with")
 def test_the_parts_link_as_modules(tmp_path):
-    """What a part imports another part exports, and every script of the project can be read."""
-    for path in Path(player.__file__).parents[1].rglob("*.js"):
-        shutil.copy(path, tmp_path)
+    """What a part imports another part exports."""
+    for part in player.PARTS:
+        shutil.copy(Path(player.__file__).with_name(f"{part}.js"), tmp_path)
     (tmp_path / "package.json").write_text('{"type": "module"}')
-    names = sorted(p.name for p in tmp_path.glob("*.js"))
-    code = f"for (const n of {json.dumps(names)}) await import(`./${{n}}`);"
-    (tmp_path / "all.mjs").write_text(code)
+    (tmp_path / "all.mjs").write_text("await import('./player.js');")
     node = subprocess.run(
         ["node", "all.mjs"], cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -25,5 +25,9 @@ class _Room(ModuleType):
         # by name: the verbs live on a higher floor
         return import_module("toolkit.api.batches").batch(*args, **options)
 
+    def open(self, folder: Any) -> Any:
+        """Open the results of a batch."""
+        return import_module("toolkit.api.batches").open_batch(folder)
+
 
 sys.modules[__name__].__class__ = _Room

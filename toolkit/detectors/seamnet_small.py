@@ -84,7 +84,7 @@ class SeamNet(nn.Module):
         return self.log_a.exp() * pooled + self.b, patches
 
 
-def placed(net: SeamNet, device: torch.device) -> SeamNet:
+def placed(net: nn.Module, device: torch.device) -> nn.Module:
     """Return the network on a device, in the memory layout that is fastest there."""
     net.to(device)
     net.to(memory_format=torch.channels_last)
@@ -126,7 +126,7 @@ class SeamNetDetector:
         reference = tensors.pop("reference")
         net = SeamNet()
         net.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in tensors.items()})
-        self.net: nn.Module = placed(net.eval(), self._device)
+        self.net = placed(net.eval(), self._device)
         self.head = PatchHead(
             tau=net.tau,
             scale=float(net.log_a.detach().exp()),

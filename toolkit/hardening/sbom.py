@@ -164,7 +164,7 @@ def _normal(name: str) -> str:
 
 def _licence(package: Distribution) -> str:
     """Return the licence as the package states it: an expression, its classifiers, or its text."""
-    facts = package.metadata
+    facts: Any = package.metadata  # a message, whose stub lacks `get`
     if expression := facts.get("License-Expression"):
         return str(expression)
     kinds = [str(c) for c in facts.get_all("Classifier") or () if c.startswith("License ::")]

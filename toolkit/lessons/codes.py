@@ -101,7 +101,7 @@ def encode(result: CodeResult) -> str:
     Examples
     --------
     >>> given = (Given(True, 2, True, "mouth"),) * 8
-    >>> decode(encode(Result(5, 77, given))).given == given
+    >>> decode(encode(CodeResult(5, 77, given))).given == given
     True
     """
     count = len(result.given)
