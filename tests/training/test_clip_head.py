@@ -126,9 +126,7 @@ def test_it_learns_what_clips_teach(body, faces_folder, tmp_path):
     assert facts["training_clips"] == ["fake", "real"]
 
 
-def test_each_page_is_judged_by_heads_that_saw_others(
-    body, faces_folder, tmp_path, monkeypatch
-):
+def test_each_page_is_judged_by_heads_that_saw_others(body, faces_folder, tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     rows = ["path,label,dataset"]
     seen = {}
