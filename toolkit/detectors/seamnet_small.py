@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import timm
@@ -84,7 +84,10 @@ class SeamNet(nn.Module):
         return self.log_a.exp() * pooled + self.b, patches
 
 
-def placed(net: nn.Module, device: torch.device) -> nn.Module:
+N = TypeVar("N", bound=nn.Module)
+
+
+def placed(net: N, device: torch.device) -> N:
     """Return the network on a device, in the memory layout that is fastest there."""
     net.to(device)
     net.to(memory_format=torch.channels_last)
@@ -126,7 +129,7 @@ class SeamNetDetector:
         reference = tensors.pop("reference")
         net = SeamNet()
         net.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in tensors.items()})
-        self.net = placed(net.eval(), self._device)
+        self.net: nn.Module = placed(net.eval(), self._device)
         self.head = PatchHead(
             tau=net.tau,
             scale=float(net.log_a.detach().exp()),
