@@ -22,6 +22,7 @@ from toolkit.report.sections.blocks import (
     Still,
     Strip,
     Text,
+    disclaimer,
     unknown,
     when,
     written,
@@ -31,7 +32,7 @@ from toolkit.report.sections.log import event_name, point_title
 from toolkit.report.sections.people import alternative_name, state_name
 from toolkit.report.sections.privacy import FILES_LISTED
 from toolkit.report.sections.result import why_unused
-from toolkit.report.sections.summary import default_h1, default_h2, default_question, disclaimer
+from toolkit.report.sections.summary import default_h1, default_h2, default_question
 from toolkit.report.sections.tree import build
 
 __all__ = [

@@ -148,6 +148,11 @@ class ExhibitFigures:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+def disclaimer() -> str:
+    """Return the sentence beside every attribution figure."""
+    return _("Shows what the model used; it is not proof of manipulation.")
+
+
 def unknown() -> str:
     """Return what is printed where nothing is known."""
     return _("not known")

@@ -20,10 +20,10 @@ from toolkit.report.sections.blocks import (
     Section,
     Strip,
     Text,
+    disclaimer,
     person_name,
     written,
 )
-from toolkit.report.sections.summary import disclaimer
 from toolkit.types import TrackResult
 
 

@@ -37,11 +37,6 @@ def default_h2() -> str:
     return _("The face region is unaltered camera video with this history of compression.")
 
 
-def disclaimer() -> str:
-    """Return the sentence beside every attribution figure."""
-    return _("Shows what the model used; it is not proof of manipulation.")
-
-
 def how_to_read() -> str:
     """Return how a verdict is to be read."""
     return _(

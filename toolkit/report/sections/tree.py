@@ -14,6 +14,7 @@ from toolkit.report.sections.blocks import (
     ReportTree,
     Section,
     Text,
+    disclaimer,
     written,
 )
 from toolkit.report.sections.figures import (
@@ -35,7 +36,6 @@ from toolkit.report.sections.summary import (
     default_h1,
     default_h2,
     default_question,
-    disclaimer,
     first_opinion_sections,
     first_page_blocks,
     how_to_read,
