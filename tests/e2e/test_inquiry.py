@@ -11,10 +11,10 @@ from tests.e2e.lab import open_notebook, run_all, run_in_kernel
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("face_models")]
 
 CELL = """\
-from tests.widgets import made_up_inquiry as made_up
-from toolkit.widgets.workbench.explain import Inquiry
+from tests.widgets.workbench import made_up_inquiry as made_up
+from toolkit.widgets.workbench.explain import ExplainPanel
 detector = made_up.Green()
-panel = Inquiry(made_up.examination(), detector=detector, donors=(), switch=True)
+panel = ExplainPanel(made_up.examination(), detector=detector, donors=(), switch=True)
 panel"""
 
 

@@ -15,7 +15,7 @@ from toolkit.explain.baselines import Choice, Reference, ValidityTest
 from toolkit.explain.perturbation import Agreement, Composite, Intervention, agreement
 from toolkit.explain.pixels import PixelAttribution
 from toolkit.explain.regions import FlipSet
-from toolkit.explain.session import Change, Checked, FrameAnswer, MethodAnswer
+from toolkit.explain.answers import Change, Checked, FrameAnswer, MethodAnswer
 from toolkit.explain.trust import Panel, TrustFigure
 from toolkit.figures import inquiry as words
 from toolkit.messages import Message
