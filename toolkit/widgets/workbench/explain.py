@@ -70,7 +70,8 @@ class Explainers:
         """Return who answers, with what was answered before when the same was known."""
         from toolkit.explain import session
 
-        key = (examination.entry or id(examination), person, id(known), clips)
+        # whoever is kept holds on to the report and the faces, so that these stay their own
+        key = (examination.entry or id(examination.report), person, id(known), clips)
         explainer = self._kept.pop(key, None) or session.PersonExplainer(
             examination, person, detector=self._detector, donors=clips, known=known, seed=self._seed
         )
@@ -392,7 +393,7 @@ class ExplainPanel(_ScriptAccess, ipywidgets.VBox):  # type: ignore[misc]  # ipy
         subject = self.subject
         if subject is None or not subject.witnesses:
             return
-        self._on_check(self.person, words.check_of(subject.witnesses, subject.threshold))
+        self._on_check(subject.person, words.check_of(subject.witnesses, subject.threshold))
         logits = {answer.position: answer.logit for answer in subject.witnesses}
         if "witnesses" in self._questions.asked and self.position not in logits:
             self.selection.row = max(logits, key=lambda row: logits[row])
