@@ -8,8 +8,8 @@ import pytest
 
 from toolkit.cli import main as cli
 from toolkit.errors import Cancelled, UsageError
-from toolkit.evaluation.explanations import pairs, planted, tables, transplants
 from toolkit.evaluation.explanations import benchmark as explanations
+from toolkit.evaluation.explanations import pairs, planted, tables, transplants
 from toolkit.evaluation.explanations.adversarial import BUDGETS, Budget
 from toolkit.evaluation.explanations.benchmark import benchmark, read_pairs
 from toolkit.evaluation.explanations.scores import EVERY_CONTROL
