@@ -204,7 +204,7 @@ def _explain_benchmark(options: argparse.Namespace) -> int:
             "seed": options.seed,
             "out": options.out,
             "fresh": options.fresh,
-            "tell": lambda unit: progress.write(finished(unit)),
+            "on_result": lambda unit: progress.write(finished(unit)),
             "tick": progress,
         }
         if options.planted is not None:

@@ -43,8 +43,17 @@ _EXITS: tuple[tuple[type[ToolkitError], str, int], ...] = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code."""
-    work = study.find(sys.argv[1:] if argv is None else argv)
+    """Run one command; return its exit code. The language holds for this one command."""
+    before = _i18n.language()
+    try:
+        return _main(sys.argv[1:] if argv is None else list(argv))
+    finally:
+        _i18n.set_language(before)
+
+
+def _main(argv: list[str]) -> int:
+    argv = _language_taken(argv)
+    work = study.find(argv)
     if work is None:
         parser = _parser()
         options = parser.parse_args(argv)
@@ -72,6 +81,23 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{_('error')}: {error}", file=sys.stderr)
             return 1
         raise
+
+
+def _language_taken(argv: list[str]) -> list[str]:
+    """Set the language that is named before or after a command that is handed on; return the rest.
+
+    All other commands have a parser of their own for it, which also refuses what is no language.
+    """
+    plain = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
+    plain.add_argument("--language", choices=_i18n.LANGUAGES, default=_i18n.language())
+    try:
+        options, rest = plain.parse_known_args(argv)
+    except (argparse.ArgumentError, SystemExit):
+        return argv
+    if study.find(rest) is None:
+        return argv
+    _i18n.set_language(options.language)
+    return rest
 
 
 class _Stop:
