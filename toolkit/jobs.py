@@ -113,7 +113,8 @@ class Promise:
     """The time left as it is told: only once it can be kept to.
 
     Nothing is told before a fifth of the work is done, nor while the estimate lies more than a
-    fifth above the shortest that was told: a number that grows is worse than none.
+    fifth above the shortest that was told: a number that grows is worse than none. Within that
+    fifth the shortest stands, for a rounded number would make a leap of a small rise.
     """
 
     def __init__(self) -> None:
@@ -132,7 +133,7 @@ class Promise:
         if seconds is None or fraction < PROMISE_FROM or seconds > PROMISE_RISE * self._shortest:
             return None
         self._shortest = min(self._shortest, seconds)
-        return seconds
+        return self._shortest
 
 
 def _nothing(*_: object) -> None:

@@ -33,6 +33,8 @@ from toolkit.errors import UsageError
 from toolkit.media import alignment, credentials
 from toolkit.messages import Message
 from toolkit.report import pdf, sections, wording
+from toolkit.report.sections.log import _parameters
+from toolkit.report.sections.result import not_analysed_sentence
 from toolkit.types import Verdict
 from toolkit.verdict import calibration
 from toolkit.verdict.calibration import Calibration
@@ -695,8 +697,8 @@ def test_why_a_file_was_not_analysed_is_said_in_the_language_of_the_report():
         (before, "there are more than 9 frames"),
         (damaged, "there are more than 9 frames"),
     ):
-        assert f"“{said}”" in sections._not_analysed({"id": "E2", "why": why})
-    assert "message" not in sections._parameters(told)
+        assert f"“{said}”" in not_analysed_sentence({"id": "E2", "why": why})
+    assert "message" not in _parameters(told)
 
 
 def test_an_altered_original_gives_no_report(case):

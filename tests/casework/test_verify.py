@@ -301,9 +301,9 @@ def test_what_ran_on_a_cpu_runs_on_one_again_and_another_device_is_a_note(made):
 
 
 def test_a_report_that_would_be_made_differently_is_named(made, monkeypatch):
-    from toolkit.report import sections
-
-    monkeypatch.setattr(sections, "disclaimer", lambda: "It is all proven.")
+    for module in ("tree", "figures"):
+        name = f"toolkit.report.sections.{module}.disclaimer"
+        monkeypatch.setattr(name, lambda: "It is all proven.")
     found = verify.verify(made.folder, examine=casework.examine_two)
     names = {d.where for d in found.differences}
     assert {"report/R1/report.html", "report/R1/report.pdf", "report/R1/report.json"} <= names

@@ -10,7 +10,7 @@ import pytest
 
 from tests.widgets.workbench import made_up_inquiry as made_up
 from toolkit.errors import Cancelled, DetectorError, UsageError
-from toolkit.explain import perturbation, pixels, session
+from toolkit.explain import answers, perturbation, pixels, session
 from toolkit.explain.baselines import References, ValidityTest
 from toolkit.explain.trust import TrustFigure
 from toolkit.figures import inquiry as words
@@ -46,12 +46,12 @@ def test_one_call_returns_everything():
     assert {m.method for m in found.methods if str(m.refused) != closed} == pixels.ASKS_ONLY
     assert all(m.found for m in found.methods if m.refused is None)
     assert set(found.seconds) == {"references", *session.QUESTIONS}
-    for question, answers in (
+    for question, parts in (
         ("witnesses", found.frames),
         ("trust", found.trust.figures),
         ("methods", found.methods),
     ):
-        assert tuple(part for name, part in heard if name == question) == answers
+        assert tuple(part for name, part in heard if name == question) == parts
 
 
 def test_both_witnesses_find_the_mouth(subject):
@@ -115,7 +115,7 @@ def test_what_would_change_the_verdict_does(subject):
 
 def test_nothing_changes_a_verdict_that_is_not_forged():
     genuine = session.PersonExplainer(made_up.examination(), "B", detector=made_up.Green())
-    assert genuine.change() == session.Change((), (), None)
+    assert genuine.change() == answers.Change((), (), None)
 
 
 def test_replacing_in_every_frame_turns_the_verdict(subject):
@@ -261,13 +261,17 @@ def test_donors_outlive_a_cancel_and_worse_ones_before_them(tmp_path, monkeypatc
     with pytest.raises(Cancelled):
         subject.ask(3)
     assert subject.ask(3).heat is None  # they are read now, and fail their test
-    assert subject.add_clips([tmp_path / "good.mp4"]) == {(None, 3)}
+    subject.add_clips([tmp_path / "good.mp4"])
+    assert subject.generation == 1
+    assert subject.answered(3) is subject.chosen(3) is None
     seen = []
     found = subject.check(["mouth"], tick=lambda *told: seen.append(told[0]))
     assert (found.moments, found.turned) == (8, True)
     assert set(seen) == {"check", "donors"}
-    assert subject.ask(3).choice.reference.kind == "donor"
-    assert subject.add_clips([tmp_path / "good.mp4"]) == set()
+    answer = subject.ask(3)
+    assert answer.choice.reference.kind == "donor"
+    subject.add_clips([tmp_path / "good.mp4"])
+    assert subject.answered(3) is answer  # it rests on a valid reference
 
 
 def test_donors_given_meanwhile_are_not_credited_with_what_was_measured_before(monkeypatch):
@@ -363,10 +367,10 @@ def test_methods_that_promise_to_add_up_are_held_to_it():
     def answer(method, value):
         empty = np.zeros(10)
         found = PixelAttribution(method, empty, empty, 1.0, 0.0, value, 1, 0, {})
-        return session.MethodAnswer(method, found, None, None, 0.1)
+        return answers.MethodAnswer(method, found, None, None, 0.1)
 
-    refused = session.MethodAnswer("deep_lift", None, Message("no_rule", "No rule."), None, 0.0)
-    told = session.completeness(
+    refused = answers.MethodAnswer("deep_lift", None, Message("no_rule", "No rule."), None, 0.0)
+    told = answers.completeness(
         [answer("gradient_shap", 0.3), answer("grad_cam", None), refused, answer("kernel_shap", 0)]
     )
     assert [(f.name, f.reads_well) for f in told] == [

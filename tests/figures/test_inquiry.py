@@ -10,12 +10,12 @@ import pytest
 
 from tests.widgets import made_up
 from toolkit import _i18n
+from toolkit.explain.answers import Change, Checked, FrameAnswer, MethodAnswer
 from toolkit.explain.bands import BandShares
 from toolkit.explain.baselines import Choice, Reference, ValidityTest
 from toolkit.explain.perturbation import Agreement, Composite, Intervention, agreement
 from toolkit.explain.pixels import PixelAttribution
 from toolkit.explain.regions import FlipSet
-from toolkit.explain.session import Change, Checked, FrameAnswer, MethodAnswer
 from toolkit.explain.trust import Panel, TrustFigure
 from toolkit.figures import inquiry as words
 from toolkit.messages import Message

@@ -105,11 +105,11 @@ def test_another_kernel_finds_the_panel_as_it_was(all_weights, make, tmp_path, c
     panel._result.player.person = "B"
     look_at(panel, "notes")
     panel._notes._text.value = "the seam at the chin"
-    panel._language.value = "nl"
+    panel._form.language.value = "nl"
     _i18n.set_language("en")  # as the new kernel starts
     found = again(tmp_path)
     assert found.state == "done"
-    assert _i18n.language() == found._language.value == "nl"
+    assert _i18n.language() == found._form.language.value == "nl"
     assert found._choose.video == (str(clip), True)
     assert found._choose.frames.value == 40
     assert found._choose.detector.value == "meso4"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -255,28 +255,9 @@ def examine(
     notices = _unique((*video.notices, *scan.notices, *late, *_notices(scan, results)))
     if not results:
         verdict = _nothing_to_judge(scan, verdict)
-    spoken = next((r.aggregate for r in results if r.track.person == decisive), None)
-    settings = {
-        "toolkit": version("doorzicht"),
-        "seed": seed,
-        "device": judge.device,
-        "sampling": sampling.to_dict(),
-        "aggregate": asdict(spoken) if spoken else {"name": "top_k", "k": None},
-        "detector": {
-            "name": judge.card.name,
-            "weights_sha256": judge.card.weights_sha256,
-            "threshold": judge.card.threshold,
-            "held_back": asdict(judge.card.held_back) if judge.card.held_back else None,
-            **({"instead_of": judge.card.instead_of} if judge.card.instead_of else {}),
-            **({} if judge.card.threshold_measured else {"threshold_measured": False}),
-            **({"training": judge.card.training} if judge.card.training else {}),
-            **({"top_part": part} if (part := judge.card.top_part) != TOP_PART else {}),
-        },
-        "players": DEFINITION,
-    }
     report = Report(
         video=scan.video,
-        settings=settings,
+        settings=_settings(judge, sampling, seed, results, decisive),
         tracks=tuple(results),
         verdict=verdict,
         decisive=decisive,
@@ -287,6 +268,36 @@ def examine(
     saved = sum(known.saved.values()) if known else 0.0
     by_person = {track.person: crops for track, crops in faces.persons}
     return Examination(report, by_person, entry, saved)
+
+
+def _settings(
+    judge: Detector,
+    sampling: Sampling,
+    seed: int,
+    results: Sequence[TrackResult],
+    decisive: str | None,
+) -> dict[str, Any]:
+    """Return what the result rests on, as the report keeps it."""
+    rule = next((r.aggregate for r in results if r.track.person == decisive), None)
+    card = judge.card
+    return {
+        "toolkit": version("doorzicht"),
+        "seed": seed,
+        "device": judge.device,
+        "sampling": sampling.to_dict(),
+        "aggregate": asdict(rule) if rule else {"name": "top_k", "k": None},
+        "detector": {
+            "name": card.name,
+            "weights_sha256": card.weights_sha256,
+            "threshold": card.threshold,
+            "held_back": asdict(card.held_back) if card.held_back else None,
+            **({"instead_of": card.instead_of} if card.instead_of else {}),
+            **({} if card.threshold_measured else {"threshold_measured": False}),
+            **({"training": card.training} if card.training else {}),
+            **({"top_part": card.top_part} if card.top_part != TOP_PART else {}),
+        },
+        "players": DEFINITION,
+    }
 
 
 def reopen(cache: Cache, entry: str) -> Examination | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from toolkit.analysis.robustness import Robustness
-    from toolkit.explain.session import FrameAnswer
+    from toolkit.explain.answers import FrameAnswer
     from toolkit.explain.trust import Panel
     from toolkit.verdict.comparison import Comparison
 
@@ -123,7 +123,7 @@ class Witnesses(_Sentences):
     Attributes
     ----------
     answer
-        All that is known (`toolkit.explain.session.FrameAnswer`).
+        All that is known (`toolkit.explain.answers.FrameAnswer`).
     intrinsic, perturbation
         Share of each region by name, in logits; None where that one cannot say.
     """

@@ -202,23 +202,14 @@ def _analyse(
         case.record(word, facts=facts | {"message": cause.to_plain()})
         raise
     end = case.check(exhibit, original=original)
-    # every path in what is stored is one within the case
-    report = dataclasses.replace(
-        found.report, video=dataclasses.replace(found.report.video, path=Path(exhibit.working_copy))
-    )
     target = case.free_name(f"derived/{exhibit.id}", "A")
     with case.step(target) as folder:
-        archive.write(Examination(report, found.crops), folder / "examination.npz")
-        contents = {
-            "analysis.json": analysis.to_dict(report),
-            "run.json": analysis.run_facts(found.report),
+        contents = _write_examination(folder, found, Path(exhibit.working_copy), judge)
+        contents |= {
             "settings.json": asked,
-            "detector.json": detector_facts(judge, report),
             "provenance.json": container.to_dict(),
             "credentials.json": signed.to_dict(),
-            "conditions.json": conditions(report, found.crops),
             "trust.json": tested,
-            "pictures.json": _write_pictures(report, folder),
         }
         for name, content in contents.items():
             (folder / name).write_text(dump(content), encoding="utf-8")
@@ -236,6 +227,27 @@ def _analyse(
             "check": end,
         },
     )
+
+
+def _write_examination(
+    folder: Path, examination: Examination, copy: Path, judge: Any
+) -> dict[str, Any]:
+    """Write an examination and its pictures; return the facts of it, by file.
+
+    Every path in what is stored is one within the case: that of the working copy.
+    """
+    from toolkit.analysis import pipeline as analysis
+
+    seen = examination.report
+    report = dataclasses.replace(seen, video=dataclasses.replace(seen.video, path=copy))
+    archive.write(Examination(report, examination.crops), folder / "examination.npz")
+    return {
+        "analysis.json": analysis.to_dict(report),
+        "run.json": analysis.run_facts(seen),
+        "detector.json": detector_facts(judge, report),
+        "conditions.json": conditions(report, examination.crops),
+        "pictures.json": _write_pictures(report, folder),
+    }
 
 
 def notebook_sha256() -> str | None:

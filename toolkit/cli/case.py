@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit import _i18n
 from toolkit._i18n import _
+from toolkit.cli.common import Command, frames
 from toolkit.errors import UsageError
 from toolkit.runtime import DEVICES
 from toolkit.types import Sampling
@@ -20,11 +21,10 @@ if TYPE_CHECKING:
 
 EXIT_DIFFERS = 4
 
-Command = Callable[[str, Any, str], argparse.ArgumentParser]
 Progress = Callable[[], AbstractContextManager[Any]]
 
 
-def add_commands(command: Command, progress: Progress, frames: Callable[[str], int]) -> None:
+def add_commands(command: Command, progress: Progress) -> None:
     """Add the commands to the parser.
 
     Parameters
@@ -33,8 +33,6 @@ def add_commands(command: Command, progress: Progress, frames: Callable[[str], i
         Adds one command: name, what runs it, help.
     progress
         Gives a `Tick` that shows progress within a ``with`` block.
-    frames
-        Reads the number of moments per person.
     """
     whole = command("case", None, "work on a case: take in, analyse, note, report")
     whole.set_defaults(run=lambda _options: whole.error("name what to do"))
@@ -46,6 +44,20 @@ def add_commands(command: Command, progress: Progress, frames: Callable[[str], i
         add_language(sub)
         return sub
 
+    _add_new(verb)
+    _add_add(verb)
+    _add_analyse(verb)
+    _add_note(verb)
+    _add_reshare(verb)
+    _add_compare(verb)
+    _add_report(verb)
+    _add_show(verb)
+    _add_sign(verb)
+    _add_key(verb)
+    _add_verify(command, progress)
+
+
+def _add_new(verb: Command) -> None:
     sub = verb("new", _new, "make a case in a new folder")
     _folder(sub)
     for name, text in (
@@ -57,6 +69,8 @@ def add_commands(command: Command, progress: Progress, frames: Callable[[str], i
     ):
         sub.add_argument(f"--{name}", default="", help=text)
 
+
+def _add_add(verb: Command) -> None:
     sub = verb("add", _add, "take a file in and analyse it")
     _folder(sub)
     sub.add_argument("file", type=Path)
@@ -74,13 +88,17 @@ def add_commands(command: Command, progress: Progress, frames: Callable[[str], i
         action="store_true",
         help="keep the original where it is; the case holds its hash and a working copy",
     )
-    _how(sub, frames)
+    _how(sub)
 
+
+def _add_analyse(verb: Command) -> None:
     sub = verb("analyse", _analyse, "analyse an exhibit, perhaps again with other settings")
     _folder(sub)
     sub.add_argument("--exhibit")
-    _how(sub, frames)
+    _how(sub)
 
+
+def _add_note(verb: Command) -> None:
     sub = verb("note", _note, "write down what a person thinks")
     _folder(sub)
     sub.add_argument("--exhibit")
@@ -103,6 +121,8 @@ def add_commands(command: Command, progress: Progress, frames: Callable[[str], i
     sub.add_argument("--review", default="", help="by a colleague; name them with --by")
     sub.add_argument("--conflict", default="", help="conflict of interest, or that there is none")
 
+
+def _add_reshare(verb: Command) -> None:
     sub = verb("reshare", _reshare, "try whether the verdict holds after further re-shares")
     _folder(sub)
     sub.add_argument("--exhibit")
@@ -111,11 +131,15 @@ def add_commands(command: Command, progress: Progress, frames: Callable[[str], i
     )
     sub.add_argument("--device", choices=DEVICES, default="auto")
 
+
+def _add_compare(verb: Command) -> None:
     sub = verb("compare", _compare, "lay a re-share on its presumed source")
     _folder(sub)
     sub.add_argument("--source", required=True, metavar="EXHIBIT")
     sub.add_argument("--reshare", required=True, metavar="EXHIBIT")
 
+
+def _add_report(verb: Command) -> None:
     sub = verb("report", _report, "make HTML, PDF and JSON that may leave the case")
     _folder(sub)
     sub.add_argument(
@@ -132,16 +156,24 @@ def add_commands(command: Command, progress: Progress, frames: Callable[[str], i
         help="print file names, senders and addresses although persons are covered; logged",
     )
 
+
+def _add_show(verb: Command) -> None:
     sub = verb("show", _show, "list exhibits and steps, and print the head of the log")
     _folder(sub)
 
+
+def _add_sign(verb: Command) -> None:
     sub = verb("sign", _sign, "sign the head of the log")
     _folder(sub)
     sub.add_argument("--key", type=Path, required=True, help="Ed25519 private key, PEM")
 
+
+def _add_key(verb: Command) -> None:
     sub = verb("key", _key, "make an Ed25519 key to sign with")
     sub.add_argument("file", type=Path)
 
+
+def _add_verify(command: Command, progress: Progress) -> None:
     sub = command("verify", None, "check a case or a report: hashes, log, and the analysis again")
     sub.set_defaults(run=lambda options: _verify(options, progress))
     sub.add_argument("case", type=Path, help="folder of a case, or of a report, or its ZIP")
@@ -160,7 +192,7 @@ def _folder(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("case", type=Path, metavar="DIR")
 
 
-def _how(sub: argparse.ArgumentParser, frames: Callable[[str], int]) -> None:
+def _how(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--detector", default="seamnet")
     sub.add_argument("--device", choices=DEVICES, default="auto")
     sub.add_argument("--frames", type=frames, help="moments per person; default: by length")

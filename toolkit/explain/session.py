@@ -1,8 +1,8 @@
 """Questions to a verdict: what would change it, do two witnesses agree, how far can it be trusted.
 
-A `PersonExplainer` is one person of an examination who can be questioned again and again:
-references, games and answers are kept, so that asking twice costs nothing. `inquire` asks all
-at once and returns what the notebook's panel shows.
+A `PersonExplainer` is one person of an examination who can be questioned again and again. It owns
+every answer, so that asking twice costs nothing and nobody needs a copy. `inquire` asks all at once
+and returns what the notebook's panel shows.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,21 +21,29 @@ from toolkit.detectors import registry
 from toolkit.detectors.base import Detector, network_of
 from toolkit.errors import DetectorError, OutOfRangeError, UnknownNameError, UsageError
 from toolkit.explain import ledger, perturbation, regions
+from toolkit.explain.answers import (
+    Answers,
+    Change,
+    Checked,
+    FrameAnswer,
+    FrameState,
+    MethodAnswer,
+)
 from toolkit.explain.bands import BandShares, band_shares
 from toolkit.explain.baselines import Choice, Kind, Reference, References
 from toolkit.explain.donors import read_donors
 from toolkit.explain.frames import flip_frames
 from toolkit.explain.fused import fuse_batch_norm
 from toolkit.explain.intervals import interval_level, interval_p_value
-from toolkit.explain.perturbation import Agreement, Composite, Intervention, RegionGame, agreement
-from toolkit.explain.trust import Panel, TrustFigure, completeness_figure, panel
+from toolkit.explain.perturbation import Composite, Intervention, RegionGame, agreement
+from toolkit.explain.trust import Panel, TrustFigure, panel
 from toolkit.messages import Message, phrase
 from toolkit.types import REGIONS, Examination, FaceCrops, Tick, TrackResult, no_tick
 from toolkit.verdict.aggregate import aggregate
 
 if TYPE_CHECKING:
     from toolkit.explain.lookalikes import Lookalike
-    from toolkit.explain.pixels import Method, PixelAttribution
+    from toolkit.explain.pixels import Method
 
 QUESTIONS = ("witnesses", "exact", "trust", "bands", "methods")
 """What takes passes, in the order of asking. The ledger and `Change` need none."""
@@ -49,166 +56,7 @@ OnResult = Callable[[str, Any], None]
 
 
 def ignore(question: str, part: Any) -> None:
-    """Tell nobody: the default of every `tell` argument."""
-
-
-# -- answers
-
-
-@dataclass(frozen=True)
-class Change:
-    """What would change the verdict, read from the ledger without a pass.
-
-    Attributes
-    ----------
-    frames
-        Smallest set of moments whose replacement by the reference turns the verdict, strongest
-        first; None when not even all of them do.
-    region_sets
-        Minimal sets of regions, replaced in every frame, by construction; smallest first.
-    chance
-        How often shuffled time holds a stretch as strong as the best one; None without a stretch.
-    """
-
-    frames: tuple[int, ...] | None
-    region_sets: tuple[regions.FlipSet, ...]
-    chance: float | None
-
-
-@dataclass(frozen=True, eq=False)
-class FrameAnswer:
-    """What both witnesses say about one frame.
-
-    Attributes
-    ----------
-    position, at_s, logit
-        The moment, its time and its logit.
-    choice
-        The references that were tried for it.
-    intrinsic : (10,) float64 or None
-        Shares from the patch logits; None where the detector has none.
-    perturbation
-        None when there was no reference to intervene with.
-    agreement
-        None where one of the two is missing, or the reference is not valid.
-    heat : (S, S) float64 or None
-        Where the intervention's shares lie, in logits per pixel (`RegionGame.heat`); None where
-        it may name no region. Below the threshold it is there, as the shares are, with little to
-        explain.
-    """
-
-    position: int
-    at_s: float
-    logit: float
-    choice: Choice
-    intrinsic: Float | None
-    perturbation: Intervention | None
-    agreement: Agreement | None
-    heat: Float | None = None
-
-    @property
-    def may_name(self) -> bool:
-        """Whether the intervention may name a region: it had a valid reference."""
-        return self.named_shares is not None
-
-    @property
-    def named_shares(self) -> Float | None:
-        """The intervention's shares (10,) where it may name a region, else None."""
-        if self.perturbation is None or self.choice.reference is None:
-            return None
-        return self.perturbation.shares
-
-
-@dataclass(frozen=True)
-class Checked:
-    """The verdict when regions are replaced in every moment, by intervention.
-
-    Attributes
-    ----------
-    replaced
-        Names from `REGIONS`.
-    before, after
-        Logit of the track as it is, and with the regions replaced.
-    moments, of
-        Moments for which there was a reference that may be used, out of how many.
-    turned
-        Whether the verdict turns from forged to not forged.
-    valid
-        Whether all references may name regions; of a kind that the user insists on, they may not.
-    """
-
-    replaced: tuple[str, ...]
-    before: float
-    after: float
-    moments: int
-    of: int
-    turned: bool
-    valid: bool = True
-
-
-@dataclass(frozen=True, eq=False)
-class MethodAnswer:
-    """What one of Captum's methods says about a frame, or why it is not asked.
-
-    Attributes
-    ----------
-    method
-        Its name.
-    found
-        None when it is wrong for the network.
-    refused
-        The reason; its code is ``no_network``, ``no_reference`` or ``no_rule``.
-    agreement
-        With the exact game, or with antithetic sampling where that is all there is; None without.
-    seconds
-        Wall time.
-    """
-
-    method: Method
-    found: PixelAttribution | None
-    refused: Message | None
-    agreement: Agreement | None
-    seconds: float
-
-
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """Everything that `inquire` found out about one person.
-
-    Attributes
-    ----------
-    person, position
-        Whose verdict, and the frame in view.
-    change
-        What would change the verdict.
-    frames
-        The key frames, in order of time.
-    exact
-        The frame in view with its exact table.
-    trust, bands, methods
-        Of the frame in view.
-    seconds
-        Wall time by question.
-    """
-
-    person: str
-    position: int
-    change: Change
-    frames: tuple[FrameAnswer, ...] = ()
-    exact: FrameAnswer | None = None
-    trust: Panel | None = None
-    bands: BandShares | None = None
-    methods: tuple[MethodAnswer, ...] = ()
-    seconds: dict[str, float] = field(default_factory=dict)
-
-
-def completeness(answers: Sequence[MethodAnswer]) -> tuple[TrustFigure, ...]:
-    """Return whether each method that promises to add up does so on this frame.
-
-    These figures are about the maps of the methods, not about the shares of the two witnesses.
-    """
-    found = (answer.found for answer in answers)
-    return tuple(completeness_figure(f) for f in found if f and f.completeness is not None)
+    """Tell nobody: the default of every `on_result` argument."""
 
 
 def _counting(tick: Tick, step: int, steps: int) -> Tick:
@@ -241,6 +89,11 @@ class PersonExplainer:
         that are tried first.
     seed
         Of everything that draws.
+
+    Attributes
+    ----------
+    generation
+        Counted up whenever answers are dropped: what was shown before is out of date.
 
     Raises
     ------
@@ -285,10 +138,13 @@ class PersonExplainer:
         self._references: References | None = None
         self._donors_read: tuple[Path, ...] = ()
         self._kind: Kind | None = None
-        self._choices: dict[tuple[Kind | None, int], Choice] = {}
-        self._games: dict[tuple[Kind | None, int], tuple[Reference, RegionGame]] = {}
-        self._answers: dict[tuple[Kind | None, int], FrameAnswer] = {}
+        self._change: Change | None = None
+        self._states: dict[tuple[Kind | None, int], FrameState] = {}
+        self._witness_rows: dict[Kind | None, list[int]] = {}
+        self._checked: dict[Kind | None, Checked] = {}
+        self._every_kind: dict[int, tuple[Reference, ...]] = {}
         self._maps: dict[int, tuple[Lookalike, ...]] = {}
+        self.generation = 0
 
     @property
     def logits(self) -> Float:
@@ -330,6 +186,11 @@ class PersonExplainer:
 
     def change(self) -> Change:
         """Return what would change the verdict; nothing would where it is not 'forged'."""
+        if self._change is None:
+            self._change = self._find_change()
+        return self._change
+
+    def _find_change(self) -> Change:
         result, explanation = self.result, self.result.explanation
         if explanation is None or not result.verdict.is_fake:
             return Change((), (), None)
@@ -349,6 +210,37 @@ class PersonExplainer:
             chance = interval_p_value(self.logits, times, shots, level, seed=self.seed)
         return Change(frames, sets, chance)
 
+    # -- what was answered
+
+    def state(self, row: int) -> FrameState:
+        """Return what was answered about a frame with the kind of baseline in use."""
+        key = self._kind, row
+        return self._states.setdefault(key, FrameState(*key))
+
+    def states(self) -> tuple[FrameState, ...]:
+        """Return what was answered about every frame, in the order of the first question."""
+        return tuple(self._states.values())
+
+    @property
+    def witnesses(self) -> tuple[FrameAnswer, ...]:
+        """What both witnesses say about the key frames, as far as they were asked."""
+        rows = self._witness_rows.get(self._kind, ())
+        states = (self._states.get((self._kind, row)) for row in rows)
+        return tuple(state.answer for state in states if state and state.answer)
+
+    @property
+    def checked(self) -> Checked | None:
+        """What the last `check` found; None before."""
+        return self._checked.get(self._kind)
+
+    def compared(self, position: int) -> tuple[Reference, ...]:
+        """Return what the last `every_kind` made for a frame; empty before."""
+        return self._every_kind.get(position, ())
+
+    def lookalikes(self, position: int) -> tuple[Lookalike, ...]:
+        """Return the maps of `look_alike` for a frame; empty before."""
+        return self._maps.get(position, ())
+
     # -- references and games
 
     def choice(self, position: int, *, tick: Tick = no_tick) -> Choice:
@@ -357,69 +249,67 @@ class PersonExplainer:
         The tests on genuine and on planted frames are run once per kind. The donors' clips are
         read only when no other reference is valid, or a donor was asked for.
         """
-        return self._choice(self._kind, position, tick)
+        return self._choose(self.state(position), tick)
 
-    def _choice(self, kind: Kind | None, position: int, tick: Tick) -> Choice:
-        # `use` may be called while a frame is being asked about: who asks holds on to the kind
-        if (kind, position) not in self._choices:
-            self._choices[kind, position] = self._look_for(kind, position, tick)
-        return self._choices[kind, position]
+    def _choose(self, state: FrameState, tick: Tick) -> Choice:
+        # `use` may be called while a frame is being asked about: who asks holds on to the state
+        if state.choice is None:
+            state.choice = self._look_for(state.kind, state.row, tick)
+        return state.choice
 
     def _look_for(self, kind: Kind | None, position: int, tick: Tick) -> Choice:
-        found = self._try(kind, position, tick)
-        while found.reference is None and self._clips and kind in (None, "donor"):
+        choice = self._try(kind, position, tick)
+        while choice.reference is None and self._clips and kind in (None, "donor"):
             self._read_clips(tick)
-            found = self._try(kind, position, tick)
-        return found
+            choice = self._try(kind, position, tick)
+        return choice
 
     def _read_clips(self, tick: Tick) -> None:
-        clips, sha256 = self._clips, self.report.video.sha256
+        clips, sha256, generation = self._clips, self.report.video.sha256, self.generation
         donors = read_donors(clips, self.detector.spec, without=sha256, tick=tick)
         self.references.add_donors(donors)
         self._donors_read = tuple(dict.fromkeys((*self._donors_read, *clips)))
-        if self._clips is clips:  # not when others were given meanwhile, nor after a cancel
+        if generation == self.generation:  # no others were given meanwhile
             self._clips = ()
 
     def _try(self, kind: Kind | None, position: int, tick: Tick) -> Choice:
         if kind is None:
             return self.references.choose(position, tick=tick)
-        made = self.references.best(kind, position)
-        tried = () if made is None else (self.references.test(made, tick=tick),)
+        reference = self.references.best(kind, position)
+        tried = () if reference is None else (self.references.test(reference, tick=tick),)
         valid = tried[0] if tried and tried[0].is_valid else None
         return Choice(valid, tried, self.references.unusable)
 
     def chosen(self, position: int) -> Choice | None:
         """Return the choice for a frame where it was made already."""
-        return self._choices.get((self._kind, position))
+        return self.state(position).choice
 
-    def add_clips(self, clips: Sequence[Path]) -> set[tuple[Kind | None, int]]:
+    def add_clips(self, clips: Sequence[Path]) -> None:
         """Know other clips to take donors from.
 
-        Returns
-        -------
-        set of (kind, position)
-            What a donor may serve and was answered without a valid reference: it is forgotten, and
-            asked anew when somebody asks.
+        What a donor may serve and was answered without a valid reference is dropped, and asked anew
+        when somebody asks.
         """
+        self.generation += 1
         self._clips = tuple(clips)
-        dropped = {
-            key
-            for key, choice in list(self._choices.items())
-            if choice.reference is None and key[0] in (None, "donor")
-        }
-        for key in dropped:
-            for kept in (self._choices, self._answers, self._games):
-                kept.pop(key, None)
-        return dropped
+        self._every_kind.clear()
+        self._checked.clear()
+        for key, state in list(self._states.items()):
+            if state.kind in (None, "donor") and state.rests_on_nothing:
+                del self._states[key]
 
     def every_kind(
         self, position: int, kinds: Sequence[Kind], *, tick: Tick = no_tick
     ) -> tuple[Reference, ...]:
         """Make a reference of each kind for one frame, where there is one, and judge it (V1)."""
+        generation = self.generation
         if "donor" in kinds and self._clips:
             self._read_clips(tick)
-        made = (self.references.best(kind, position) for kind in kinds)
-        return tuple(m for m in made if m is not None)
+        best = (self.references.best(kind, position) for kind in kinds)
+        references = tuple(reference for reference in best if reference is not None)
+        if generation == self.generation:
+            self._every_kind[position] = references
+        return references
 
     @property
     def references(self) -> References:
@@ -484,18 +374,16 @@ class PersonExplainer:
 
         Without a valid reference there is no game, unless the user insists on a kind.
         """
-        kind = self._kind
-        return self._game(kind, position, self._choice(kind, position, tick))
+        state = self.state(position)
+        self._choose(state, tick)
+        return self._game(state)
 
-    def _game(self, kind: Kind | None, position: int, choice: Choice) -> RegionGame | None:
-        reference = choice.reference or (choice.best if kind else None)
-        if reference is None:
-            return None
-        made = self._games.get((kind, position))
-        if made is None or made[0] is not reference:
-            made = reference, RegionGame(self.detector, self.crops, position, reference.rgb)
-            self._games[kind, position] = made
-        return made[1]
+    def _game(self, state: FrameState) -> RegionGame | None:
+        assert state.choice is not None
+        reference = state.choice.reference or (state.choice.best if state.kind else None)
+        if reference is not None and state.game is None:
+            state.game = RegionGame(self.detector, self.crops, state.row, reference.rgb)
+        return state.game
 
     # -- what takes passes
 
@@ -509,46 +397,59 @@ class PersonExplainer:
         exact
             All 2^10 composites instead of antithetic permutations with an error bar.
         """
-        kind = self._kind
-        choice = self._choice(kind, position, tick)
-        known = self._answers.get((kind, position))
-        told = known.perturbation if known else None
-        if known is None or (exact and told is not None and told.method != "exact"):
-            game = self._game(kind, position, choice)
+        return self._ask(self.state(position), exact=exact, tick=tick)
+
+    def ask_key_frames(
+        self,
+        positions: Sequence[int],
+        *,
+        on_result: Callable[[FrameAnswer], None] = lambda _answer: None,
+        tick: Tick = no_tick,
+    ) -> tuple[FrameAnswer, ...]:
+        """Let both witnesses speak about several frames; `witnesses` grows with each of them."""
+        rows: list[int] = []
+        states = [self.state(position) for position in positions]
+        answers = []
+        for state in states:
+            answers.append(self._ask(state, exact=False, tick=tick))
+            self._witness_rows[state.kind] = rows
+            rows.append(state.row)
+            on_result(answers[-1])
+        return tuple(answers)
+
+    def _ask(self, state: FrameState, *, exact: bool, tick: Tick) -> FrameAnswer:
+        choice, answer = self._choose(state, tick), state.answer
+        shares = answer.perturbation if answer else None
+        if answer is None or (exact and shares is not None and shares.method != "exact"):
+            game = self._game(state)
             if game is not None:
-                told = (
+                shares = (
                     perturbation.exact(game, tick=tick)
                     if exact
                     else perturbation.antithetic(game, seed=self.seed, tick=tick)
                 )
-            known = self._answer(position, told, choice, game)
-            self._keep(kind, known)
-        return known
-
-    def _keep(self, kind: Kind | None, answer: FrameAnswer) -> None:
-        # donors may have been given while it was made: then it is asked anew
-        if self._choices.get((kind, answer.position)) is answer.choice:
-            self._answers[kind, answer.position] = answer
+            answer = state.answer = self._answer(state.row, shares, choice, game)
+        return answer
 
     def _answer(
-        self, position: int, told: Intervention | None, choice: Choice, game: RegionGame | None
+        self, position: int, shares: Intervention | None, choice: Choice, game: RegionGame | None
     ) -> FrameAnswer:
         every = self.construction
         own = None if every is None else every[position]
         both = heat = None
-        if told is not None and game is not None and choice.reference is not None:
-            heat = game.heat(told.shares)
-            both = None if own is None else agreement(own, told.shares)
+        if shares is not None and game is not None and choice.reference is not None:
+            heat = game.heat(shares.shares)
+            both = None if own is None else agreement(own, shares.shares)
         at_s, logit = float(self.result.track.pts[position]), float(self.logits[position])
-        return FrameAnswer(position, at_s, logit, choice, own, told, both, heat)
+        return FrameAnswer(position, at_s, logit, choice, own, shares, both, heat)
 
     def answered(self, position: int) -> FrameAnswer | None:
         """Return what is known of a frame already."""
-        return self._answers.get((self._kind, position))
+        return self.state(position).answer
 
     def is_ready(self, position: int) -> bool:
         """Whether regions of a frame can be replaced at once, in one pass."""
-        return (self._kind, position) in self._games
+        return self.state(position).game is not None
 
     def replace(self, position: int, names: Sequence[str]) -> Composite | None:
         """Replace regions of a frame; None when there is no game to do it in."""
@@ -562,25 +463,29 @@ class PersonExplainer:
         without a reference of that kind that is judged genuine.
         """
         kind, logits, done, valid = self._kind, self.logits.copy(), 0, True
-        n = len(logits)
+        n, generation = len(logits), self.generation
         for position in range(n):
             asked = _counting(tick, position, n)
             asked("check", position, n)
             # not kept: a reference and a game for each of many moments would fill the memory
-            known = self._choices.get((kind, position))
-            choice = known or self._look_for(kind, position, asked)
-            made = choice.reference or (choice.best if kind else None)
-            if made is None or not made.validity_tests[0].passed:
+            state = self._states.get((kind, position))
+            choice = state.choice if state else None
+            choice = choice or self._look_for(kind, position, asked)
+            reference = choice.reference or (choice.best if kind else None)
+            if reference is None or not reference.validity_tests[0].passed:
                 continue
-            game = RegionGame(self.detector, self.crops, position, made.rgb)
+            game = RegionGame(self.detector, self.crops, position, reference.rgb)
             logits[position] = perturbation.replace_regions(game, names).logit
             done += 1
-            valid &= made.is_valid
+            valid &= reference.is_valid
         tick("check", n, n)
         before, after = (aggregate(x, self.result.aggregate) for x in (self.logits, logits))
         turned = before >= self.threshold > after
         chosen = tuple(p for p in REGIONS if p in names)
-        return Checked(chosen, before, after, done, n, turned, valid)
+        checked = Checked(chosen, before, after, done, n, turned, valid)
+        if generation == self.generation:
+            self._checked[kind] = checked
+        return checked
 
     def trust(
         self,
@@ -590,19 +495,27 @@ class PersonExplainer:
         tick: Tick = no_tick,
     ) -> Panel:
         """Return the trust panel of a frame; its exact table is kept for the other questions."""
-        kind = self._kind
-        choice = self._choice(kind, position, tick)
-        game = self._game(kind, position, choice) if choice.reference else None
+        state = self.state(position)
+        choice = self._choose(state, tick)
+        game = self._game(state) if choice.reference else None
         every = self.construction
         others = [
-            answer.perturbation.shares
-            for (used, other), answer in self._answers.items()
-            if used == kind
-            and other != position
-            and answer.perturbation is not None
-            and answer.logit >= self.threshold
+            other.answer.perturbation.shares
+            for other in self.states()
+            if other.kind == state.kind
+            and other.row != position
+            and other.answer is not None
+            and other.answer.perturbation is not None
+            and other.answer.logit >= self.threshold
         ]
-        found = panel(
+        figures: list[TrustFigure] = []
+
+        def on_figure(figure: TrustFigure) -> None:
+            figures.append(figure)
+            state.figures = figures  # the ones before stand until the first new one comes
+            on_result(figure)
+
+        state.panel = panel(
             self.detector,
             self.crops,
             self.references,
@@ -613,19 +526,21 @@ class PersonExplainer:
             intrinsic=None if every is None else every[position],
             frames=others,
             seed=self.seed,
-            on_result=on_result,
+            on_result=on_figure,
             tick=tick,
         )
-        if found.intervention is not None:
-            self._keep(kind, self._answer(position, found.intervention, choice, game))
-        return found
+        if state.panel.intervention is not None:
+            state.answer = self._answer(position, state.panel.intervention, choice, game)
+        return state.panel
 
     def bands(self, position: int, *, tick: Tick = no_tick) -> BandShares | None:
         """Return what each band of spatial frequencies carries; None without a valid reference."""
-        reference = self.choice(position, tick=tick).reference
-        if reference is None:
-            return None
-        return band_shares(self.detector, self.crops, position, reference.rgb, tick=tick)
+        state = self.state(position)
+        reference = self._choose(state, tick).reference
+        if reference is not None:
+            state.bands = band_shares(self.detector, self.crops, position, reference.rgb, tick=tick)
+        state.bands_asked = True
+        return state.bands
 
     def methods(
         self,
@@ -643,10 +558,10 @@ class PersonExplainer:
 
         from toolkit.explain import pixels
 
-        reference = self.choice(position, tick=tick).reference
-        known = self.answered(position)
+        state = self.state(position)
+        reference, known = self._choose(state, tick).reference, state.answer
         truth = known.perturbation if known and known.may_name else None
-        answers = []
+        answers: list[MethodAnswer] = []
         for method in methods or get_args(pixels.Method):
             start = time.perf_counter()
             found, refused = None, None
@@ -677,6 +592,7 @@ class PersonExplainer:
             both = agreement(found.regions, truth.shares) if found and truth else None
             answer = MethodAnswer(method, found, refused, both, time.perf_counter() - start)
             answers.append(answer)
+            state.methods = answers
             on_result(answer)
         return tuple(answers)
 
@@ -781,8 +697,8 @@ def ask(
         The frame in view.
     key_frames
         How many moments the witnesses speak about.
-    tell
-        Told each `FrameAnswer` (``"witnesses"``, ``"exact"``), `TrustFigure` (``"trust"``),
+    on_result
+        Called with each `FrameAnswer` (``"witnesses"``, ``"exact"``), `TrustFigure` (``"trust"``),
         `BandShares` (``"bands"``) and `MethodAnswer` (``"methods"``) as it comes.
     tick
         Called with the question as the stage.
@@ -792,7 +708,7 @@ def ask(
     UsageError
         If a question or the position is unknown.
     Cancelled
-        Within one batch of composites; what is known by then stays with the subject.
+        Within one batch of composites; what was answered by then stays with the subject.
     """
     if unknown := [q for q in questions if q not in QUESTIONS]:
         raise UnknownNameError(
@@ -818,7 +734,15 @@ def ask(
     timed("references", lambda inner: subject.choice(position, tick=inner))
     if "witnesses" in questions:
         keys = sorted({*subject.key_positions(key_frames)})
-        timed("witnesses", lambda inner: _witnesses(subject, keys, on_result, inner), len(keys))
+
+        def on_answer(answer: FrameAnswer) -> None:
+            on_result("witnesses", answer)
+
+        timed(
+            "witnesses",
+            lambda inner: subject.ask_key_frames(keys, on_result=on_answer, tick=inner),
+            len(keys),
+        )
     for question in (q for q in QUESTIONS if q in questions and q != "witnesses"):
         timed(question, _one(subject, question, position, on_result))
     return Answers(
@@ -834,32 +758,22 @@ def ask(
     )
 
 
-def _witnesses(
-    subject: PersonExplainer, positions: Sequence[int], on_result: OnResult, tick: Tick
-) -> tuple[FrameAnswer, ...]:
-    answers = []
-    for position in positions:
-        answers.append(subject.ask(position, tick=tick))
-        on_result("witnesses", answers[-1])
-    return tuple(answers)
-
-
 def _one(
     subject: PersonExplainer, question: str, position: int, on_result: OnResult
 ) -> Callable[[Counted], Any]:
-    def said(part: Any) -> None:
+    def on_part(part: Any) -> None:
         on_result(question, part)
 
     def work(tick: Counted) -> Any:
         if question == "trust":
-            return subject.trust(position, on_result=said, tick=tick)
+            return subject.trust(position, on_result=on_part, tick=tick)
         if question == "methods":
-            return subject.methods(position, on_result=said, tick=tick)
+            return subject.methods(position, on_result=on_part, tick=tick)
         if question == "exact":
             answer: Any = subject.ask(position, exact=True, tick=tick)
         else:
             answer = subject.bands(position, tick=tick)
-        said(answer)
+        on_part(answer)
         return answer
 
     return work
@@ -890,7 +804,7 @@ def inquire(
         Letter of the track; None = the one who speaks.
     position
         The frame in view; None = the one with the largest share.
-    questions, key_frames, tell, tick
+    questions, key_frames, on_result, tick
         As for `ask`.
     reference
         A kind to insist on; None = chosen by the tests.

@@ -28,8 +28,9 @@ from toolkit.messages import Message
 from toolkit.types import REGIONS, Evidence, TrackResult
 
 if TYPE_CHECKING:
+    from toolkit.explain.answers import Change, Checked, FrameAnswer, MethodAnswer
     from toolkit.explain.lookalikes import Lookalike
-    from toolkit.explain.session import Change, Checked, FrameAnswer, MethodAnswer
+    from toolkit.explain.session import PersonExplainer
 
 Float = NDArray[np.float64]
 
@@ -719,3 +720,27 @@ def composite_picture(made: Composite) -> str:
             rgb, text, where, cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 1, cv2.LINE_AA
         )
     return data_address(rgb)
+
+
+def answered_sentences(session: PersonExplainer) -> list[str]:
+    """Return what was asked and answered of a person, each sentence with the person's name."""
+    who = _("Person {person}").format(person=session.person)
+    keys, times = session.witnesses, session.result.track.pts
+
+    def clock_at(row: int) -> str:
+        return clock(float(times[row]))
+
+    lines = []
+    if keys:
+        lines.append(witness_sentence(keys, session.threshold))
+        lines += [f"{clock(a.at_s)}: {frame_witness_sentence(a, session.threshold)}" for a in keys]
+    for state in session.states():
+        if state.figures:
+            lines.append(f"{clock_at(state.row)}: {trust_summary(state.figures)}")
+            lines += [f"✗ {f.sentence}" for f in state.figures if f.reads_well is False]
+    if session.checked is not None:
+        lines.append(checked_sentence(session.checked))
+    for state in session.states():
+        at = clock_at(state.row)
+        lines += [f"{at}, {method_name(a.method)}: {method_sentence(a)}" for a in state.methods]
+    return [f"{who}. {line}" for line in lines if line]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import math
 import os
 import re
 import stat
@@ -31,6 +30,7 @@ from toolkit import runtime
 from toolkit._i18n import N_
 from toolkit.errors import ShapeError, VideoError
 from toolkit.files import parse_json
+from toolkit.media.notices import Probed, note_change, notices_of, whole
 from toolkit.messages import Message, phrase
 from toolkit.types import Frame, Notice, Tick, Video, no_tick
 
@@ -50,10 +50,6 @@ LEAVE_S = 5.0
 """Longest wait for the end of a child process that has closed its pipe."""
 COMBED_PART = 0.1
 """From this part of the frames on a video that shows combing is told to be interlaced."""
-LATE_S = 0.1
-"""From this time of the first picture on it is said that there may have been more before it."""
-LONG_S = 3600.0
-"""From this duration on a video is called long."""
 
 _DECODER = Path(__file__).with_name("decoder.py")
 _HEADER_MAX = 4096
@@ -142,7 +138,7 @@ def probe(path: Path | str, *, tick: Tick = no_tick) -> Video:
             while True:
                 header, body_bytes = child.receive()
                 if "alive" in header:
-                    tick("probe", min(_whole(header["alive"]), size), size)
+                    tick("probe", min(whole(header["alive"]), size), size)
                     continue
                 if "fail" in header:
                     _refuse(path, header)
@@ -421,8 +417,8 @@ def _refuse(path: Path, header: dict[str, Any]) -> NoReturn:
         value = phrase(
             "{name}, {width}×{height} pixels",
             name=name,
-            width=_whole(header["width"]),
-            height=_whole(header["height"]),
+            width=whole(header["width"]),
+            height=whole(header["height"]),
         )
         raise VideoError(
             "the frames are too large",
@@ -445,12 +441,6 @@ def _refuse_changed(video: Video) -> NoReturn:
         show_name(video.path),
         "Keep the original as it is and start again.",
     )
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise VideoError("decoder stopped", phrase("it sent facts that make no sense"))
-    return value
 
 
 # --- the child process --------------------------------------------------------------------
@@ -606,7 +596,7 @@ def _video(path: Path, digest: str, size: int, facts: dict[str, Any], body: byte
     keys = np.frombuffer(body, np.uint8, count, 8 * count) != 0
     if not count:
         raise VideoError(*_with_name(path, "nothing_decodes"))
-    numerator, denominator = (_whole(n) for n in facts["time_base"])
+    numerator, denominator = (whole(n) for n in facts["time_base"])
     ordinal = "untimed" in facts or bool(facts["disordered"])
     if "untimed" in facts:  # 25 per second by convention, so that there is an axis at all
         numerator, denominator = 1, 25
@@ -617,8 +607,8 @@ def _video(path: Path, digest: str, size: int, facts: dict[str, Any], body: byte
         raise VideoError("decoder stopped", phrase("timestamps do not increase"))
     keys[0] = True
     keyframes = np.flatnonzero(keys) if not ordinal else np.zeros(1, np.int64)
-    stored = _whole(facts["width"]), _whole(facts["height"])
-    turns = round(-_whole(facts["rotation"]) / 90) % 4
+    stored = whole(facts["width"]), whole(facts["height"])
+    turns = round(-whole(facts["rotation"]) / 90) % 4
     aspect = _aspect(facts["aspect"])
     shown = max(1, round(stored[0] * aspect)), stored[1]
     if min(stored) < 1 or shown[0] * shown[1] > PIXELS_MAX:
@@ -634,12 +624,12 @@ def _video(path: Path, digest: str, size: int, facts: dict[str, Any], body: byte
         duration_s=float(pts[-1] - pts[0] + (np.median(gaps) if len(gaps) else 0.04)),
         frames_declared=None
         if facts["frames_declared"] is None
-        else _whole(facts["frames_declared"]),
+        else whole(facts["frames_declared"]),
         pts=pts,
         keyframes=keyframes.astype(np.int64),
         rotation=turns,
     )
-    return replace(video, notices=tuple(_notices(video, facts, stored, aspect, gaps)))
+    return replace(video, notices=notices_of(Probed(video, facts, stored, aspect)))
 
 
 def _with_name(path: Path, word: str) -> tuple[Message, str, str]:
@@ -648,172 +638,9 @@ def _with_name(path: Path, word: str) -> tuple[Message, str, str]:
 
 
 def _aspect(pair: Any) -> float:
-    width, height = (_whole(n) for n in pair)
+    width, height = (whole(n) for n in pair)
     aspect = width / height if width > 0 and height > 0 else 1.0
     return aspect if 0.1 <= aspect <= 10 else 1.0  # beyond that it is a broken header
-
-
-def _notices(
-    video: Video,
-    facts: dict[str, Any],
-    stored: tuple[int, int],
-    aspect: float,
-    gaps: NDArray[np.float64],
-) -> Iterator[Notice]:
-    count, declared = len(video.pts), video.frames_declared
-    packets = _whole(facts["packets"])
-    middle = float(np.median(gaps)) if len(gaps) else 0.0
-    # Rounding and a last frame of unsaid length explain a little.
-    if "cut" in facts or float(facts["unfilled_s"]) > max(0.1, 3 * middle):
-        if declared:
-            text = "The file is truncated: {n} frames of {declared} declared are there."
-            yield Notice("truncated", text, values={"n": packets, "declared": declared})
-        else:
-            text = "The file is truncated: {n} frames are there."
-            yield Notice("truncated", text, values={"n": packets})
-    elif facts["broken"] or "lost_parts" in facts:
-        yield Notice("damaged", "The file is damaged: not all of its data could be reached.")
-    if declared is not None and declared != packets:
-        yield Notice(
-            "frame_count",
-            "The declared frame count is {declared}, but the file holds {packets}.",
-            values={"declared": declared, "packets": packets},
-        )
-    if "overlong" in facts:
-        yield Notice("container", "The container is damaged: a part claims to reach past the end.")
-    if "trailing" in facts:
-        yield Notice(
-            "trailing_bytes",
-            "{n} trailing bytes follow the video and are no part of it.",
-            values={"n": _whole(facts["trailing"])},
-        )
-    size = (
-        _whole(facts.get("declared_width", stored[0])),
-        _whole(facts.get("declared_height", stored[1])),
-    )
-    if size != stored:
-        yield Notice(
-            "frame_size",
-            "The declared frame size is {declared}, but pictures are {size}.",
-            values={"declared": f"{size[0]}×{size[1]}", "size": f"{stored[0]}×{stored[1]}"},
-        )
-    if facts["streams"] != 1:
-        yield Notice(
-            "several_streams",
-            "The file holds {n} video streams; the one read is number {number} ({size}, {count}"
-            " frames).",
-            values={
-                "n": _whole(facts["streams"]),
-                "number": _whole(facts["stream"]),
-                "size": f"{stored[0]}×{stored[1]}",
-                "count": count,
-            },
-        )
-    if "untimed" in facts:
-        yield Notice("no_timestamps", "There are no timestamps; 25 frames per second are assumed.")
-    elif facts["disordered"]:
-        yield Notice(
-            "no_timestamps",
-            "There are no timestamps for the display order; they were put in order.",
-        )
-    if "unread_recordings" in facts:
-        yield Notice(
-            "unread_recordings",
-            "The file holds {n} recordings one after the other, each with its own index; only the"
-            " first is read.",
-            values={"n": _whole(facts["unread_recordings"]) + 1},
-        )
-    if facts.get("joins"):
-        base = _whole(facts["time_base"][0]) / _whole(facts["time_base"][1])
-        yield Notice(
-            "clock_restarts",
-            "The file holds {n} recordings joined end to end: its clock starts anew. All frames are"
-            " kept, and times are counted on from the first recording.",
-            _whole(facts["joins"][0]) * base,
-            {"n": _whole(facts["recordings"])},
-        )
-    if facts.get("doubles"):
-        yield Notice(
-            "timestamps",
-            "{n} frames repeat the timestamp of another and are left out.",
-            values={"n": _whole(facts["doubles"])},
-        )
-    if facts.get("before_key"):
-        yield Notice(
-            "incomplete_start",
-            "The first {n} frames need data that is not in the file and are left out.",
-            values={"n": _whole(facts["before_key"])},
-        )
-    if (late_s := float(facts.get("late_s", 0.0))) > max(LATE_S, 3 * middle):
-        yield Notice(
-            "late_start",
-            "The first picture comes {seconds:.2f} s after the beginning of the file; what was"
-            " before it, if anything, cannot be read.",
-            float(video.pts[0]),
-            {"seconds": late_s},
-        )
-    # A quarter of a frame, or 2 ms, is what containers round away.
-    if len(gaps) and np.abs(gaps - middle).max() > max(0.25 * middle, 0.002):
-        low, high = 1000 * gaps.min(), 1000 * gaps.max()
-        yield Notice(
-            "variable_frame_rate",
-            "Variable frame rate: frames are {low:.0f} to {high:.0f} ms apart,"
-            " most of them {middle:.0f} ms.",
-            float(video.pts[int(gaps.argmax())]),
-            values={"low": low, "high": high, "middle": 1000 * middle},
-        )
-    if video.rotation:
-        yield Notice(
-            "rotation",
-            "Frames are stored turned; the rotation of {angle}° is undone.",
-            values={"angle": 90 * video.rotation},
-        )
-    elif facts["rotation"] % 360:
-        yield Notice(
-            "rotation",
-            "A rotation of {angle}° is ignored.",
-            values={"angle": _whole(facts["rotation"])},
-        )
-    if not math.isclose(aspect, 1):
-        yield Notice(
-            "pixel_aspect",
-            "The pixel aspect is {aspect:.5g}:1; the width is changed to square pixels.",
-            values={"aspect": aspect},
-        )
-    if facts["interlaced"]:
-        yield Notice(
-            "interlaced",
-            "The video is interlaced; of each frame every second line is read, and the others are"
-            " drawn from those.",
-        )
-    if odd := _whole(facts["odd_matrix"]):
-        yield Notice(
-            "colour_tag",
-            "The file names a rare or wrong colour matrix (number {n}); colours are read as usual"
-            " for this size.",
-            values={"n": odd},
-        )
-    if facts["alpha"]:
-        yield Notice("alpha", "Frames have an alpha channel and are shown on black.")
-    if facts["alpha_apart"]:
-        yield Notice(
-            "alpha_apart", "The file stores transparency apart; it is not read, frames are opaque."
-        )
-    if facts["hdr"] == "pq":
-        yield Notice(
-            "hdr",
-            "The video has a high dynamic range (PQ); it is tone-mapped for ordinary screens.",
-        )
-    elif facts["hdr"]:
-        yield Notice(
-            "hdr", "The video has a high dynamic range; colours are read without tone mapping."
-        )
-    if video.duration_s >= LONG_S:
-        yield Notice(
-            "long_video",
-            "This is a long video: {hours:.1f} hours, {n} frames.",
-            values={"hours": video.duration_s / 3600, "n": count},
-        )
 
 
 # --- reading ------------------------------------------------------------------------------
@@ -862,18 +689,18 @@ def _read(
                 if "fail" in header:
                     _refuse(video.path, header)
                 if "end" in header:
-                    faults = _whole(header["end"]) + _whole(header.get("corrupt"))
-                    combed = _whole(header.get("combed"))
+                    faults = whole(header["end"]) + whole(header.get("corrupt"))
+                    combed = whole(header.get("combed"))
                     break
-                position = int(np.searchsorted(wanted, _whole(header.get("frame"))))
+                position = int(np.searchsorted(wanted, whole(header.get("frame"))))
                 if body_bytes != video.width * video.height * 3 or got[position:].any():
                     child.distrust()
                 rgb = np.empty((video.height, video.width, 3), np.uint8)
                 child.fill(rgb.data.cast("B"))
                 got[position] = True
                 index = int(wanted[position])
-                _note_change(header, video, index, notices)
-                shown = [_whole(n) for n in header.get("shown") or upright]
+                note_change(header, video, index, notices)
+                shown = [whole(n) for n in header.get("shown") or upright]
                 if min(shown) < 1 or len(shown) != 2 or shown[0] * shown[1] > 10 * PIXELS_MAX:
                     child.distrust()
                 shapes.add((shown[video.rotation % 2], shown[1 - video.rotation % 2]))
@@ -890,31 +717,6 @@ def _read(
             )
         )
     _note_missing(video, wanted, got, faults, notices)
-
-
-def _note_change(header: dict[str, Any], video: Video, index: int, notices: list[Notice]) -> None:
-    """Report the first change of size and the first change of pixel format."""
-    if "was" not in header or "is" not in header:
-        return
-    (w0, h0, f0), (w1, h1, f1) = header["was"], header["is"]
-    told, at_s = {notice.code for notice in notices}, float(video.pts[index])
-    if (w0, h0) != (w1, h1) and "size_changes" not in told:
-        text = (
-            "The frame size changes from {before} to {after};"
-            " each picture keeps its shape, within {size}."
-        )
-        values = {
-            "before": f"{_whole(w0)}×{_whole(h0)}",
-            "after": f"{_whole(w1)}×{_whole(h1)}",
-            "size": f"{video.width}×{video.height}",
-        }
-        notices.append(Notice("size_changes", text, at_s, values))
-    if f0 != f1 and "pixel_format_changes" not in told:
-        before, after = (re.sub(r"[^a-z0-9_]", "", str(name))[:20] for name in (f0, f1))
-        text = "The pixel format changes from {before} to {after}."
-        notices.append(
-            Notice("pixel_format_changes", text, at_s, {"before": before, "after": after})
-        )
 
 
 def _note_missing(

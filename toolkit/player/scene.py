@@ -152,6 +152,14 @@ class Scene:
         row = int(self._array(f"{person}.rows")[frame])
         return -1 if row < 0 else int(self._array(f"{person}.positions")[row])
 
+    def frame_of(self, person: str, position: int) -> int | None:
+        """Return the frame that shows a moment of a person's track; None where there is none."""
+        indices = next(
+            (r.track.indices for r in self.report.tracks if r.track.person == person), ()
+        )
+        known = 0 <= position < len(indices)
+        return self.copy.frame_of(int(indices[position])) if known else None
+
     def _array(self, name: str) -> NDArray[Any]:
         """Return a flat view of one of the arrays."""
         found = self.facts["arrays"][name]

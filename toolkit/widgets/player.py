@@ -65,6 +65,7 @@ class _Playing(anywidget.AnyWidget):
         super().__init__(offset_s=offset_s)
         self._put(shown)
         self.observe(self._find_position, ["frame", "person", "scenes", "offset_s"])
+        self.observe(self._go_to_position, "position")
         self.on_msg(self._receive)
 
     def __repr__(self) -> str:
@@ -124,6 +125,15 @@ class _Playing(anywidget.AnyWidget):
                 return
         self.position = -1
 
+    def _go_to_position(self, change: Any) -> None:
+        """Show a moment that was set from outside; the frame on screen may belong to it already."""
+        if not self._shown or self.person not in self._shown[0].persons:
+            return
+        scene = self._shown[0]
+        if scene.position_of(self.person, self._frame_in(scene)) != change["new"]:
+            frame = scene.frame_of(self.person, change["new"])
+            self.frame = self.frame if frame is None else frame
+
     def _frame_in(self, scene: Scene) -> int:
         first = self._shown[0]
         frame = min(self.frame, len(first.copy.pts) - 1)
@@ -166,7 +176,7 @@ class Player(_Playing):
     frame, person, region
         What is chosen, both ways. `frame` counts in the display copy; `region` may be empty.
     position
-        The moment of that person's track that the frame belongs to; -1 = none.
+        The moment of that person's track that the frame belongs to, both ways; -1 = none.
     """
 
     def __init__(self, scene: Scene | None = None) -> None:

@@ -10,11 +10,10 @@ from IPython import get_ipython
 from IPython.display import HTML, display
 
 from toolkit import figures
-from toolkit._i18n import _
 from toolkit.batch import telling
 from toolkit.batch.run import Progress as BatchPosition
-from toolkit.jobs import STAGE_WEIGHTS, Progress
-from toolkit.widgets.status import duration
+from toolkit.jobs import STAGE_WEIGHTS, Progress, Promise
+from toolkit.widgets.jobs import progress_text
 
 INTERVAL_S = 0.25
 PATIENCE_S = 0.4  # shorter work shows nothing
@@ -36,25 +35,22 @@ class NotebookProgress:
     """
 
     def __init__(self) -> None:
-        self._progress = Progress()
+        self._progress, self._promise = Progress(), Promise()
         self._began = self._last = time.monotonic()
         self._handle: Any = None
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Say that `done` of `total` steps of `stage` are finished."""
-        left = self._progress.update(stage, done, total)
+        left = self._promise.told(
+            self._progress.fraction, self._progress.update(stage, done, total)
+        )
         now = time.monotonic()
         if now - self._began < PATIENCE_S or now - self._last < INTERVAL_S:
             return
         self._last = now
         is_known = stage in STAGE_WEIGHTS
         part = self._progress.fraction if is_known else (done / total if total else 0.0)
-        text = _("Now {stage} …").format(stage=figures.stage_name(stage))
-        if left is not None:
-            text = _("Now {stage} … about {left} left").format(
-                stage=figures.stage_name(stage), left=duration(left)
-            )
-        self._put(_html(bar(part, text)))
+        self._put(_html(bar(part, progress_text(figures.stage_name(stage), left))))
 
     def show(self, analysis: ShowsItself) -> None:
         """Put the card of a result in the place of the bar."""

@@ -10,9 +10,8 @@ import ipywidgets
 
 from toolkit._i18n import _, language
 from toolkit.errors import ToolkitError
-from toolkit.figures import stage_name
-from toolkit.jobs import Job
 from toolkit.types import Tick
+from toolkit.widgets.jobs import JobBar
 
 T = TypeVar("T")
 
@@ -34,8 +33,9 @@ class Task(ipywidgets.VBox, Generic[T]):  # type: ignore[misc]  # ipywidgets shi
     Attributes
     ----------
     state
-        ``"idle"``, ``"running"``, ``"done"``, ``"cancelled"`` or ``"error"``; also a CSS class
-        ``dz-task-STATE``.
+        One of `jobs.STATES`; also a CSS class ``dz-task-STATE``.
+    error
+        What the work raised, or None.
     """
 
     def __init__(
@@ -47,122 +47,81 @@ class Task(ipywidgets.VBox, Generic[T]):  # type: ignore[misc]  # ipywidgets shi
         weights: Mapping[str, float],
     ) -> None:
         self._name, self._work, self._on_result = name, work, on_result
-        self._weights = dict(weights)
-        self._job: Job[T] | None = None
-        self.error: BaseException | None = None
-        self.state = "idle"
         self.button = ipywidgets.Button(button_style="primary", layout={"width": "auto"})
         self.button.on_click(lambda _button: self.start())
-        self._cancel = ipywidgets.Button(disabled=True, layout={"width": "auto"})
-        self._cancel.on_click(lambda _button: self.cancel())
-        self._bar = ipywidgets.FloatProgress(
-            max=1, layout={"width": "220px", "visibility": "hidden"}
+        self._run = JobBar(
+            self.button,
+            words=self._outcome,
+            weights=weights,
+            is_numbered=True,
+            prefix="dz-task",
         )
+        self._run.cancel_button.layout.width, self._run.progress.layout.width = "auto", "220px"
         self._words = ipywidgets.HTML()
-        row = ipywidgets.HBox(
-            [self.button, self._cancel, self._bar], layout={"flex_flow": "row wrap"}
-        )
-        super().__init__([row, self._words])
+        super().__init__([self._run, self._words])
         self.add_class("dz-task")
-        self.add_class("dz-task-idle")
+        self._run.observe(self._on_state, "state")
+        self._run.observe(lambda _change: self._show_words(), "text")
+        self._run.show_state(self, "dz-task")
+        self._on_state()
         self.retranslate()
 
     def __repr__(self) -> str:
         return f"Task(state={self.state!r})"
 
+    @property
+    def state(self) -> str:
+        """One of `jobs.STATES`."""
+        return str(self._run.state)
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the work raised, or None."""
+        return self._run.error
+
     def start(self) -> None:
         """Start the work; nothing happens while it is under way."""
-        if self.state == "running":
-            return
-        self.error = None
-        self._set("running")
-        self._job = Job(
-            self._work, on_update=self._on_update, on_end=self._on_end, weights=self._weights
-        )
-        self._job.start()
+        self._run.start(self._work, self._on_result)
 
     def cancel(self) -> None:
         """Ask the work to stop."""
-        if self._job is not None and self.state == "running":
-            self._job.cancel()
-            self._cancel.disabled = True
+        self._run.cancel()
 
     def wait(self, timeout_s: float | None = None) -> None:
         """Wait for the end, whatever it is. For tests and scripts."""
-        if self._job is not None:
-            self._job._thread.join(timeout_s)  # noqa: SLF001 - `wait` would raise the error again
+        self._run.wait(timeout_s)
 
     def forget(self) -> None:
         """Take back what was said of work that failed or was cancelled."""
         if self.state in ("error", "cancelled"):
-            self.error = None
-            self._set("idle")
+            self._run.forget()
+            self._run.state = "idle"
 
     def retranslate(self) -> None:
         """Say everything in the language in use."""
         self.button.description = self._name()
-        self._cancel.description = _("Cancel")
-        self._tell()
+        self._run.retranslate()
+        self._show_words()
 
-    def _set(self, state: str) -> None:
-        self.remove_class(f"dz-task-{self.state}")
-        self.state = state
-        running = state == "running"
-        self.button.disabled, self._cancel.disabled = running, not running
-        self._cancel.layout.display = None if running else "none"
-        self._bar.layout.visibility = "visible" if running else "hidden"
-        if running:
-            self._bar.value = 0
-        self._tell()
-        self.add_class(f"dz-task-{state}")
+    def _on_state(self, _change: Any = None) -> None:
+        self._run.cancel_button.layout.display = None if self.state == "running" else "none"
 
-    def _tell(self) -> None:
-        self._cancel.layout.display = None if self.state == "running" else "none"
-        words = {
+    def _outcome(self) -> dict[str, str]:
+        return {
             "idle": "",
             "running": _("Working …"),
             "done": "",
             "cancelled": _("Cancelled."),
             "error": _problem(self.error),
-        }[self.state]
+        }
+
+    def _show_words(self) -> None:
+        text = self._run.text
         kind = "dz-box dz-wrong" if self.state == "error" else "dz-note"
+        role = "" if self.state == "running" else ' role="status"'
         self._words.value = (
-            f'<p class="{kind}" role="status" lang="{language()}">{escape(words)}</p>'
-            if words
-            else ""
+            f'<p class="{kind}"{role} lang="{language()}">{escape(text)}</p>' if text else ""
         )
-
-    def _on_update(self, stage: str, _done: int, _total: int, seconds: float | None) -> None:
-        self._bar.value = self._job.fraction if self._job else 0
-        from toolkit.widgets.status import duration
-
-        name = stage_name(stage)
-        number, of = _place(stage, self._weights)
-        if seconds is None:
-            text = _("{n} of {of}: {stage} …").format(n=number, of=of, stage=name)
-        else:
-            text = _("{n} of {of}: {stage} … about {left} left").format(
-                n=number, of=of, stage=name, left=duration(seconds)
-            )
-        self._words.value = f'<p class="dz-note" lang="{language()}">{escape(text)}</p>'
-
-    def _on_end(self, job: Job[T]) -> None:
-        if job.is_cancelled:
-            self._set("cancelled")
-            return
-        self.error = job.error
-        if job.error is None:
-            try:
-                self._on_result(job.result)  # type: ignore[arg-type]  # T may itself be None
-            except Exception as error:  # noqa: BLE001 - shown; a thread has no other place
-                self.error = error
-        self._set("error" if self.error is not None else "done")
-
-
-def _place(stage: str, weights: Mapping[str, float]) -> tuple[int, int]:
-    """Return which of how many stages one is; the last one where it is not known."""
-    stages = list(weights)
-    return (stages.index(stage) + 1 if stage in stages else len(stages)), len(stages)
 
 
 def _problem(error: BaseException | None) -> str:

@@ -9,10 +9,13 @@ from datetime import UTC, datetime
 import ipywidgets
 import pytest
 
+from tests.widgets.pressing import every, part, shown, text
 from toolkit import _i18n
 from toolkit.errors import UsageError
 from toolkit.forge import marks
-from toolkit.widgets.lessons.forge_lab import UPLOAD_MAX, ForgeLab, SwapVerdicts
+from toolkit.widgets.lessons.forge_choice import UPLOAD_MAX
+from toolkit.widgets.lessons.forge_lab import ForgeLab
+from toolkit.widgets.lessons.swap_verdicts import SwapVerdicts
 from toolkit.widgets.lessons.webcam import PICTURE_MAX
 
 STEPS = 8
@@ -43,51 +46,46 @@ def images(html):
     return re.findall(r"<img [^>]*>", html)
 
 
-def every(widget):
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from every(child)
-
-
 def test_it_starts_with_nothing_read(sample, tmp_path):
     sample("franck")
     fresh = ForgeLab(runs=tmp_path)
     assert fresh.state == "idle"
-    assert fresh._moment_box.layout.display == fresh._clip_box.layout.display == "none"
+    assert not shown(fresh.steps)
+    assert not shown(part(fresh, "forge-clip"))
     fresh.make()
     fresh.judge()
     fresh.show_curve()
     assert fresh.state == "idle"
     assert list(tmp_path.iterdir()) == []
-    assert "planted" not in str(fresh._target.options)
+    assert "planted" not in str(part(fresh, "target").options)
 
 
 def test_reading_shows_matches_and_all_steps(lab):
     lab.choose(spoil="none")
     assert len(lab.gallery) == 5
-    assert len(images(lab._matches.value)) == 5  # ten were asked for, five are there
-    assert lab._matches.value.count("distance") >= 5
-    assert "jaw open" in lab._matches.value
-    assert len(images(lab._steps.value)) == STEPS
-    assert all('alt="' in tag and 'alt=""' not in tag for tag in images(lab._steps.value))
+    assert len(images(text(lab, "search"))) == 5  # ten were asked for, five are there
+    assert text(lab, "search").count("distance") >= 5
+    assert "jaw open" in text(lab, "search")
+    assert len(images(text(lab, "steps"))) == STEPS
+    assert all('alt="' in tag and 'alt=""' not in tag for tag in images(text(lab, "steps")))
     assert 80 < lab.face_width < 130
 
 
 def test_a_slider_changes_its_step_at_once(lab):
     lab.choose(spoil="none")
-    before = images(lab._steps.value)
-    lab._crf.value = 40
-    after = images(lab._steps.value)
-    lab._crf.value = 20
+    before = images(text(lab, "steps"))
+    part(lab, "crf").value = 40
+    after = images(text(lab, "steps"))
+    part(lab, "crf").value = 20
     assert before[:-1] == after[:-1]
     assert before[-1] != after[-1]
 
 
 def test_a_spoiled_step_shows(lab):
     lab.choose(spoil="none")
-    before = images(lab._steps.value)
+    before = images(text(lab, "steps"))
     lab.choose(spoil="no_colour")
-    after = images(lab._steps.value)
+    after = images(text(lab, "steps"))
     assert before[0] == after[0]
     assert before[3] != after[3]
     assert lab.recipe.colour == "none"
@@ -99,16 +97,16 @@ def test_the_clip_is_made_in_its_folder_and_marked(with_clip):
     assert path.name.startswith("synthetic_cap12_edit_hard_mask-")
     assert marks.read_comment(path) == marks.STATEMENT
     assert marks.read_sidecar(path)["recipe"]["blend"] == "hard"
-    assert "<video controls" in with_clip._made.value
-    assert "AI / SYNTHETIC" in with_clip._made.value
-    assert with_clip._judge.layout.display is None
+    assert "<video controls" in text(with_clip, "made")
+    assert "AI / SYNTHETIC" in text(with_clip, "made")
+    assert part(with_clip, "judge").layout.display is None
 
 
 def test_the_detector_is_asked_and_the_true_mask_stands_beside(with_clip):
     with_clip.judge()
     with_clip.wait(110)
     assert with_clip.state == "done", with_clip.error
-    said = with_clip._judged.value
+    said = text(with_clip, "judged")
     assert "The detector" in said
     assert "of 100 parts inside the true mask" in said
     assert len(images(said)) % 2 == 0
@@ -117,29 +115,35 @@ def test_the_detector_is_asked_and_the_true_mask_stands_beside(with_clip):
 
 def test_the_curve_is_drawn_from_what_was_read(lab):
     lab.show_curve()
-    figure, tables = lab._curve.children
+    chart, tables = part(lab, "curve").children
+    figure = chart.figure
     assert list(figure.data[0].x) == [5]
     assert "nine of ten draws" in tables.value
     lab.show_curve()
-    assert lab._curve.children[0] is figure
+    assert chart.figure is figure
 
 
 def test_it_speaks_dutch_at_once(with_clip):
-    with_clip._switch.value = "nl"
+    part(with_clip, "language").value = "nl"
     try:
-        assert with_clip._read.description == "Gezichten lezen"
-        assert "Vervorm" in with_clip._steps.value
-        assert "Elk beeld draagt" in with_clip._made.value
-        assert with_clip._status.text == "Klaar."
-        assert with_clip._target.value == "cap12_edit"
+        assert part(with_clip, "read").description == "Gezichten lezen"
+        assert "Vervorm" in text(with_clip, "steps")
+        assert "Elk beeld draagt" in text(with_clip, "made")
+        assert part(with_clip, "status").text == "Klaar."
+        assert part(with_clip, "target").value == "cap12_edit"
     finally:
-        with_clip._switch.value = "en"
+        part(with_clip, "language").value = "en"
     assert _i18n.language() == "en"
-    assert with_clip._read.description == "Read the faces"
+    assert part(with_clip, "read").description == "Read the faces"
 
 
 def test_there_is_no_control_for_the_label(lab):
-    names = {name for name in vars(lab) if isinstance(getattr(lab, name), ipywidgets.Widget)}
+    names = {
+        name
+        for part_of_it in (lab, lab.choice, lab.steps)
+        for name in vars(part_of_it)
+        if isinstance(getattr(part_of_it, name), ipywidgets.Widget)
+    }
     assert not [n for n in names if "label" in n or "mark" in n]
     said = " ".join(str(getattr(w, "description", "")) for w in every(lab)).lower()
     assert "label" not in said
@@ -149,26 +153,26 @@ def test_there_is_no_control_for_the_label(lab):
 def test_own_pictures_need_consent_and_stay_in_memory(sample, tmp_path):
     fresh = ForgeLab(runs=tmp_path)
     fresh.choose(target="cap12_edit", faces="", start_s=10, seconds=2)
-    assert fresh._upload.disabled
-    assert fresh._own.layout.display is None
+    assert part(fresh, "upload").disabled
+    assert part(fresh, "own").layout.display is None
     data = sample("astronaut").read_bytes() + b"\0"  # no longer the sample itself
     picture = {"name": "<i>me</i>.png", "content": memoryview(data), "size": len(data), "type": ""}
-    fresh._upload.value = ({**picture, "last_modified": datetime(2026, 1, 1, tzinfo=UTC)},)
-    assert fresh._upload.value == ()  # not in what a notebook may save
-    assert "1 picture is here" in fresh._uploaded.value
+    part(fresh, "upload").value = ({**picture, "last_modified": datetime(2026, 1, 1, tzinfo=UTC)},)
+    assert part(fresh, "upload").value == ()  # not in what a notebook may save
+    assert "1 picture is here" in text(fresh, "uploaded")
     fresh.read()
     fresh.wait(60)
     assert fresh.state == "error"
     assert isinstance(fresh.error, UsageError)
-    assert "agreed" in fresh._problem.value
-    fresh._consent.value = True
-    assert not fresh._upload.disabled
+    assert "agreed" in text(fresh, "forge-problem")
+    part(fresh, "consent").value = True
+    assert not part(fresh, "upload").disabled
     fresh.read()
     fresh.wait(60)
     assert fresh.state == "done", fresh.error
-    assert "<i>" not in fresh._matches.value
+    assert "<i>" not in text(fresh, "search")
     assert list(tmp_path.rglob("*")) == []
-    fresh._consent.value = False
+    part(fresh, "consent").value = False
     fresh.make()  # taken back: nothing is made
     fresh.wait(60)
     assert fresh.state == "error"
@@ -178,12 +182,12 @@ def test_own_pictures_need_consent_and_stay_in_memory(sample, tmp_path):
 def test_a_run_is_cancelled_and_the_lab_lives(lab):
     lab.choose(pictures=1000)
     lab.read()
-    assert lab._read.disabled
+    assert part(lab, "read").disabled
     lab.cancel()
     lab.wait(60)
     assert lab.state == "cancelled"
-    assert "Cancelled" in lab._status.text
-    assert not lab._read.disabled
+    assert "Cancelled" in part(lab, "status").text
+    assert not part(lab, "read").disabled
     assert len(lab.gallery) == 5
     lab.choose(pictures=5)
 
@@ -203,31 +207,31 @@ def test_whoever_waits_for_clips_is_told(sample, tmp_path):
 def test_the_webcam_needs_consent_and_fills_the_memory_only(sample, tmp_path):
     sample("cap12_edit")
     fresh = ForgeLab(runs=tmp_path)
-    fresh._faces.value = fresh._faces.options[-1][1]
-    webcam = fresh._webcam
+    part(fresh, "faces").value = part(fresh, "faces").options[-1][1]
+    webcam = part(fresh, "own-webcam")
 
     def send(data=b"own face", content=None):
         webcam._handle_custom_msg({"kind": "picture"} if content is None else content, [data])
 
     send()
-    assert fresh._pictures == []  # nobody agreed yet
-    fresh._consent.value = True
+    assert fresh.choice._pictures == []  # nobody agreed yet
+    part(fresh, "consent").value = True
     assert webcam.is_allowed
     send(content={"kind": "else"})
     send(b"")
     send(b"x" * (PICTURE_MAX + 1))
-    assert fresh._pictures == []
+    assert fresh.choice._pictures == []
     for _ in range(3):
         send()
-    assert [data for _name, data in fresh._pictures] == [b"own face"] * 3
-    assert "3 pictures are here" in fresh._uploaded.value
+    assert [data for _name, data in fresh.choice._pictures] == [b"own face"] * 3
+    assert "3 pictures are here" in text(fresh, "uploaded")
     assert b"own face" not in repr(webcam.get_state()).encode()  # a notebook may save the state
-    fresh._consent.value = False
+    part(fresh, "consent").value = False
     send()
-    assert len(fresh._pictures) == 3
+    assert len(fresh.choice._pictures) == 3
     for _ in range(20):
-        fresh._on_webcam(b"y" * PICTURE_MAX)
-    assert sum(len(data) for _name, data in fresh._pictures) <= UPLOAD_MAX
+        fresh.choice.take_picture(b"y" * PICTURE_MAX)
+    assert sum(len(data) for _name, data in fresh.choice._pictures) <= UPLOAD_MAX
     assert list(tmp_path.iterdir()) == []
 
 

@@ -8,12 +8,13 @@ import time
 from dataclasses import replace
 
 from tests.widgets import made_up
-from tests.widgets.pressing import look_at, run, shown, until
+from tests.widgets.pressing import look_at, part, run, shown, until
 from toolkit import _i18n, samples
 from toolkit.api.result import Analysis
 from toolkit.errors import VideoError
+from toolkit.widgets.jobs import STATES
 from toolkit.widgets.workbench import saving
-from toolkit.widgets.workbench.panel import STATES, Workbench
+from toolkit.widgets.workbench.panel import Workbench
 
 
 def views(panel):
@@ -27,7 +28,7 @@ def test_it_starts_idle_and_shows_no_result(panel):
     assert panel.state == "idle"
     assert {"dz-workbench", "dz-state-idle"} <= set(panel._dom_classes)
     assert not shown(panel._result)
-    assert panel._cancel.disabled
+    assert part(panel, "cancel").disabled
     assert "stays on this computer" in panel._status.text
 
 
@@ -60,8 +61,8 @@ def test_starting_returns_at_once(make):
     panel.start()
     assert time.perf_counter() - began < 0.3
     assert panel.state == "running"
-    assert panel._analyse.disabled
-    assert not panel._cancel.disabled
+    assert part(panel, "analyse").disabled
+    assert not part(panel, "cancel").disabled
     panel.cancel()
     until(panel, "cancelled")
 
@@ -69,10 +70,10 @@ def test_starting_returns_at_once(make):
 def test_a_second_start_or_a_click_into_the_gallery_while_running_is_ignored(make):
     panel = make(pause=0.01)
     panel.start()
-    job = panel._job
+    job = panel._run._job
     panel.start()
     panel.reopen("report-" + "0" * 32 + ".npz")
-    assert panel._job is job
+    assert panel._run._job is job
     panel.cancel()
     until(panel, "cancelled")
 
@@ -80,7 +81,7 @@ def test_a_second_start_or_a_click_into_the_gallery_while_running_is_ignored(mak
 def test_cancel_keeps_no_result_and_allows_another_run(make):
     panel = make(pause=0.02)
     panel.start()
-    panel._cancel.click()
+    part(panel, "cancel").click()
     assert panel._status.text == "Stopping …"
     until(panel, "cancelled")
     assert panel.report is None
@@ -129,7 +130,7 @@ def test_the_verdict_is_there_before_the_player(make, monkeypatch):
     assert panel.state == "running"
     assert "calls this video forged" in panel._result.verdict.value
     assert not shown(panel._result.player)
-    panel._language.value = "nl"  # also now
+    panel._form.language.value = "nl"  # also now
     assert "vervalst" in panel._result.verdict.value
     wait.set()
     until(panel, "done")
@@ -173,7 +174,7 @@ def test_without_a_player_the_charts_are_drawn(make, monkeypatch):
     result.persons.value = "B"
     assert result.charts.children == (chart,)
     assert sum(len(t.x) for t in chart.data) == 20 != moments
-    panel._language.value = "nl"
+    panel._form.language.value = "nl"
     result.persons.value = "A"
     assert "Detectorscore in de tijd" in str(chart.layout.annotations)
 
@@ -190,7 +191,7 @@ def test_an_error_is_shown_as_cause_value_remedy(make):
     assert "The file is empty: &lt;b&gt;a.mp4." in verdict.value
     assert "Download or copy it again." in verdict.value
     assert [c for c in panel._result.children if shown(c)] == [verdict]
-    panel._language.value = "nl"
+    panel._form.language.value = "nl"
     assert "Het bestand is leeg" in verdict.value
 
 
@@ -200,7 +201,7 @@ def test_an_unforeseen_error_leaves_the_panel_usable(make):
     panel._do_examine = made_up.examine()
     run(panel)
     assert panel.state == "done"
-    assert shown(panel._save)
+    assert shown(part(panel, "save"))
 
 
 def test_a_result_that_cannot_be_shown_is_an_error(make):
@@ -241,10 +242,10 @@ def test_a_clip_without_persons_follows_one_with_persons(panel, tmp_path):
 
 def test_language_switches_everything_at_once(panel):
     run(panel)
-    panel._language.value = "nl"
+    panel._form.language.value = "nl"
     assert _i18n.language() == "nl"
     assert panel._status.lang == "nl"
-    assert panel._analyse.description == "Analyseren"
+    assert part(panel, "analyse").description == "Analyseren"
     assert "vervalst" in panel._result.verdict.value
     assert "mond" in panel._result.words.value
     assert panel._gallery._clips.lang == "nl"
@@ -255,7 +256,7 @@ def test_language_switches_everything_at_once(panel):
 def test_choices_survive_a_change_of_language(panel, clip):
     panel._choose.frames.value = 80
     panel._choose.detector.value = "meso4"
-    panel._language.value = "nl"
+    panel._form.language.value = "nl"
     assert panel._choose.frames.value == 80
     assert panel._choose.detector.value == "meso4"
     assert panel._choose.video == (str(clip), True)
@@ -353,7 +354,7 @@ def test_result_is_saved_beside_earlier_ones(panel):
     files = sorted(p.name for p in first.iterdir())
     assert files == ["player.html", "report.html", "report.json", "run.json"]
     assert not (second / "player.html").exists()  # without a copy of the video
-    assert str(first) in panel._saved.value
+    assert str(first) in part(panel, "saved").value
     stored = json.loads((first / "report.json").read_text(encoding="utf-8"))
     assert stored["verdict"]["track"] == "A"
 
@@ -372,8 +373,8 @@ def test_a_report_that_cannot_be_saved_is_told(panel, tmp_path):
     panel._runs = tmp_path / "file"
     panel._runs.write_text("in the way")
     assert panel.save() is None
-    assert "cannot be written" in panel._not_saved.value
-    assert not shown(panel._saved)
+    assert "cannot be written" in part(panel, "not-saved").value
+    assert not shown(part(panel, "saved"))
     assert panel.state == "done"
 
 
@@ -428,20 +429,20 @@ def test_a_saved_report_has_the_users_notes_and_what_was_asked(panel):
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "Notes by the user, not by the program" in page
     assert "The lips look &lt;b&gt;redder&lt;/b&gt;." in page
-    assert panel._saved._files[0] == folder / "report.html"
+    assert part(panel, "saved")._files[0] == folder / "report.html"
 
 
 def test_the_form_folds_for_a_result_and_unfolds_on_request(panel):
-    assert shown(panel._start)
-    assert shown(panel._example)  # nothing was analysed yet
+    assert shown(part(panel, "start"))
+    assert shown(part(panel, "example"))  # nothing was analysed yet
     run(panel)
-    assert not shown(panel._start)
+    assert not shown(part(panel, "start"))
     assert not shown(panel._run)
-    assert "clip.mp4" in panel._heading.value
-    panel._change.click()
-    assert shown(panel._start)
-    assert not shown(panel._example)
-    assert "clip.mp4" not in panel._heading.value
+    assert "clip.mp4" in panel._form._heading.value
+    part(panel, "change").click()
+    assert shown(part(panel, "start"))
+    assert not shown(part(panel, "example"))
+    assert "clip.mp4" not in panel._form._heading.value
 
 
 def test_the_form_names_the_clip_that_the_gallery_shows(panel, clip, tmp_path):

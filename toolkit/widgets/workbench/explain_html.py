@@ -17,8 +17,9 @@ from toolkit.figures.charts import FigureTable
 from toolkit.figures.pictures import data_address
 
 if TYPE_CHECKING:
+    from toolkit.explain.answers import Change, Checked, FrameAnswer, MethodAnswer
     from toolkit.explain.lookalikes import Lookalike
-    from toolkit.explain.session import Change, Checked, FrameAnswer, MethodAnswer, PersonExplainer
+    from toolkit.explain.session import PersonExplainer
 
 
 def ledger(subject: PersonExplainer, position: int) -> str:

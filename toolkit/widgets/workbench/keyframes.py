@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import traitlets
 from toolkit import figures
 from toolkit._i18n import _
 from toolkit.types import TrackResult
+from toolkit.widgets.selection import Selection
 
 
 class KeyFrames(anywidget.AnyWidget):
@@ -19,8 +19,8 @@ class KeyFrames(anywidget.AnyWidget):
 
     Parameters
     ----------
-    on_choose
-        Called with the position in the track when a frame is clicked.
+    selection
+        Where a click goes, and what is marked.
     """
 
     _esm = Path(__file__).with_name("keyframes.js")
@@ -29,9 +29,10 @@ class KeyFrames(anywidget.AnyWidget):
     label = traitlets.Unicode("").tag(sync=True)
     heat_alt = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(self, on_choose: Callable[[int], None]) -> None:
+    def __init__(self, selection: Selection) -> None:
         super().__init__()
-        self._on_choose = on_choose
+        self._selection = selection
+        traitlets.dlink((selection, "row"), (self, "current"))
         self.on_msg(self._on_message)
         self.add_class("dz-frames-strip")
 
@@ -56,4 +57,4 @@ class KeyFrames(anywidget.AnyWidget):
     def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
         position = content.get("position") if isinstance(content, dict) else None
         if isinstance(position, int) and position in {item["position"] for item in self.items}:
-            self._on_choose(position)
+            self._selection.row = position

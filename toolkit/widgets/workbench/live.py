@@ -4,14 +4,37 @@ from __future__ import annotations
 
 from html import escape
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
+import ipywidgets
 import numpy as np
 
 from toolkit._i18n import _, ngettext
-from toolkit.analysis.pipeline import Partial, PersonSoFar
 from toolkit.figures.pictures import data_address
 
+if TYPE_CHECKING:
+    from toolkit.analysis.pipeline import Partial, PersonSoFar
+
 _WIDTH, _HEIGHT, _EDGE = 600, 72, 6
+
+
+class LiveView(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets ships no types
+    """What is known so far; hidden before there is anything, and after."""
+
+    def __init__(self) -> None:
+        super().__init__(layout={"display": "none"})
+        self.add_class("dz-live")
+        self._partial: Partial | None = None
+
+    def show(self, partial: Partial | None) -> None:
+        """Show what is known so far; None shows nothing."""
+        self._partial = partial
+        self.retranslate()
+
+    def retranslate(self) -> None:
+        """Say everything in the language in use."""
+        self.value = so_far(self._partial) if self._partial else ""
+        self.layout.display = None if self._partial else "none"
 
 
 def so_far(partial: Partial) -> str:

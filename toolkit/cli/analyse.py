@@ -1,0 +1,105 @@
+"""``analyse``: judge a video and show what drove the verdict."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from toolkit.cli.common import DETECTOR_HELP, Command, check_writable, frames, write_json
+from toolkit.errors import UsageError
+from toolkit.jobs import TerminalLine
+from toolkit.runtime import DEVICES
+from toolkit.types import Sampling
+
+
+def add_commands(command: Command) -> None:
+    """Add the command."""
+    sub = command("analyse", _analyse, "judge a video and show what drove the verdict")
+    sub.add_argument("video", type=Path)
+    sub.add_argument(
+        "--out", type=Path, required=True, help="folder for report.json and report.html"
+    )
+    sub.add_argument("--detector", default="seamnet", help=DETECTOR_HELP)
+    sub.add_argument("--device", choices=DEVICES, default="auto")
+    sub.add_argument("--frames", type=frames, help="moments per person; default: by length")
+    sub.add_argument("--no-explain", action="store_true", help="verdict only")
+    beside = sub.add_mutually_exclusive_group()
+    beside.add_argument(
+        "--known",
+        type=Path,
+        metavar="VIDEO",
+        help="also compare with this recording of the same person, known to be genuine",
+    )
+    beside.add_argument(
+        "--known-seconds",
+        type=float,
+        nargs=2,
+        metavar=("FROM", "TO"),
+        help="also compare with these seconds of the video, known to be genuine",
+    )
+    sub.add_argument("--person", metavar="LETTER", help="whom to compare; default: who speaks")
+    sub.add_argument("--seed", type=int, default=0)
+
+
+def _analyse(options: argparse.Namespace) -> int:
+    from toolkit import media
+    from toolkit.analysis import pipeline
+
+    out: Path = options.out
+    if out.exists() and not out.is_dir():
+        raise UsageError("--out is not a folder", str(out), "Name a folder.")
+    asked: dict[str, Any] = {
+        "detector": options.detector,
+        "device": options.device,
+        "sampling": Sampling(frames=options.frames),
+        "seed": options.seed,
+    }
+    if options.person and not (options.known or options.known_seconds):
+        remedy = "Give --known or --known-seconds too, or leave it out."
+        raise UsageError("--person says whom to compare", options.person, remedy)
+    # what can be refused is refused before the work, not after it
+    if options.known_seconds and not options.known_seconds[0] < options.known_seconds[1]:
+        value = "--known-seconds {:g} {:g}".format(*options.known_seconds)
+        raise UsageError("there are no such seconds", value, "Choose a start before the end.")
+    if options.known:
+        media.probe(options.known)
+    check_writable(out)
+    with TerminalLine() as progress:
+        seen = pipeline.examine(
+            options.video, explain=not options.no_explain, tick=progress, **asked
+        )
+    from toolkit import figures  # only now: a refusal should not wait for the chart library
+    from toolkit.files import atomic_path
+    from toolkit.report import html
+
+    out.mkdir(parents=True, exist_ok=True)
+    # all three are there, in full, before the first takes its name: never half a report
+    with (
+        atomic_path(out / "report.html") as page,
+        atomic_path(out / "run.json") as run,
+        atomic_path(out / "report.json") as result,
+    ):
+        html.write(seen.report, page)
+        write_json(run, pipeline.run_facts(seen.report))
+        write_json(result, pipeline.to_dict(seen.report))
+    (out / "comparison.json").unlink(missing_ok=True)  # it would be about another report
+    for notice in seen.report.notices:
+        if notice.code.startswith("stand_in"):
+            print(notice.text(), file=sys.stderr)
+    verdict, *more = figures.answer_lines(seen.report)
+    print(verdict)  # one line, for scripts; what people want to know besides is not on stdout
+    print("\n".join([*more, f"Report: {out / 'report.html'}"]), file=sys.stderr)
+    if options.known or options.known_seconds:
+        from toolkit.verdict import comparison
+
+        known = None
+        if options.known:
+            with TerminalLine() as progress:
+                known = pipeline.examine(options.known, explain=False, tick=progress, **asked)
+        seconds = tuple(options.known_seconds) if options.known_seconds else None
+        found = comparison.compare(seen, known, seconds=seconds, person=options.person)
+        write_json(out / "comparison.json", comparison.to_dict(found, seen, known))
+        print("\n".join(figures.comparison_sentences(found)))
+    return 0

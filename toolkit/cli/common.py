@@ -1,0 +1,72 @@
+"""What several commands share: arguments, files that are written, and lines of progress."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit._i18n import _
+
+if TYPE_CHECKING:
+    from toolkit.evaluation.resumable import UnitProgress
+
+FRAMES_MIN, FRAMES_MAX = 16, 400
+DETECTOR_HELP = (
+    "seamnet (the default), seamnet-small (faster, misses more), meso4, ..., or one that was "
+    "added: see detector list"
+)
+
+Command = Callable[[str, Any, str], argparse.ArgumentParser]
+"""Adds a command: its name, what runs it, and what it does."""
+
+
+def frames(text: str) -> int:
+    """Return a number of frames per person that was given as text."""
+    number = int(text)
+    if not FRAMES_MIN <= number <= FRAMES_MAX:
+        msg = f"{number} is not between {FRAMES_MIN} and {FRAMES_MAX}"
+        raise argparse.ArgumentTypeError(msg)
+    return number
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file in one step; its folder is made."""
+    from toolkit.files import atomic_write
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def check_writable(folder: Path) -> None:
+    """Write a file in a folder to come, and undo it all: what is wrong there can be said now."""
+    from toolkit.files import atomic_path
+
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with suppress(_Checked), atomic_path(folder / "report.json") as temporary:
+            temporary.write_bytes(b"0")
+            raise _Checked
+    finally:
+        for place in new:
+            place.rmdir()
+
+
+class _Checked(Exception):  # noqa: N818 - ends a trial without leaving a file
+    pass
+
+
+def finished(unit: UnitProgress) -> str:
+    """Return the line that says how far work of many parts is."""
+    facts = [f"{unit.seconds:.0f} s" if unit.seconds else _("kept")]
+    if unit.left_s is not None:
+        minutes = round(unit.left_s / 60)
+        text = _("about {n} min to go") if minutes else _("less than a minute to go")
+        facts.append(text.format(n=minutes))
+    return _("{done} of {total}: {name} ({facts})").format(
+        done=unit.done, total=unit.total, name=unit.name, facts=", ".join(facts)
+    )
