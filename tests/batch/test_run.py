@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from toolkit.batch import inputs, rehearsal
-from toolkit.batch.journal import PAGE, TABLE, Journal, Known
+from toolkit.batch.journal import PAGE, TABLE, Journal, KnownRow
 from toolkit.batch.local import LocalWorkers
-from toolkit.batch.plan import Plan
+from toolkit.batch.plan import BatchPlan
 from toolkit.batch.process import WorkerProcess
 from toolkit.batch.run import Watch, run
 from toolkit.casework.lock import BusyError, Lock
@@ -32,7 +32,7 @@ def _quick(monkeypatch):
 
 @pytest.fixture
 def plan(tmp_path):
-    return Plan(out=str(tmp_path / "results"), judge=rehearsal.JUDGE, retries=1, timeout_s=60)
+    return BatchPlan(out=str(tmp_path / "results"), judge=rehearsal.JUDGE, retries=1, timeout_s=60)
 
 
 @pytest.fixture
@@ -290,7 +290,7 @@ def test_the_row_of_a_readable_file_stays_when_it_cannot_be_read(tmp_path):
     readable = {"key": "1", "path": "/a", "sha256": "0", "status": "analysed"}
     unreadable = {"key": "2", "path": "/a", "sha256": None, "status": "refused"}
     for order in ([readable, unreadable], [unreadable, readable]):
-        assert list(Known(order).by_key) == ["1"]
+        assert list(KnownRow(order).by_key) == ["1"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")

@@ -6,10 +6,10 @@ import pytest
 
 from toolkit import _i18n
 from toolkit.batch import telling
-from toolkit.batch.run import Progress
+from toolkit.batch.run import BatchPosition
 
 COUNTS = {"analysed": 3, "refused": 1, "failed": 0, "timed_out": 1}
-HALF = Progress(
+HALF = BatchPosition(
     done=5, total=9, known=2, counts=COUNTS, forged=1, workers=2, left_s=600.0, saved_s=42.0
 )
 

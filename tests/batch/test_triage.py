@@ -9,7 +9,7 @@ import pytest
 from toolkit import _i18n
 from toolkit.batch import study_triage, table, triage
 from toolkit.batch.journal import STATUSES, empty_row
-from toolkit.batch.plan import Task
+from toolkit.batch.plan import FileTask
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_the_page_asks_the_network_for_nothing_and_runs_only_its_own_scripts(row
 
 def test_names_cannot_break_out_of_the_page(tmp_path):
     evil = '/x/</script><img src=x onerror=alert(1)>"\u202egpj.mp4'
-    row = empty_row(Task(evil, evil, "<b>source</b>"), "00") | {"status": "refused"}
+    row = empty_row(FileTask(evil, evil, "<b>source</b>"), "00") | {"status": "refused"}
     row |= {"reason": "<i>", "message": {"code": "", "template": "{a}", "values": {"a": "<i>"}}}
     page = triage.page([row], tmp_path)
     assert "<img src=x" not in page
@@ -62,7 +62,7 @@ def test_reasons_and_words_are_in_the_language_of_the_page(tmp_path):
         "template": "It took longer than {n:.0f} s.",
         "values": {"n": 9},
     }
-    row = empty_row(Task("/a.mp4", "a.mp4", ""), "00") | {
+    row = empty_row(FileTask("/a.mp4", "a.mp4", ""), "00") | {
         "status": "timed_out",
         "reason": "It took longer than 9 s.",
         "message": message,
@@ -92,7 +92,7 @@ def test_the_table_has_its_columns_and_types_also_without_rows(rows, tmp_path):
 
 def test_file_names_that_are_no_utf8_can_be_in_the_table(tmp_path):
     path = "/caf\udce9.mp4"
-    row = empty_row(Task(path, path, ""), None) | {"status": "refused"}
+    row = empty_row(FileTask(path, path, ""), None) | {"status": "refused"}
     table.write([row], tmp_path / "t.parquet")
     assert pd.read_parquet(tmp_path / "t.parquet")["path"][0] == "/caf\\udce9.mp4"
     triage.write([row], tmp_path / "t.html")

@@ -15,8 +15,8 @@ import pytest
 
 from toolkit import _i18n
 from toolkit.analysis import pipeline
+from toolkit.cli import analyse, study
 from toolkit.cli import main as cli
-from toolkit.cli import study
 from toolkit.storage.cache import Cache
 
 
@@ -172,7 +172,7 @@ def test_a_library_that_swallows_the_interrupt_is_part_of_the_stop(
 
     before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    monkeypatch.setattr(cli, "_analyse", swallow)
+    monkeypatch.setattr(analyse, "_analyse", swallow)
     try:
         assert cli.main(["analyse", "x.mp4", "--out", str(tmp_path / "o")]) == 130
     finally:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from toolkit import _i18n
 from toolkit.errors import OutOfRangeError, UsageError
 from toolkit.explain import ledger
-from toolkit.explain.ensemble import Scale, ensemble
+from toolkit.explain.ensemble import LogitScale, ensemble
 from toolkit.types import REGIONS, Evidence, PatchHead
 from toolkit.verdict.aggregate import aggregate, rule_for
 
@@ -50,7 +50,7 @@ numbers = st.lists(st.floats(-9, 9), min_size=1, max_size=12)
 def test_shares_add_up_whatever_the_logits_and_scales(a, b, mean, deviation):
     both = ensemble(
         {"a": result(a), "b": result(b, patches=True)},
-        {"a": Scale(mean, deviation), "b": Scale(-mean, 1.0)},
+        {"a": LogitScale(mean, deviation), "b": LogitScale(-mean, 1.0)},
     )
     assert both.residual == pytest.approx(0, abs=1e-6)
     assert both.detector_shares.sum() == pytest.approx(both.logit - both.reference, abs=1e-6)
@@ -61,7 +61,7 @@ def test_shares_add_up_whatever_the_logits_and_scales(a, b, mean, deviation):
 def test_by_hand():
     both = ensemble(
         {"a": result([2.0, 2.0, 2.0]), "b": result([-1.0, -1.0, -1.0])},
-        {"a": Scale(0.0, 2.0), "b": Scale(-3.0, 1.0)},
+        {"a": LogitScale(0.0, 2.0), "b": LogitScale(-3.0, 1.0)},
     )
     assert both.logit == pytest.approx((1.0 + 2.0) / 2)
     assert both.reference == pytest.approx((0.25 + 3.5) / 2)  # the threshold, 0.5, of each
@@ -73,11 +73,12 @@ def test_detectors_that_rise_and_fall_together_agree():
     wave = np.sin(np.arange(20))
     both = ensemble(
         {"a": result(wave), "b": result(3 * wave[::2] + 1, times=np.arange(10.0))},
-        {"a": Scale(0, 1), "b": Scale(0, 1)},
+        {"a": LogitScale(0, 1), "b": LogitScale(0, 1)},
     )
     assert both.agreement() == pytest.approx(np.ones((2, 2)))
     still = ensemble(
-        {"a": result(wave), "b": result(np.zeros(20))}, {"a": Scale(0, 1), "b": Scale(0, 1)}
+        {"a": result(wave), "b": result(np.zeros(20))},
+        {"a": LogitScale(0, 1), "b": LogitScale(0, 1)},
     )
     assert np.isnan(still.agreement()[0, 1])
 
@@ -85,7 +86,7 @@ def test_detectors_that_rise_and_fall_together_agree():
 def test_it_is_told_in_both_languages():
     both = ensemble(
         {"a": result([1.0] * 4), "b": result([2.0] * 4, patches=True)},
-        {"a": Scale(0, 1), "b": Scale(0, 1)},
+        {"a": LogitScale(0, 1), "b": LogitScale(0, 1)},
     )
     english = both.lines()
     assert len(english) == 3
@@ -96,7 +97,7 @@ def test_it_is_told_in_both_languages():
 
 def test_what_cannot_be_summed_is_refused():
     a, b = result([1.0, 2.0]), result([3.0, 4.0])
-    scales = {"a": Scale(0, 1), "b": Scale(0, 1)}
+    scales = {"a": LogitScale(0, 1), "b": LogitScale(0, 1)}
     with pytest.raises(UsageError, match="two detectors"):
         ensemble({"a": a}, scales)
     with pytest.raises(UsageError, match="lacks its scale"):
@@ -108,4 +109,4 @@ def test_what_cannot_be_summed_is_refused():
         ensemble({"a": a, "b": later}, scales)
     for mean, deviation in ((0, 0), (0, -1), (np.nan, 1), (0, np.inf)):
         with pytest.raises(OutOfRangeError):
-            Scale(mean, deviation)
+            LogitScale(mean, deviation)

@@ -61,6 +61,6 @@ def test_what_is_not_as_it_should_be_is_said(corpus, monkeypatch):
 
 def test_a_keyword_that_is_not_said_is_missed(tmp_path, monkeypatch):
     path = casework.clip(tmp_path / "clip.mp4")
-    case = hostile.Case(path, "4", "warn", "truncated", "reader")
+    case = hostile.HostileCase(path, "4", "warn", "truncated", "reader")
     monkeypatch.setattr(hostile, "ROADS", {"analyse": lambda *_: ("warn", 0, "damaged")})
     assert hostile.try_road(case, "analyse").wrong == "does not say: truncated"

@@ -187,7 +187,7 @@ def test_silence_is_an_error(cfr: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(media, "SILENCE_S", 1.0)  # only now: on a busy machine a start takes longer
     children()[0].send_signal(signal.SIGSTOP)
     time.sleep(1.6)  # a slow consumer is no silence: only waiting counts
-    with pytest.raises(VideoError, match=r"decoder stopped: no sign of life for 1 s"):
+    with pytest.raises(VideoError, match=r"decoder stopped: no sign of life for \d+ s"):
         list(frames)
     assert not children()
 

@@ -238,11 +238,9 @@ def examine(
         evidence = _all_evidence(judge, faces, told, tick)
     results = []
     with clock("explain"):
-        for position, ((track, crops), seen) in enumerate(
-            zip(faces.persons, evidence, strict=True)
-        ):
+        for position, (person, seen) in enumerate(zip(faces.persons, evidence, strict=True)):
             tick("explain", position, len(evidence))
-            results.append(_result(track, crops, seen, judge, explain=explain))
+            results.append(_result(*person, seen, judge, explain=explain))
         tick("explain", len(evidence), len(evidence))
     with clock("check"):
         media.check_unchanged(video)

@@ -13,9 +13,9 @@ from toolkit import _i18n, figures
 from toolkit._i18n import _
 from toolkit.api import cards
 from toolkit.batch import inputs, journal, table, triage
-from toolkit.batch.journal import Journal, Known, Row
+from toolkit.batch.journal import Journal, KnownRow, Row
 from toolkit.batch.local import LocalWorkers
-from toolkit.batch.plan import RETRIES, TIMEOUT_S, Plan
+from toolkit.batch.plan import RETRIES, TIMEOUT_S, BatchPlan
 from toolkit.batch.process import default_workers
 from toolkit.batch.run import OnProgress, Workers, run, to_nobody
 from toolkit.errors import OutOfRangeError, UnknownNameError, UsageError
@@ -118,7 +118,7 @@ def make_plan(
     keep: bool = False,
     retries: int = RETRIES,
     timeout_seconds: float | None = TIMEOUT_S,
-) -> Plan:
+) -> BatchPlan:
     """Return the plan of a batch.
 
     Raises
@@ -134,7 +134,7 @@ def make_plan(
     if timeout_seconds is not None and not timeout_seconds > 0:
         remedy = "Use more than 0 seconds."
         raise OutOfRangeError("the time limit is out of range", str(timeout_seconds), remedy)
-    return Plan(
+    return BatchPlan(
         out=os.path.abspath(out),  # noqa: PTH100 - 'resolve' follows links
         detector=settings.detector,
         device=settings.device,
@@ -163,7 +163,7 @@ def make_workers(workers: int | None, client: Client | None) -> Any:
     if workers is not None and not 1 <= workers <= 256:
         raise OutOfRangeError("the workers are out of range", str(workers), "Use 1 to 256.")
 
-    def make(plan: Plan) -> Workers:
+    def make(plan: BatchPlan) -> Workers:
         if client is None:
             return LocalWorkers(plan, workers or default_workers())
         from toolkit.batch.cluster import ClusterWorkers
@@ -204,7 +204,7 @@ class BatchResults:
         if kept.head() is None:
             remedy = "Name what a batch wrote."
             raise UsageError("this folder holds no results of a batch", str(folder), remedy)
-        self.rows: list[Row] = table.ordered(Known(kept.rows()).by_key.values())
+        self.rows: list[Row] = table.ordered(KnownRow(kept.rows()).by_key.values())
 
     @property
     def page(self) -> Path:

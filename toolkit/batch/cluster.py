@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from toolkit.batch.plan import Plan, Task
+from toolkit.batch.plan import BatchPlan, FileTask
 from toolkit.batch.process import Done, WorkerProcess, give_up
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.messages import Message
@@ -74,9 +74,9 @@ class ClusterWorkers:
         Of the cluster; it stays open.
     """
 
-    def __init__(self, plan: Plan, client: Client) -> None:
+    def __init__(self, plan: BatchPlan, client: Client) -> None:
         self._plan, self._client = plan, client
-        self._futures: dict[str, tuple[Future, Task]] = {}
+        self._futures: dict[str, tuple[Future, FileTask]] = {}
         self._done: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._run = f"{time.time_ns():x}"  # tasks of an earlier client are none of ours
         self._count, self._asked_at = 0, float("-inf")
@@ -104,7 +104,7 @@ class ClusterWorkers:
         """Tasks that were submitted and are not done."""
         return len(self._futures)
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: FileTask) -> None:
         """Have a file judged."""
         key = f"doorzicht-{self._run}-{task.name}"
         with self._reachable():
@@ -145,7 +145,7 @@ class ClusterWorkers:
         if self._client.status == "running":
             self._client.cancel(futures)
 
-    def _result(self, future: Future, task: Task) -> Done:
+    def _result(self, future: Future, task: FileTask) -> Done:
         if future.status == "finished":
             done: Done = future.result()
             return done
@@ -187,9 +187,9 @@ def _is_killed(error: BaseException) -> bool:
 _local = threading.local()
 
 
-def judge_here(task: Task, plan: Plan) -> Done:
+def judge_here(task: FileTask, plan: BatchPlan) -> Done:
     """Judge a file in this computer's worker process; what a Dask worker runs."""
-    kept: tuple[Plan, WorkerProcess] | None = getattr(_local, "kept", None)
+    kept: tuple[BatchPlan, WorkerProcess] | None = getattr(_local, "kept", None)
     if kept is None or kept[0] != plan:
         if kept is not None:
             kept[1].close()

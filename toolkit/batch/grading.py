@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from toolkit.batch.journal import Journal, empty_row
-from toolkit.batch.judging import Outcome
-from toolkit.batch.plan import Plan, Task
+from toolkit.batch.judging import FileOutcome
+from toolkit.batch.plan import BatchPlan, FileTask
 from toolkit.batch.run import OnProgress, Workers, run, to_nobody
 from toolkit.evaluation.explanations import benchmark as explanations
 from toolkit.evaluation.resumable import read_rows
@@ -33,7 +33,7 @@ _SCHEMAS: dict[Kind, str] = {
 def fill(
     kind: Kind,
     items: Sequence[str],
-    make_workers: Callable[[Plan], Workers],
+    make_workers: Callable[[BatchPlan], Workers],
     *,
     out: Path,
     fresh: bool,
@@ -66,8 +66,8 @@ def fill(
     with tempfile.TemporaryDirectory(prefix="doorzicht-") as home:
         options: dict[str, Any] = {"kind": kind, "settings": settings, "kept": os.path.abspath(out)}  # noqa: PTH100
         options["fresh"] = fresh
-        plan = Plan(out=os.fspath(Path(home, "rows")), judge=JUDGE, options=options)
-        tasks = [Task(item, item) for item in items]
+        plan = BatchPlan(out=os.fspath(Path(home, "rows")), judge=JUDGE, options=options)
+        tasks = [FileTask(item, item) for item in items]
         try:
             run(tasks, plan, make_workers, on_progress=on_progress)
         finally:
@@ -79,7 +79,7 @@ def fill(
                 atomic_write(out, json.dumps(head, indent=1, allow_nan=False) + "\n")
 
 
-def judge(task: Task, plan: Plan) -> Outcome:
+def judge(task: FileTask, plan: BatchPlan) -> FileOutcome:
     """Grade one pair, or plant into one clip."""
     kind, settings = plan.options["kind"], dict(plan.options["settings"])
     settings["gallery"] = [Path(path) for path in settings["gallery"]]
@@ -96,4 +96,4 @@ def judge(task: Task, plan: Plan) -> Outcome:
     else:
         explanations.planted([Path(task.path)], out=part, **settings)
     Journal(plan.folder).write(row)
-    return Outcome(row)
+    return FileOutcome(row)

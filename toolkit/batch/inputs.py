@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.batch.plan import Task
+from toolkit.batch.plan import FileTask
 from toolkit.errors import UsageError
 from toolkit.evaluation.lists import read_table
 from toolkit.messages import phrase
@@ -37,7 +37,7 @@ class Inputs:
         Files of the folder that are no videos by their names.
     """
 
-    tasks: tuple[Task, ...]
+    tasks: tuple[FileTask, ...]
     left_out: int = 0
 
 
@@ -75,7 +75,7 @@ def from_list(path: Path) -> Inputs:
         If it cannot be read as a table with that column.
     """
     rows = read_table(path, ("path",), what=phrase("list of videos"))
-    tasks: dict[str, Task] = {}
+    tasks: dict[str, FileTask] = {}
     for row in rows:
         given = path.parent / row["path"].strip()
         source = next((row[c].strip() for c in SOURCE_COLUMNS if row.get(c, "").strip()), None)
@@ -86,7 +86,7 @@ def from_list(path: Path) -> Inputs:
 
 def from_paths(paths: Iterable[str | os.PathLike[str]]) -> Inputs:
     """Return files that are named one by one; the source is the folder of each."""
-    tasks: dict[str, Task] = {}
+    tasks: dict[str, FileTask] = {}
     for path in paths:
         given = Path(path).expanduser()
         task = task_of(given, given.absolute().parent.name)
@@ -118,9 +118,9 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def task_of(path: Path, source: str) -> Task:
+def task_of(path: Path, source: str) -> FileTask:
     """Return the task of a file, at the path as it was given."""
-    return Task(os.path.abspath(path), str(path), source)  # noqa: PTH100 - 'resolve' follows links
+    return FileTask(os.path.abspath(path), str(path), source)  # noqa: PTH100 - 'resolve' follows links
 
 
 def _walk(folder: Path, but: Path | None) -> Iterator[Path]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from toolkit import __version__
-from toolkit.batch.plan import Plan, Task, key_of
+from toolkit.batch.plan import BatchPlan, FileTask, key_of
 from toolkit.casework.lock import NAME as LOCK
 from toolkit.errors import UsageError
 from toolkit.files import atomic_write
@@ -70,7 +70,7 @@ class Journal:
             remedy = "Name a new folder."
             raise UsageError("this folder holds something else", str(self.folder), remedy)
 
-    def begin(self, plan: Plan, weights: Any) -> None:
+    def begin(self, plan: BatchPlan, weights: Any) -> None:
         """Begin a folder of results, or make sure that these were made in the same way.
 
         Parameters
@@ -156,7 +156,7 @@ def facts_of(path: str) -> dict[str, int | None]:
     return {"bytes": facts.st_size, "changed_ns": facts.st_mtime_ns}
 
 
-def empty_row(task: Task, sha256: str | None) -> Row:
+def empty_row(task: FileTask, sha256: str | None) -> Row:
     """Return the row of a file that nothing is known of yet."""
     return {
         "key": key_of(task.path, sha256),
@@ -188,7 +188,7 @@ def empty_row(task: Task, sha256: str | None) -> Row:
     }
 
 
-class Known:
+class KnownRow:
     """Which inputs have a row already.
 
     Parameters
@@ -218,7 +218,7 @@ class Known:
         self._by_path[row["path"]] = [*others, row]
         self.by_key[row["key"]] = row
 
-    def find(self, task: Task) -> Row | None:
+    def find(self, task: FileTask) -> Row | None:
         """Return the row of a file that did not change since; None = it is to be judged."""
         rows = self._by_path.get(task.path)
         if not rows:

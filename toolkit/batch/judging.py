@@ -18,7 +18,7 @@ import numpy as np
 
 from toolkit import _i18n
 from toolkit.batch.journal import CLIPS, Journal, Row, empty_row, facts_of
-from toolkit.batch.plan import Plan, Task, key_of
+from toolkit.batch.plan import BatchPlan, FileTask, key_of
 from toolkit.errors import VideoError
 from toolkit.files import atomic_path, atomic_write
 from toolkit.messages import Message
@@ -40,18 +40,18 @@ _STEM_MAX = 40
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FileOutcome:
     """A row, and whether it was there before."""
 
     row: Row
     is_new: bool = True
 
 
-Analyse = Callable[[Task, Plan, Row], Row]
+Analyse = Callable[[FileTask, BatchPlan, Row], Row]
 """Writes the report of a file that has this row so far, and returns the rest of the row."""
 
 
-def judge(task: Task, plan: Plan, *, analyse: Analyse | None = None) -> Outcome:
+def judge(task: FileTask, plan: BatchPlan, *, analyse: Analyse | None = None) -> FileOutcome:
     """Judge a file, unless what it holds was judged before at this place.
 
     Parameters
@@ -81,7 +81,7 @@ def judge(task: Task, plan: Plan, *, analyse: Analyse | None = None) -> Outcome:
         if any(before[name] != value for name, value in facts.items()):  # touched, not changed
             before = {**before, **facts}
             journal.write(before)
-        return Outcome(before, is_new=False)
+        return FileOutcome(before, is_new=False)
     row = {**empty_row(task, sha256), **facts}
     try:
         row |= (analyse or _analyse)(task, plan, row)
@@ -89,10 +89,10 @@ def judge(task: Task, plan: Plan, *, analyse: Analyse | None = None) -> Outcome:
         row |= {"status": "refused", "reason_code": "refused", **_reason(error.message)}
     row["seconds"] = time.perf_counter() - began
     journal.write(row)
-    return Outcome(row)
+    return FileOutcome(row)
 
 
-def _analyse(task: Task, plan: Plan, row: Row) -> Row:
+def _analyse(task: FileTask, plan: BatchPlan, row: Row) -> Row:
     from toolkit.analysis import pipeline
     from toolkit.storage.cache import Cache
     from toolkit.types import Sampling
@@ -117,14 +117,14 @@ def _analyse(task: Task, plan: Plan, row: Row) -> Row:
     return _facts(examination) | {"report": folder.relative_to(plan.folder).as_posix()}
 
 
-def folder_of(task: Task, plan: Plan, row: Row) -> Path:
+def folder_of(task: FileTask, plan: BatchPlan, row: Row) -> Path:
     """Return the folder for a clip's report; made where it is missing."""
     folder = plan.folder / CLIPS / f"{_stem(task)}-{row['key'][:12]}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def write_report(examination: Examination, task: Task, plan: Plan, folder: Path) -> None:
+def write_report(examination: Examination, task: FileTask, plan: BatchPlan, folder: Path) -> None:
     """Write a clip's report, page, face and the notebook that opens it, each in one step."""
     from toolkit.analysis import pipeline
     from toolkit.report import html
@@ -221,5 +221,5 @@ def _reason(message: Message) -> Row:
     return {"reason": str(message), "message": message.to_plain()}
 
 
-def _stem(task: Task) -> str:
+def _stem(task: FileTask) -> str:
     return re.sub(r"[^\w-]+", "_", Path(task.path).stem).strip("_")[:_STEM_MAX] or "video"

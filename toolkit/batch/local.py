@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 
-from toolkit.batch.plan import Plan, Task
+from toolkit.batch.plan import BatchPlan, FileTask
 from toolkit.batch.process import Done, WorkerProcess
 
 _AHEAD = 2
@@ -23,9 +23,9 @@ class LocalWorkers:
         How many processes.
     """
 
-    def __init__(self, plan: Plan, workers: int) -> None:
+    def __init__(self, plan: BatchPlan, workers: int) -> None:
         self.workers = workers
-        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[FileTask | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Done | BaseException] = queue.SimpleQueue()
         self._in_flight = 0
         # one thread each, where several share the cores: the answers are the same to the last bit
@@ -55,7 +55,7 @@ class LocalWorkers:
         """Numbers of the processes that run."""
         return [p.pid for p in self._processes if p.pid is not None]
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: FileTask) -> None:
         """Have a file judged."""
         self._in_flight += 1
         self._tasks.put(task)

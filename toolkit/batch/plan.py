@@ -21,7 +21,7 @@ JUDGE = "toolkit.batch.judging:judge"
 
 
 @dataclass(frozen=True)
-class Task:
+class FileTask:
     """One input file.
 
     Attributes
@@ -45,7 +45,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """How every file of a batch is judged, and where the results go.
 
     Attributes

@@ -18,7 +18,7 @@ from typing import IO, Any
 import toolkit
 from toolkit import errors
 from toolkit.batch.journal import Journal, Row, Status, empty_row
-from toolkit.batch.plan import Plan, Task, key_of
+from toolkit.batch.plan import BatchPlan, FileTask, key_of
 from toolkit.errors import ToolkitError
 from toolkit.messages import Message, phrase
 from toolkit.runtime import THREADS_VARIABLE
@@ -46,7 +46,7 @@ class Done:
         Why nothing can be judged, as the worker told it.
     """
 
-    task: Task
+    task: FileTask
     row: Row | None
     is_new: bool = True
     stop: tuple[str, list[Any]] | None = None
@@ -79,7 +79,7 @@ class WorkerProcess:
         Of torch in the process; None = as the environment says.
     """
 
-    def __init__(self, plan: Plan, *, threads: int | None = None) -> None:
+    def __init__(self, plan: BatchPlan, *, threads: int | None = None) -> None:
         self._plan, self._threads = plan, threads
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -93,7 +93,7 @@ class WorkerProcess:
         process = self._process
         return None if process is None else process.pid
 
-    def judge(self, task: Task) -> Done:
+    def judge(self, task: FileTask) -> Done:
         """Return what came of a file, after as many attempts as the plan allows.
 
         A process that dies is replaced. A file that takes too long is not tried again: it would
@@ -124,7 +124,7 @@ class WorkerProcess:
 
     # -- one attempt
 
-    def _ask(self, task: Task) -> tuple[dict[str, Any] | None, str]:
+    def _ask(self, task: FileTask) -> tuple[dict[str, Any] | None, str]:
         """Return the answer; else None and why the process died, empty where it took too long."""
         try:
             process = self._started()
@@ -206,12 +206,12 @@ class WorkerProcess:
 
     # -- rows that the process could not write
 
-    def _written(self, task: Task, attempt: int) -> Row | None:
+    def _written(self, task: FileTask, attempt: int) -> Row | None:
         """Return the row that a process wrote before it died, without having told it."""
         row = _row_of(task, self._plan)
         return None if row is None else {**row, "attempts": attempt}
 
-    def _give_up(self, task: Task, status: Status, attempts: int, why: str) -> Row:
+    def _give_up(self, task: FileTask, status: Status, attempts: int, why: str) -> Row:
         if status == "timed_out":
             seconds = self._plan.timeout_s or 0.0
             reason = Message("timed_out", "It took longer than {n:.0f} s.", {"n": seconds})
@@ -224,7 +224,7 @@ class WorkerProcess:
         return give_up(task, self._plan, status, attempts, reason)
 
 
-def give_up(task: Task, plan: Plan, status: Status, attempts: int, reason: Message) -> Row:
+def give_up(task: FileTask, plan: BatchPlan, status: Status, attempts: int, reason: Message) -> Row:
     """Write and return the row of a file that has no result; an older result of it stays."""
     row = _row_of(task, plan)
     if row is not None:
@@ -241,12 +241,12 @@ def give_up(task: Task, plan: Plan, status: Status, attempts: int, reason: Messa
     return row
 
 
-def _row_of(task: Task, plan: Plan) -> Row | None:
+def _row_of(task: FileTask, plan: BatchPlan) -> Row | None:
     row = Journal(plan.folder).read(key_of(task.path, _digest(task)))
     return row if row is not None and row["status"] in ("analysed", "refused") else None
 
 
-def _digest(task: Task) -> str | None:
+def _digest(task: FileTask) -> str | None:
     from toolkit.analysis import cached
 
     return cached.digest(Path(task.path))

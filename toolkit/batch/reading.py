@@ -16,8 +16,8 @@ from typing import Any
 
 from toolkit.batch import inputs
 from toolkit.batch.journal import Journal, empty_row
-from toolkit.batch.judging import Outcome
-from toolkit.batch.plan import Plan, Task
+from toolkit.batch.judging import FileOutcome
+from toolkit.batch.plan import BatchPlan, FileTask
 from toolkit.batch.run import OnProgress, Workers, run, to_nobody
 from toolkit.detectors import registry
 from toolkit.errors import VideoError
@@ -28,7 +28,7 @@ JUDGE = "toolkit.batch.reading:judge"
 
 def fill(
     paths: Sequence[Path],
-    make_workers: Callable[[Plan], Workers],
+    make_workers: Callable[[BatchPlan], Workers],
     *,
     detectors: Sequence[str],
     chain: str,
@@ -61,7 +61,7 @@ def fill(
             "cache": os.path.abspath(cache_folder),  # noqa: PTH100 - 'resolve' follows links
             "limit_bytes": limit_bytes,
         }
-        plan = Plan(
+        plan = BatchPlan(
             out=os.fspath(Path(home, "read")),
             device=device,
             sampling=sampling.to_dict(),
@@ -73,7 +73,7 @@ def fill(
         run(inputs.from_paths(paths).tasks, plan, make_workers, on_progress=on_progress)
 
 
-def judge(task: Task, plan: Plan) -> Outcome:
+def judge(task: FileTask, plan: BatchPlan) -> FileOutcome:
     """Read one clip as the benchmark will, with every detector."""
     from toolkit.analysis import pipeline
     from toolkit.media import reshare
@@ -101,7 +101,7 @@ def judge(task: Task, plan: Plan) -> Outcome:
         except VideoError as error:  # the benchmark meets it too, and tells
             row |= {"status": "refused", "reason": str(error)}
     Journal(plan.folder).write(row)
-    return Outcome(row)
+    return FileOutcome(row)
 
 
 @cache

@@ -17,8 +17,8 @@ import numpy as np
 
 from toolkit.batch import judging
 from toolkit.batch.journal import Row
-from toolkit.batch.judging import Outcome
-from toolkit.batch.plan import Plan, Task
+from toolkit.batch.judging import FileOutcome
+from toolkit.batch.plan import BatchPlan, FileTask
 from toolkit.errors import VideoError
 from toolkit.files import atomic_write
 
@@ -41,12 +41,12 @@ def make_files(folder: Path, count: int, *, sources: int = 4) -> list[Path]:
     return paths
 
 
-def judge(task: Task, plan: Plan) -> Outcome:
+def judge(task: FileTask, plan: BatchPlan) -> FileOutcome:
     """Judge a made-up file, in the way that real ones are."""
     return judging.judge(task, plan, analyse=_analyse)
 
 
-def _analyse(task: Task, plan: Plan, row: Row) -> Row:
+def _analyse(task: FileTask, plan: BatchPlan, row: Row) -> Row:
     time.sleep(float(os.environ.get(PAUSE_VARIABLE, "0.02")))
     word = Path(task.path).read_text(encoding="utf-8").split()[0]
     if word == "die":
@@ -102,9 +102,9 @@ def main(arguments: list[str]) -> int:
     from toolkit.batch.run import Workers, run
 
     folder, out, *address = arguments
-    plan = Plan(out=os.path.abspath(out), judge=JUDGE)  # noqa: PTH100 - 'resolve' follows links
+    plan = BatchPlan(out=os.path.abspath(out), judge=JUDGE)  # noqa: PTH100 - 'resolve' follows links
 
-    def make_workers(plan: Plan) -> Workers:
+    def make_workers(plan: BatchPlan) -> Workers:
         return ClusterWorkers(plan, connect(address[0])) if address else LocalWorkers(plan, 2)
 
     run(inputs.find(Path(folder), but=Path(out)).tasks, plan, make_workers)

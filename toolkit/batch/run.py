@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from toolkit._i18n import N_
 from toolkit.analysis import cached
 from toolkit.batch import table, triage
-from toolkit.batch.journal import PAGE, STATUSES, TABLE, Journal, Known, Row
-from toolkit.batch.plan import Plan, Task
+from toolkit.batch.journal import PAGE, STATUSES, TABLE, Journal, KnownRow, Row
+from toolkit.batch.plan import BatchPlan, FileTask
 from toolkit.batch.process import Done
 from toolkit.casework.lock import Lock
 from toolkit.detectors import registry
@@ -48,7 +48,7 @@ class Workers(Protocol):
     def may_still_write(self) -> bool:
         """Whether a file under work may still get its row after `close`."""
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: FileTask) -> None:
         """Have a file judged."""
 
     def wait(self, timeout_s: float) -> list[Done]:
@@ -59,7 +59,7 @@ class Workers(Protocol):
 
 
 @dataclass(frozen=True)
-class Progress:
+class BatchPosition:
     """How far a batch is.
 
     Attributes
@@ -93,10 +93,10 @@ class Progress:
     last: Row | None = None
 
 
-OnProgress = Callable[[Progress], None]
+OnProgress = Callable[[BatchPosition], None]
 
 
-def to_nobody(progress: Progress) -> None:
+def to_nobody(progress: BatchPosition) -> None:
     """Tell nobody: the default."""
 
 
@@ -122,8 +122,8 @@ class _Tally:
         else:
             self.known += 1
 
-    def progress(self, workers: int, last: Row | None) -> Progress:
-        return Progress(
+    def progress(self, workers: int, last: Row | None) -> BatchPosition:
+        return BatchPosition(
             done=self.done,
             total=self.total,
             known=self.known,
@@ -145,14 +145,14 @@ class _Tally:
 
 
 def run(
-    tasks: Iterable[Task],
-    plan: Plan,
-    make_workers: Callable[[Plan], Workers],
+    tasks: Iterable[FileTask],
+    plan: BatchPlan,
+    make_workers: Callable[[BatchPlan], Workers],
     *,
-    more: Callable[[], Iterable[Task]] | None = None,
+    more: Callable[[], Iterable[FileTask]] | None = None,
     again: bool = False,
     on_progress: OnProgress = to_nobody,
-) -> Progress:
+) -> BatchPosition:
     """Judge every file that was not judged before, and make table and page.
 
     Whatever ends it, an interrupt included, what is done is kept, and the same call goes on there.
@@ -208,8 +208,8 @@ class _Lead:
     def __init__(
         self,
         journal: Journal,
-        plan: Plan,
-        make_workers: Callable[[Plan], Workers],
+        plan: BatchPlan,
+        make_workers: Callable[[BatchPlan], Workers],
         on_progress: OnProgress,
         *,
         again: bool,
@@ -217,13 +217,13 @@ class _Lead:
         journal.clear_parts()
         self._journal, self._plan, self._on_progress = journal, plan, on_progress
         self._make_workers, self._workers = make_workers, _nobody()
-        self._rows = Known(journal.rows(), again=again)
-        self._waiting: deque[Task] = deque()
+        self._rows = KnownRow(journal.rows(), again=again)
+        self._waiting: deque[FileTask] = deque()
         self._tally = _Tally()
         self._published_at, self._publish_s = time.monotonic(), 0.0
         self._is_stale = True
 
-    def take(self, tasks: Iterable[Task]) -> None:
+    def take(self, tasks: Iterable[FileTask]) -> None:
         """Take in files: those that have a row are done, the others wait."""
         for task in tasks:
             self._tally.total += 1
@@ -233,7 +233,7 @@ class _Lead:
             else:
                 self._tally.count(row, is_new=False)
 
-    def go(self, more: Callable[[], Iterable[Task]] | None) -> None:
+    def go(self, more: Callable[[], Iterable[FileTask]] | None) -> None:
         """Work until all is done; with `more`, until somebody stops it."""
         self.on_result()
         while self._waiting or self._workers.in_flight or more is not None:
@@ -259,7 +259,7 @@ class _Lead:
         self._is_stale = True
         self.on_result(done.row)
 
-    def on_result(self, last: Row | None = None) -> Progress:
+    def on_result(self, last: Row | None = None) -> BatchPosition:
         """Say how far it is."""
         progress = self._tally.progress(self._workers.workers, last)
         self._on_progress(progress)
@@ -293,7 +293,7 @@ class _Nobody:
     workers = room = in_flight = 0
     may_still_write = False
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: FileTask) -> None:
         raise NotImplementedError
 
     def wait(self, timeout_s: float) -> list[Done]:
@@ -328,13 +328,13 @@ class Watch:
         Time between two looks.
     """
 
-    def __init__(self, look: Callable[[], Iterable[Task]], *, every_s: float = 2.0) -> None:
+    def __init__(self, look: Callable[[], Iterable[FileTask]], *, every_s: float = 2.0) -> None:
         self._look, self._every_s = look, every_s
         self._looked_at = float("-inf")
         self._before: dict[str, tuple[Any, ...]] = {}
         self._given: dict[str, tuple[Any, ...]] = {}
 
-    def __call__(self) -> list[Task]:
+    def __call__(self) -> list[FileTask]:
         """Return the files that are complete and were not returned before in this state."""
         from toolkit.batch.journal import facts_of
 

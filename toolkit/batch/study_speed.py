@@ -26,8 +26,8 @@ import psutil
 
 from toolkit.batch import inputs
 from toolkit.batch.local import LocalWorkers
-from toolkit.batch.plan import Plan
-from toolkit.batch.run import Progress, run
+from toolkit.batch.plan import BatchPlan
+from toolkit.batch.run import BatchPosition, run
 from toolkit.errors import UsageError
 from toolkit.files import atomic_write
 
@@ -82,7 +82,7 @@ def measure(
         for number in range(clips):
             source = sources[number % len(sources)]
             shutil.copy(source, folder / f"{number:04d}{source.suffix}")
-        plan = Plan(out=str(Path(home, "results")), detector=detector)
+        plan = BatchPlan(out=str(Path(home, "results")), detector=detector)
         for number in range(rounds):
             machine = _machine_ratio()
             one = _pace(folder, replace(plan, out=f"{plan.out}-{number}-1"), 1)
@@ -102,16 +102,16 @@ def measure(
     return {"clips": clips, "detector": detector, "rounds": rows, **medians}
 
 
-def _pace(folder: Path, plan: Plan, count: int) -> tuple[float, float]:
+def _pace(folder: Path, plan: BatchPlan, count: int) -> tuple[float, float]:
     """Return clips a minute and processor seconds a clip, once every worker is warm."""
     ended: list[tuple[float, float]] = []
     pool: list[LocalWorkers] = []
 
-    def make_workers(plan: Plan) -> LocalWorkers:
+    def make_workers(plan: BatchPlan) -> LocalWorkers:
         pool.append(LocalWorkers(plan, count))
         return pool[0]
 
-    def note(progress: Progress) -> None:
+    def note(progress: BatchPosition) -> None:
         if progress.last is not None:
             ended.append((time.monotonic(), _cpu_seconds(pool[0].pids)))
 

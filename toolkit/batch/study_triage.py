@@ -26,7 +26,7 @@ import psutil
 
 from toolkit.batch import rehearsal, triage
 from toolkit.batch.journal import Row, empty_row
-from toolkit.batch.plan import Task
+from toolkit.batch.plan import FileTask
 from toolkit.errors import UsageError
 from toolkit.files import atomic_write
 
@@ -74,7 +74,7 @@ def made_up_rows(count: int, *, seed: int = 0) -> list[Row]:
         source = f"programme-{number % 23:02d}"
         path = f"/archive/{source}/2026/{number // 1000:03d}/broadcast-{number:06d}.mp4"
         digest = hashlib.sha256(f"{seed} {number}".encode()).hexdigest()
-        row = empty_row(Task(path, path, source), digest)
+        row = empty_row(FileTask(path, path, source), digest)
         odd = number % 97
         if odd < 3:
             status = ("refused", "failed", "timed_out")[odd]

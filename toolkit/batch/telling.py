@@ -6,7 +6,7 @@ import sys
 import time
 
 from toolkit._i18n import _, ngettext
-from toolkit.batch.run import Progress
+from toolkit.batch.run import BatchPosition
 from toolkit.jobs import TerminalLine
 
 UNWATCHED_EVERY_S = 30.0
@@ -29,7 +29,7 @@ def length(seconds: float) -> str:
     return _("{h} h {m} min").format(h=minutes // 60, m=minutes % 60)
 
 
-def position(progress: Progress) -> str:
+def position(progress: BatchPosition) -> str:
     """Return how far it is, on one line."""
     parts = [_("{done} of {total} clips").format(done=progress.done, total=progress.total)]
     if progress.forged:
@@ -45,7 +45,7 @@ def position(progress: Progress) -> str:
     return ", ".join(parts)
 
 
-def closing(progress: Progress) -> list[str]:
+def closing(progress: BatchPosition) -> list[str]:
     """Return what came of it, a sentence a line."""
     counts = progress.counts
     judged = ngettext("{n} clip was judged.", "{n} clips were judged.", counts["analysed"])
@@ -77,7 +77,7 @@ class ProgressLine:
         self._line = TerminalLine()
         self._written, self._written_at = "", time.monotonic()
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: BatchPosition) -> None:
         """Say how far it is."""
         text = position(progress)
         if sys.stderr.isatty():

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import IO, Any
 
-from toolkit.batch.plan import Plan, Task
+from toolkit.batch.plan import BatchPlan, FileTask
 from toolkit.errors import DetectorError, FetchError, ModelError, UsageError
 
 Answer = dict[str, Any]
@@ -35,18 +35,18 @@ def main() -> int:
     answers = _own_output()
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(sys.stdin, lines), daemon=True).start()
-    plan = Plan(**json.loads(lines.get()))
+    plan = BatchPlan(**json.loads(lines.get()))
     module, _, name = plan.judge.partition(":")
     judge = getattr(import_module(module), name)
     answer: Answer = READY
     while True:
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
-        task = Task(**json.loads(lines.get()))
+        task = FileTask(**json.loads(lines.get()))
         answer = _answer(judge, task, plan)
 
 
-def _answer(judge: Any, task: Task, plan: Plan) -> Answer:
+def _answer(judge: Any, task: FileTask, plan: BatchPlan) -> Answer:
     """Return the row; or why no file can be judged; or what went wrong with this one."""
     try:
         outcome = judge(task, plan)

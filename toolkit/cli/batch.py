@@ -52,8 +52,8 @@ def _batch(options: argparse.Namespace) -> int:
     from toolkit.api import batches
     from toolkit.batch import inputs, telling
     from toolkit.batch.journal import PAGE, TABLE
-    from toolkit.batch.plan import Task
-    from toolkit.batch.run import Progress, Watch, run
+    from toolkit.batch.plan import FileTask
+    from toolkit.batch.run import BatchPosition, Watch, run
     from toolkit.types import Sampling, Settings
 
     place, out = options.inputs, options.out
@@ -72,7 +72,7 @@ def _batch(options: argparse.Namespace) -> int:
         timeout_seconds=options.timeout or None,
     )
     watch: Watch | None = None
-    tasks: tuple[Task, ...] = ()
+    tasks: tuple[FileTask, ...] = ()
     if options.watch:
         if not place.is_dir():
             raise UsageError("there is no such folder to watch", str(place), "Name a folder.")
@@ -85,12 +85,12 @@ def _batch(options: argparse.Namespace) -> int:
             print(text.format(n=found.left_out), file=sys.stderr)
     client = _connect(options.scheduler)
     make_workers = batches.make_workers(options.workers, client)
-    latest: list[Progress] = []
+    latest: list[BatchPosition] = []
 
     try:
         with telling.ProgressLine() as line:
 
-            def on_result(progress: Progress) -> None:
+            def on_result(progress: BatchPosition) -> None:
                 latest[:] = [progress]
                 line(progress)
 

@@ -28,7 +28,7 @@ HEADS = ("linear", "LinearNorm")
 
 
 @dataclass(frozen=True)
-class Member:
+class GenDMember:
     """One of the family: what is published under which name, with which tower."""
 
     hub: str
@@ -38,18 +38,18 @@ class Member:
     licence: str
 
 
-MEMBERS: Mapping[str, Member] = {
-    "clip-l": Member(
+MEMBERS: Mapping[str, GenDMember] = {
+    "clip-l": GenDMember(
         "yermandy/GenD_CLIP_L_14", "openai/clip-vit-large-patch14", 224, "clip", "MIT"
     ),
-    "pe-l": Member(
+    "pe-l": GenDMember(
         "yermandy/GenD_PE_L",
         "vit_pe_core_large_patch14_336",
         336,
         "half",
         "MIT (backbone: Apache-2.0)",
     ),
-    "dinov3-l": Member(
+    "dinov3-l": GenDMember(
         "yermandy/GenD_DINOv3_L",
         "facebook/dinov3-vitl16-pretrain-lvd1689m",
         224,
@@ -62,7 +62,7 @@ MEMBERS: Mapping[str, Member] = {
 ANSWER = Answer(fake=(1,), real=(0,))
 
 
-def member_of(backbone: str) -> Member:
+def member_of(backbone: str) -> GenDMember:
     """Return the member that a configuration's backbone belongs to.
 
     Raises

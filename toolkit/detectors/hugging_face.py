@@ -22,7 +22,7 @@ from toolkit.detectors.recipe import (
     ASK_SIZE,
     CROP_ASSUMED,
     Draft,
-    Question,
+    OpenQuestion,
     Recipe,
 )
 from toolkit.errors import DetectorError, ModelError
@@ -93,25 +93,25 @@ def read_folder(folder: Path) -> Draft:
         "title": f"{config.get('model_type', '?')} ({folder.name})",
         "architecture": str((config.get("architectures") or [""])[0]),
     }
-    questions = [Question("spec", ASK_CROP, CROP_ASSUMED)]
+    questions = [OpenQuestion("spec", ASK_CROP, CROP_ASSUMED)]
     answer = read_labels(config.get("id2label") or {})
     if answer is None:
         names = ", ".join(f"{k} = {v}" for k, v in list((config.get("id2label") or {}).items())[:6])
         text = joined([ASK_ANSWER, phrase("Its classes: {names}.", names=names or "?")], " ")
-        questions.append(Question("answer", text))
+        questions.append(OpenQuestion("answer", text))
     else:
         known["answer"] = answer
     processor = folder / PROCESSOR
     found = read_processor(read_json(processor)) if processor.is_file() else {}
     known |= found
     if "reading" not in found:
-        questions.append(Question("reading", ASK_READING))
+        questions.append(OpenQuestion("reading", ASK_READING))
     if "size" not in known:
         size = config.get("image_size")
         if isinstance(size, int):
             known["size"] = size
         else:
-            questions.append(Question("size", ASK_SIZE))
+            questions.append(OpenQuestion("size", ASK_SIZE))
     beside = tuple(p for p in (folder / CONFIG, processor) if p.is_file())
     return Draft("huggingface", weights, beside, known, tuple(questions))
 

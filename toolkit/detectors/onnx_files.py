@@ -18,7 +18,7 @@ from toolkit.detectors.recipe import (
     ASK_SIZE,
     CROP_ASSUMED,
     Draft,
-    Question,
+    OpenQuestion,
     Recipe,
 )
 from toolkit.errors import ModelError
@@ -102,12 +102,12 @@ def read_file(path: Path) -> Draft:
     _first, side, _batch = layout_of(session, shown)
     known: dict[str, Any] = {"title": path.stem[:60]}
     questions = [
-        Question("spec", ASK_CROP, CROP_ASSUMED),
-        Question("reading", ASK_READING),
-        Question("answer", ASK_ANSWER),
+        OpenQuestion("spec", ASK_CROP, CROP_ASSUMED),
+        OpenQuestion("reading", ASK_READING),
+        OpenQuestion("answer", ASK_ANSWER),
     ]
     if side is None:
-        questions.append(Question("size", ASK_SIZE))
+        questions.append(OpenQuestion("size", ASK_SIZE))
     else:
         known["size"] = side
     return Draft("onnx", path, (), known, tuple(questions))

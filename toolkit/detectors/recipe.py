@@ -160,7 +160,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Question:
+class OpenQuestion:
     """Something that must be known about a detector and that its files do not tell.
 
     Attributes
@@ -210,9 +210,9 @@ class Draft:
     file: Path
     beside: tuple[Path, ...] = ()
     known: Mapping[str, Any] = field(default_factory=dict)
-    questions: tuple[Question, ...] = ()
+    questions: tuple[OpenQuestion, ...] = ()
 
-    def open_questions(self, given: Mapping[str, Any]) -> tuple[Question, ...]:
+    def open_questions(self, given: Mapping[str, Any]) -> tuple[OpenQuestion, ...]:
         """Return the questions that are not answered by what a user or a preset gives."""
         return tuple(q for q in self.questions if given.get(q.field) is None)
 

@@ -164,6 +164,11 @@ class SeamNet2(nn.Module):
         super().__init__()
         self.small, self.reader, self.heads = small, BodyReader(body, heads), heads
 
+    @property
+    def map_layer(self) -> nn.Module:
+        """The part whose map Grad-CAM draws on: what the heads read, place by place."""
+        return self.reader
+
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return logits (N,) and patch logits (N, 14, 14) of pictures (N, 3, S, S), 0..255."""
         patches = self.heads(self.reader(x))

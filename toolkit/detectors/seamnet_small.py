@@ -215,7 +215,7 @@ class SeamNetDetector:
 
     def _move_to_cpu(self) -> None:
         self._device = torch.device("cpu")
-        placed(self.net, self._device)
+        self.net.to(self._device)
 
     @torch.inference_mode()
     def _forward(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

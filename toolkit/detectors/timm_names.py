@@ -19,7 +19,7 @@ from toolkit.detectors.recipe import (
     ASK_READING,
     CROP_ASSUMED,
     Draft,
-    Question,
+    OpenQuestion,
     Recipe,
 )
 from toolkit.errors import ModelError, UnknownNameError
@@ -44,9 +44,9 @@ def read_file(path: Path, name: str | None, arguments: Mapping[str, Any] | None 
         If timm knows no such network.
     """
     tensors = weights.read_safetensors(path)
-    questions = [Question("spec", ASK_CROP, CROP_ASSUMED), Question("answer", ASK_ANSWER)]
+    questions = [OpenQuestion("spec", ASK_CROP, CROP_ASSUMED), OpenQuestion("answer", ASK_ANSWER)]
     if not name:
-        return Draft("timm", path, (), {}, (Question("architecture", ASK_NETWORK), *questions))
+        return Draft("timm", path, (), {}, (OpenQuestion("architecture", ASK_NETWORK), *questions))
     arguments = dict(arguments or {})
     known: dict[str, Any] = {"architecture": name, "arguments": arguments, "title": name}
     config = data_config(name, arguments)
@@ -54,10 +54,10 @@ def read_file(path: Path, name: str | None, arguments: Mapping[str, Any] | None 
     n = outputs_of(name, arguments, tensors)
     if n > 2:
         text = phrase("It has {n} outputs: say of each whether it means fake or real.", n=n)
-        questions[1] = Question("answer", text)
+        questions[1] = OpenQuestion("answer", text)
     # what timm trained its own weights with is a guess at what somebody else trained these with
     guess = Reading(tuple(config["mean"]), tuple(config["std"]))
-    questions.append(Question("reading", ASK_READING, guess))
+    questions.append(OpenQuestion("reading", ASK_READING, guess))
     return Draft("timm", path, (), known, tuple(questions))
 
 

@@ -23,7 +23,7 @@ Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Scale:
+class LogitScale:
     """How a detector's logits of genuine clips lie: their mean and deviation, in its own logits.
 
     Raises
@@ -155,7 +155,7 @@ class Ensemble:
         return found
 
 
-def ensemble(results: Mapping[str, TrackResult], scales: Mapping[str, Scale]) -> Ensemble:
+def ensemble(results: Mapping[str, TrackResult], scales: Mapping[str, LogitScale]) -> Ensemble:
     """Return the ensemble of several detectors' results for one person of one clip.
 
     Parameters

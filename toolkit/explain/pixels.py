@@ -510,6 +510,9 @@ def last_map(net: nn.Module, x: torch.Tensor) -> nn.Module:
     DetectorError
         If there is none: nothing to draw Grad-CAM on.
     """
+    named = getattr(net, "map_layer", None)  # a network may say it itself
+    if isinstance(named, nn.Module):
+        return named
     for parts in (list(net.children()), [part for part in net.modules() if part is not net]):
         part, goes_on_in_tokens = _last_map_among(net, parts, x)
         if part is not None and not goes_on_in_tokens:

@@ -67,7 +67,7 @@ LOSS = frozenset(
 
 
 @dataclass
-class Tally:
+class FuzzTally:
     """What came of the files so far."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -147,7 +147,7 @@ class Trial:
             except ToolkitError:
                 return "clip: refused"
 
-    def _read(self, path: Path, clip: sources.Clip) -> str:
+    def _read(self, path: Path, clip: sources.FuzzClip) -> str:
         video = media.probe(path)
         notices: list[Notice] = []
         wanted = np.arange(min(len(video.pts), 4 * clip.frames))
@@ -157,7 +157,7 @@ class Trial:
             raise Finding("silent", f"{got} of {len(wanted)} frames came, and nothing says so")
         return _told(got, clip.frames, every, "clip")
 
-    def _judge(self, path: Path, clip: sources.Clip) -> str:
+    def _judge(self, path: Path, clip: sources.FuzzClip) -> str:
         report = analyse(path, device="cpu", sampling=Sampling(frames=16), explain=False)
         if report.verdict.abstained:
             return "judged: abstained"
@@ -203,7 +203,7 @@ def run(
     log: Path | None = None,
     judge_every: int = JUDGE_EVERY,
     on_result: Callable[[str], None] = lambda _: None,
-) -> Tally:
+) -> FuzzTally:
     """Try spoilt files until so many were tried, or so much time has passed.
 
     Parameters
@@ -222,7 +222,7 @@ def run(
     """
     until = time.monotonic() + 3600 * hours if hours is not None else float("inf")
     last = first + files if files is not None else None
-    tally, fresh, process = Tally(), Tally(), psutil.Process()
+    tally, fresh, process = FuzzTally(), FuzzTally(), psutil.Process()
     base: tuple[float, int] | None = None
     with tempfile.TemporaryDirectory() as folder, quick_decoders():
         trial = Trial(Path(folder), seed, judge_every=judge_every)
@@ -246,7 +246,7 @@ def run(
                     fresh.memory_mb = now[0] - base[0]
                     fresh.descriptors = now[1] - base[1]
                 _write_log(log, _line(fresh, seed, begun, number))
-                tally, fresh, begun = _added(tally, fresh), Tally(), number
+                tally, fresh, begun = _added(tally, fresh), FuzzTally(), number
                 on_result(f"{number}: {dict(tally.outcomes)}")
         if number > begun:
             _write_log(log, _line(fresh, seed, begun, number))
@@ -260,8 +260,8 @@ def _burden(process: psutil.Process) -> tuple[float, int]:
     return process.memory_info().rss / 1e6, count
 
 
-def _added(one: Tally, other: Tally) -> Tally:
-    return Tally(
+def _added(one: FuzzTally, other: FuzzTally) -> FuzzTally:
+    return FuzzTally(
         one.outcomes + other.outcomes,
         one.findings + other.findings,
         max(one.slowest_s, other.slowest_s),
@@ -290,7 +290,7 @@ def _kept(trial: Trial, number: int, finding: Finding, log: Path | None) -> dict
     return line
 
 
-def _line(tally: Tally, seed: int, first: int, end: int) -> dict[str, Any]:
+def _line(tally: FuzzTally, seed: int, first: int, end: int) -> dict[str, Any]:
     return {
         "seed": seed,
         "from": first,
@@ -310,12 +310,12 @@ def _write_log(log: Path | None, line: dict[str, Any]) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def read_log(log: Path, seed: int) -> tuple[int, Tally]:
+def read_log(log: Path, seed: int) -> tuple[int, FuzzTally]:
     """Return the number to go on with, and what came of the files of a seed so far.
 
     A last line that was torn is left out.
     """
-    tally, end = Tally(), 0
+    tally, end = FuzzTally(), 0
     for text in log.read_text(encoding="utf-8").splitlines() if log.is_file() else ():
         try:
             line = json.loads(text)
@@ -326,13 +326,13 @@ def read_log(log: Path, seed: int) -> tuple[int, Tally]:
         if "finding" in line:
             tally.findings.append(line)
         else:
-            part = Tally(Counter(line["outcomes"]), [], line["slowest_s"])
+            part = FuzzTally(Counter(line["outcomes"]), [], line["slowest_s"])
             part.memory_mb, part.descriptors = line["memory_mb"], line["descriptors"]
             tally, end = _added(tally, part), max(end, line["to"])
     return end, tally
 
 
-def summary(tally: Tally) -> str:
+def summary(tally: FuzzTally) -> str:
     """Return what came of all files, in lines."""
     total = sum(tally.outcomes.values())
     lines = [f"{total} files, {len(tally.findings)} findings"]
@@ -359,7 +359,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _again(options.seed, options.only)
     if options.files is None and options.hours is None:
         raise UsageError("when to stop?", "", "Give --files or --hours.")
-    first, before = read_log(options.out, options.seed) if options.out else (0, Tally())
+    first, before = read_log(options.out, options.seed) if options.out else (0, FuzzTally())
     tally = run(
         seed=options.seed,
         files=options.files,

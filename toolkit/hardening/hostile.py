@@ -41,7 +41,7 @@ _SURE = {"refuse": {"refuse"}, "warn": {"warn"}, "ok": {"ok", "warn"}}
 
 
 @dataclass(frozen=True)
-class Case:
+class HostileCase:
     """One file: where, its row of the list, what is right, and a word that must be said."""
 
     path: Path
@@ -52,7 +52,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RoadOutcome:
     """What came of a file on one road.
 
     Attributes
@@ -76,15 +76,15 @@ class Outcome:
     wrong: str = ""
 
 
-Road = Callable[[Case, Path], tuple[str, int | None, str]]
+Road = Callable[[HostileCase, Path], tuple[str, int | None, str]]
 
 
-def read_corpus(folder: Path) -> list[Case]:
+def read_corpus(folder: Path) -> list[HostileCase]:
     """Return the cases of a corpus that are there, without those about weights."""
     columns = ("file", "row", "expected", "layer")
     rows = read_table(folder / "expected.csv", columns, what=phrase("list of cases"))
     cases = [
-        Case(folder / "cases" / r["file"], r["row"], r["expected"], r["keyword"], r["layer"])
+        HostileCase(folder / "cases" / r["file"], r["row"], r["expected"], r["keyword"], r["layer"])
         for r in rows
         if r["layer"] != "weights"
     ]
@@ -109,7 +109,7 @@ def _got(code: int, notices: bool) -> str:
     return "warn" if notices else "ok"
 
 
-def _analyse(case: Case, folder: Path) -> tuple[str, int | None, str]:
+def _analyse(case: HostileCase, folder: Path) -> tuple[str, int | None, str]:
     out = folder / "out"
     words = ["--out", str(out), "--detector", _DETECTOR, "--frames", "16", "--no-explain"]
     code, said, err = _command("analyse", *words, "--", str(case.path))
@@ -121,7 +121,7 @@ def _analyse(case: Case, folder: Path) -> tuple[str, int | None, str]:
     return _got(code, any(told)), code, " ".join([said, err, *told])
 
 
-def _chooser(case: Case, folder: Path) -> tuple[str, int | None, str]:
+def _chooser(case: HostileCase, folder: Path) -> tuple[str, int | None, str]:
     chooser = import_module("toolkit.widgets.workbench.chooser").Chooser(
         folder, lambda: None, lambda: None
     )
@@ -136,7 +136,7 @@ def _chooser(case: Case, folder: Path) -> tuple[str, int | None, str]:
     return "warn" if told else "ok", None, " ".join(told)
 
 
-def _case_add(case: Case, folder: Path) -> tuple[str, int | None, str]:
+def _case_add(case: HostileCase, folder: Path) -> tuple[str, int | None, str]:
     place = folder / "case"
     _command("case", "new", str(place), "--examiner", "N. N.")
     words = ["--detector", _DETECTOR, "--frames", "16", "--no-trust"]
@@ -148,7 +148,7 @@ def _case_add(case: Case, folder: Path) -> tuple[str, int | None, str]:
     return _got(code, "notices" in text or "abstained" in said), code, f"{said} {err} {text}"
 
 
-def _benchmark(case: Case, folder: Path) -> tuple[str, int | None, str]:
+def _benchmark(case: HostileCase, folder: Path) -> tuple[str, int | None, str]:
     table, out = folder / "list.csv", folder / "benchmark.json"
     with table.open("w", encoding="utf-8", newline="", errors="surrogateescape") as file:
         csv.writer(file).writerows([["path", "label"], [str(case.path), "real"]])
@@ -171,7 +171,7 @@ ROADS: dict[str, Road] = {
 """Ways on which a file comes in, by name."""
 
 
-def try_road(case: Case, road: str) -> Outcome:
+def try_road(case: HostileCase, road: str) -> RoadOutcome:
     """Send a file along a road, and say what is wrong with what came of it."""
     before = _content(case.path)
     clock, processor = time.monotonic(), _processor_s()
@@ -194,10 +194,10 @@ def try_road(case: Case, road: str) -> Outcome:
         wrong.append("the file was changed")
     if processor > LIMIT_S and case.row not in LONG_ROWS:
         wrong.append(f"{processor:.0f} s")
-    return Outcome(got, code, text, seconds, ", ".join(wrong))
+    return RoadOutcome(got, code, text, seconds, ", ".join(wrong))
 
 
-def _right(case: Case, road: str) -> set[str]:
+def _right(case: HostileCase, road: str) -> set[str]:
     """Return what may come of a file: whoever only lists a file is told less of it."""
     if case.expected == "refuse" or road == "analyse":
         return _SURE[case.expected]
@@ -220,13 +220,15 @@ def _content(path: Path) -> str:
 # --- the table ----------------------------------------------------------------------------------
 
 
-def run(cases: Iterable[Case], roads: Sequence[str]) -> Iterator[tuple[Case, dict[str, Outcome]]]:
+def run(
+    cases: Iterable[HostileCase], roads: Sequence[str]
+) -> Iterator[tuple[HostileCase, dict[str, RoadOutcome]]]:
     """Yield each case with what came of it on each road."""
     for case in cases:
         yield case, {road: try_road(case, road) for road in roads}
 
 
-def table(rows: Sequence[tuple[Case, dict[str, Outcome]]], roads: Sequence[str]) -> str:
+def table(rows: Sequence[tuple[HostileCase, dict[str, RoadOutcome]]], roads: Sequence[str]) -> str:
     """Return the rows as a page in Markdown."""
     wrong = sum(bool(outcome.wrong) for _, found in rows for outcome in found.values())
     lines = [
@@ -247,7 +249,7 @@ def table(rows: Sequence[tuple[Case, dict[str, Outcome]]], roads: Sequence[str])
     return "\n".join([*lines, ""])
 
 
-def _cell(outcome: Outcome) -> str:
+def _cell(outcome: RoadOutcome) -> str:
     code = "" if outcome.code is None else f", exit {outcome.code}"
     wrong = f" **{_safe(outcome.wrong)}**" if outcome.wrong else ""
     return f"{outcome.got}{code}, {outcome.seconds:.1f} s{wrong}"

@@ -164,14 +164,14 @@ def _normal(name: str) -> str:
 
 def _licence(package: Distribution) -> str:
     """Return the licence as the package states it: an expression, its classifiers, or its text."""
-    facts: Any = package.metadata  # a message, whose stub lacks `get`
-    if expression := facts.get("License-Expression"):
-        return str(expression)
+    facts = package.metadata
+    if expressions := facts.get_all("License-Expression"):
+        return str(expressions[0])
     kinds = [str(c) for c in facts.get_all("Classifier") or () if c.startswith("License ::")]
     names = [kind.rsplit(" :: ", 1)[-1] for kind in kinds]
     if names := [name for name in names if name != "OSI Approved"]:
         return ", ".join(names)
-    first = str(facts.get("License") or "").strip().splitlines()
+    first = "".join(facts.get_all("License") or ()).strip().splitlines()
     return first[0][:_LONGEST] if first else UNKNOWN
 
 

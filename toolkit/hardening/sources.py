@@ -51,7 +51,7 @@ _CODEC_OPTIONS = {
 
 
 @dataclass(frozen=True)
-class Clip:
+class FuzzClip:
     """A sound clip: its name among `CODES`, its bytes, and how many frames it shows."""
 
     name: str
@@ -89,7 +89,7 @@ def encode(path: Path, pictures: list[NDArray[np.uint8]], name: str) -> None:
         box.mux(stream.encode())
 
 
-def clips(folder: Path) -> list[Clip]:
+def clips(folder: Path) -> list[FuzzClip]:
     """Make one clip of each of `CODES`; those that this FFmpeg cannot make are left out."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     pictures = [
@@ -98,7 +98,7 @@ def clips(folder: Path) -> list[Clip]:
     return _encoded(folder, pictures, list(CODES), "")
 
 
-def face_clips(folder: Path) -> list[Clip]:
+def face_clips(folder: Path) -> list[FuzzClip]:
     """Make clips of a sample with a face, to be judged; none where the sample is not there."""
     try:
         video = media.probe(samples.path(FACE_SAMPLE))
@@ -112,7 +112,7 @@ def face_clips(folder: Path) -> list[Clip]:
 
 def _encoded(
     folder: Path, pictures: list[NDArray[np.uint8]], names: list[str], prefix: str
-) -> list[Clip]:
+) -> list[FuzzClip]:
     made = []
     for name in names:
         path = folder / f"source.{name}"
@@ -120,7 +120,7 @@ def _encoded(
             encode(path, pictures, name)
         except (av.FFmpegError, ValueError):
             continue
-        made.append(Clip(prefix + name, path.read_bytes(), len(pictures)))
+        made.append(FuzzClip(prefix + name, path.read_bytes(), len(pictures)))
     return made
 
 
@@ -128,7 +128,7 @@ def _encoded(
 
 
 @dataclass(frozen=True)
-class Store:
+class FuzzStore:
     """A kind of file that the toolkit reads.
 
     Attributes
@@ -149,7 +149,7 @@ class Store:
     open: Callable[[], object]
 
 
-def stores(folder: Path, *, analysed: bool = True) -> list[Store]:
+def stores(folder: Path, *, analysed: bool = True) -> list[FuzzStore]:
     """Make one file of each kind that the toolkit reads.
 
     Parameters
@@ -164,7 +164,7 @@ def stores(folder: Path, *, analysed: bool = True) -> list[Store]:
     return [*quick, *_analysis(folder), *_case(folder / "case")] if analysed else quick
 
 
-def _lists(folder: Path) -> list[Store]:
+def _lists(folder: Path) -> list[FuzzStore]:
     from toolkit.evaluation.explanations import pairs
     from toolkit.evaluation.verdicts import benchmark as verdicts
 
@@ -176,12 +176,12 @@ def _lists(folder: Path) -> list[Store]:
         "original;fake;method;crop_x\na.mp4;b.mp4;m;12\nc.mp4;d.mp4;m;\n", encoding="utf-8"
     )
     return [
-        Store("list of clips", "table", clips_csv, lambda: verdicts.read_list(clips_csv)),
-        Store("list of pairs", "table", pairs_csv, lambda: pairs.read_pairs(pairs_csv)),
+        FuzzStore("list of clips", "table", clips_csv, lambda: verdicts.read_list(clips_csv)),
+        FuzzStore("list of pairs", "table", pairs_csv, lambda: pairs.read_pairs(pairs_csv)),
     ]
 
 
-def _results(folder: Path) -> list[Store]:
+def _results(folder: Path) -> list[FuzzStore]:
     from toolkit.evaluation.resumable import read_rows
     from toolkit.evaluation.verdicts import page
     from toolkit.lessons.answers import PupilAnswers
@@ -205,11 +205,13 @@ def _results(folder: Path) -> list[Store]:
     cache.put("scan", key, packed)
     entry = cache.folder / name_of("scan", key)
     return [
-        Store("benchmark", "json", result, lambda: page.read(result)),
-        Store("unfinished result", "json", rows, lambda: read_rows(rows, ("a",))),
-        Store("answers", "json", answers, lambda: PupilAnswers(answers)),
-        Store("calibration", "json", odds, lambda: calibration.load(odds)),
-        Store("cache", "archive", entry, lambda: (cache.get("scan", key), cache.entries("scan"))),
+        FuzzStore("benchmark", "json", result, lambda: page.read(result)),
+        FuzzStore("unfinished result", "json", rows, lambda: read_rows(rows, ("a",))),
+        FuzzStore("answers", "json", answers, lambda: PupilAnswers(answers)),
+        FuzzStore("calibration", "json", odds, lambda: calibration.load(odds)),
+        FuzzStore(
+            "cache", "archive", entry, lambda: (cache.get("scan", key), cache.entries("scan"))
+        ),
     ]
 
 
@@ -221,7 +223,7 @@ def _source(folder: Path) -> Path:
     return path
 
 
-def _analysis(folder: Path) -> list[Store]:
+def _analysis(folder: Path) -> list[FuzzStore]:
     from toolkit.api import verbs
 
     source, out = _source(folder), folder / "analysis"
@@ -232,13 +234,13 @@ def _analysis(folder: Path) -> list[Store]:
         return verbs.open_analysis(out, progress=False).report
 
     return [
-        Store("saved report.json", "json", out / "report.json", reopen),
-        Store("saved run.json", "json", out / "run.json", reopen),
-        Store("saved faces.npz", "archive", out / "faces.npz", reopen),
+        FuzzStore("saved report.json", "json", out / "report.json", reopen),
+        FuzzStore("saved run.json", "json", out / "run.json", reopen),
+        FuzzStore("saved faces.npz", "archive", out / "faces.npz", reopen),
     ]
 
 
-def _case(folder: Path) -> list[Store]:
+def _case(folder: Path) -> list[FuzzStore]:
     from toolkit.casework import case as cases
     from toolkit.casework import operations, verify
 
@@ -257,6 +259,6 @@ def _case(folder: Path) -> list[Store]:
     kinds = {".json": "json", ".npz": "archive", ".csv": "table"}
     named = [*files, "manifest.json", "log.jsonl"]
     return [
-        Store(f"case: {name}", kinds.get(Path(name).suffix, "bytes"), folder / name, look)
+        FuzzStore(f"case: {name}", kinds.get(Path(name).suffix, "bytes"), folder / name, look)
         for name in named
     ]

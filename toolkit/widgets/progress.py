@@ -11,7 +11,7 @@ from IPython.display import HTML, display
 
 from toolkit import figures
 from toolkit.batch import telling
-from toolkit.batch.run import Progress as BatchPosition
+from toolkit.batch.run import BatchPosition
 from toolkit.jobs import STAGE_WEIGHTS, Progress, Promise
 from toolkit.widgets.jobs import progress_text
 

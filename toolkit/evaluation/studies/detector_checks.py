@@ -45,7 +45,7 @@ SEAMNET_EVERY = 4  # one try in so many holds a network that was trained
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckOutcome:
     """What was planted (None = nothing), what a check named, and whether it let it pass."""
 
     planted: Mistake | None
@@ -198,7 +198,7 @@ def faces(*, tick: Tick = no_tick) -> dict[str, list[Canary]]:
 
 def one(
     planted: Mistake | None, number: int, frames: dict[str, list[Canary]], *, published: bool
-) -> Outcome:
+) -> CheckOutcome:
     """Draw a detector, say one thing wrongly, and check it."""
     rng = np.random.default_rng([number, MISTAKES.index(planted) if planted else 99])
     right = draw(rng, planted, number, [c for rows in frames.values() for c in rows])
@@ -207,7 +207,7 @@ def one(
         logits = [float(right.logits(c.crop(right.spec)[None])[0]) for c in pair]
         pair = [replace(c, expected=round(z, 2)) for c, z in zip(pair, logits, strict=True)]
     found: Conformance = check(spoil(right, planted, rng), pair)
-    return Outcome(planted, found.mistakes, found.passed, right.card.name, number)
+    return CheckOutcome(planted, found.mistakes, found.passed, right.card.name, number)
 
 
 def run(
@@ -215,10 +215,10 @@ def run(
     tries: int,
     right: int,
     published: bool,
-    known: Sequence[Outcome] = (),
-    on_outcome: Callable[[list[Outcome]], None] = lambda _outcomes: None,
+    known: Sequence[CheckOutcome] = (),
+    on_outcome: Callable[[list[CheckOutcome]], None] = lambda _outcomes: None,
     tick: Tick = no_tick,
-) -> list[Outcome]:
+) -> list[CheckOutcome]:
     """Run all tries.
 
     Parameters
@@ -240,7 +240,7 @@ def run(
     work: list[tuple[Mistake | None, int]] = [(m, i) for m in MISTAKES for i in range(tries)]
     work += [(None, i) for i in range(right)]
     earlier = {(o.planted, o.number): o for o in known}
-    outcomes: list[Outcome] = []
+    outcomes: list[CheckOutcome] = []
     for done, (planted, number) in enumerate(work):
         tick("tries", done, len(work))
         if (outcome := earlier.get((planted, number))) is None:
@@ -250,7 +250,7 @@ def run(
     return outcomes
 
 
-def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
+def table(outcomes: Sequence[CheckOutcome]) -> Iterator[str]:
     """Yield a line per mistake, and one for detectors that are read rightly."""
     for mistake in MISTAKES:
         rows = [o for o in outcomes if o.planted == mistake]
@@ -294,19 +294,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _write(out: Path | None, outcomes: Sequence[Outcome], *, published: bool) -> None:
+def _write(out: Path | None, outcomes: Sequence[CheckOutcome], *, published: bool) -> None:
     if out is not None:
         rows = [asdict(o) for o in outcomes]
         atomic_write(out, json.dumps({"published": published, "outcomes": rows}, indent=1) + "\n")
 
 
-def _read(out: Path, *, published: bool) -> list[Outcome]:
+def _read(out: Path, *, published: bool) -> list[CheckOutcome]:
     """Return the tries in a file, to go on with them; none where there is no such file."""
     if not out.is_file():
         return []
     try:
         content = json.loads(out.read_text(encoding="utf-8"))
         rows = content["outcomes"] if content["published"] == published else []
-        return [Outcome(**{**row, "named": tuple(row["named"])}) for row in rows]
+        return [CheckOutcome(**{**row, "named": tuple(row["named"])}) for row in rows]
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError("this is no result of this study", str(out), "Name another.") from error
