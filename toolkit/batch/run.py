@@ -272,6 +272,8 @@ class _Lead:
         finally:
             if not self._workers.may_still_write:
                 self._journal.clear_parts()
+            for row in self._journal.rows():  # a worker may have written one that nobody took in
+                self._rows.add(row)
             self._publish()
 
     def _publish_now_and_then(self, *, is_idle: bool) -> None:
