@@ -101,7 +101,9 @@ def test_the_webcam_takes_pictures_once_somebody_agreed(page):
     page.locator(".dz-consent input").uncheck()  # this switches the camera off
     page.wait_for_function("() => !document.querySelector('.dz-webcam video').srcObject")
     assert button.is_disabled()
-    kept = run_in_kernel(page, "print({d[:2] for _n, d in lab._pictures}, lab._upload.value)")
+    kept = run_in_kernel(
+        page, "print({d[:2] for _n, d in lab.choice._pictures}, lab.choice.upload.value)"
+    )
     assert kept.strip() == r"{b'\xff\xd8'} ()"
     page.locator(".dz-consent input").check()
     page.locator(".dz-forge .dz-read").click()

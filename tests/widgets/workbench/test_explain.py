@@ -127,7 +127,7 @@ def test_the_other_views(panel):
     assert {method for method, _region in asked} == pixels.ASKS_ONLY  # they need no network
     assert {region for _method, region in asked} == {"mouth"}
     assert text(panel, "methods").count("the network itself is not open here") == 7
-    panel._questions.compare_baselines()
+    panel.compare_references()
     panel.wait(60)
     assert text(panel, "reference").count("data-kind=") == 1 + 6  # there is no donor
     panel.position = 0

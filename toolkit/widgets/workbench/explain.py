@@ -133,6 +133,10 @@ class _ScriptAccess:
         """Ask some of `session.QUESTIONS`, or ``"references"``, in the background."""
         self._questions.ask(*questions)
 
+    def compare_references(self) -> None:
+        """Make a baseline of every kind for the frame in view, and judge each."""
+        self._questions.compare_baselines()
+
     def look_alike(self) -> None:
         """Draw maps that look like an explanation, and check each with random weights."""
         self._questions.look_alike()

@@ -282,9 +282,9 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         """Show a result."""
         self._live.show(None)
         self._notes.about(examination.report.video.sha256)
-        self._gallery.current = examination.entry or ""
         self._result.show(examination)
         self._saving.offer(can_save=True)
+        self._gallery.current = examination.entry or ""
         self._gallery.refresh()
         self._choose.follow(examination.report)
         self._form.fold(examination.report)
@@ -300,8 +300,8 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
     # -- what it remembers
 
     def _on_looked(self) -> None:
-        """Remember what is looked at; while a run puts things on screen, nobody looks yet."""
-        if self.state != "running" and self.examination is not None:
+        """Remember what is looked at; while a result is put on screen, nobody looks yet."""
+        if self.state != "running" and self._gallery.current:
             self._remember()
 
     def _remember(self) -> None:
