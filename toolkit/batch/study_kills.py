@@ -88,7 +88,7 @@ def study(
     -------
     dict
         `files`, `killed` (how often each kind), `starts` of the client, `rows` and `distinct`
-        files in the table, `statuses`, `half_written` files, `is_right`.
+        files in the table, `statuses`, `half_written` files, `parts_left`, `is_right`.
 
     Raises
     ------
@@ -220,11 +220,15 @@ def _is_gone(process: subprocess.Popen[bytes] | None) -> bool:
 
 
 def _look(folder: Path, out: Path) -> dict[str, Any]:
-    """Count rows, files without one, and what is half written."""
+    """Count rows, files without one, and what is half written.
+
+    A part that a killed worker was writing beside a result is no result: it is counted apart, and
+    the next start removes it.
+    """
     wanted = {str(p.absolute()) for p in folder.rglob("*.mp4")}
     rows = table.read(out / TABLE)
     journal = list(Journal(out).rows())
-    half = list(out.rglob(".*.part"))
+    half: list[Path] = []
     for path in [*(out / ROWS).rglob("*.json"), *(out / CLIPS).rglob("*.json")]:
         try:
             json.loads(path.read_text(encoding="utf-8"))
@@ -243,5 +247,6 @@ def _look(folder: Path, out: Path) -> dict[str, Any]:
         "distinct": len(set(rows["path"])),
         "statuses": {str(k): int(v) for k, v in rows["status"].value_counts().items()},
         "half_written": len(half),
+        "parts_left": len(list(out.rglob(".*.part"))),
         "is_right": bool(is_right),
     }
