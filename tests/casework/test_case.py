@@ -357,15 +357,15 @@ def test_a_full_disk_leaves_the_case_as_it_was(case, monkeypatch):
 
 
 def test_killed_at_any_moment_nothing_saved_is_lost_and_the_work_goes_on(tmp_path, clip):
-    """Ten moments of taking in, analysing and reporting; `kill.py` does the same for real."""
+    """20 moments of taking in, analysing and reporting; `kill.py` does the same for real."""
     longest = 0.0
     with kill.Worker(clip) as worker:
-        for moment in range(10):
+        for moment in range(20):
             case = cases.create(tmp_path / f"{moment}")
             case.note(text="before")
             before = case.entries()
             # the first is not killed: it tells how long the work takes
-            wait_s = None if moment == 0 else longest * (moment - 0.5) / 9
+            wait_s = None if moment == 0 else longest * (moment - 0.5) / 19
             said, took = worker.run(case.folder, kill_after_s=wait_s)
             longest = longest or took
             kill.check(case, before, said)

@@ -88,7 +88,7 @@ def study(
     -------
     dict
         `files`, `killed` (how often each kind), `starts` of the client, `rows` and `distinct`
-        files in the table, `statuses`, `half_written` files, `parts_left`, `is_right`.
+        files in the table, `statuses`, `half_written` files, `is_right`.
 
     Raises
     ------
@@ -115,6 +115,8 @@ def study(
             stage.finish()
         finally:
             stage.stop()
+        if dask:  # its workers were killed after the client had ended, when nobody could tidy up
+            _run_once_more(folder, out)
         return {**_look(folder, out), "killed": dict(killed), "starts": stage.starts}
 
 
@@ -205,6 +207,18 @@ class _Stage:
         )
 
 
+def _run_once_more(folder: Path, out: Path) -> None:
+    """Give the command again, with nothing left to do: it removes what was left half written."""
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "toolkit.batch.rehearsal",
+        *map(os.fspath, (folder, out)),
+    ]
+    subprocess.run(command, check=True, capture_output=True, timeout=END_S)
+
+
 def _count(out: Path) -> int:
     return sum(1 for _ in (out / ROWS).rglob("*.json"))
 
@@ -220,15 +234,11 @@ def _is_gone(process: subprocess.Popen[bytes] | None) -> bool:
 
 
 def _look(folder: Path, out: Path) -> dict[str, Any]:
-    """Count rows, files without one, and what is half written.
-
-    A part that a killed worker was writing beside a result is no result: it is counted apart, and
-    the next start removes it.
-    """
+    """Count rows, files without one, and what is half written."""
     wanted = {str(p.absolute()) for p in folder.rglob("*.mp4")}
     rows = table.read(out / TABLE)
     journal = list(Journal(out).rows())
-    half: list[Path] = []
+    half = list(out.rglob(".*.part"))
     for path in [*(out / ROWS).rglob("*.json"), *(out / CLIPS).rglob("*.json")]:
         try:
             json.loads(path.read_text(encoding="utf-8"))
@@ -247,6 +257,5 @@ def _look(folder: Path, out: Path) -> dict[str, Any]:
         "distinct": len(set(rows["path"])),
         "statuses": {str(k): int(v) for k, v in rows["status"].value_counts().items()},
         "half_written": len(half),
-        "parts_left": len(list(out.rglob(".*.part"))),
         "is_right": bool(is_right),
     }
