@@ -35,6 +35,10 @@ PANELS = """() => {
     });
   });
 }"""
+KINDS = """() => jupyterapp.shell.currentWidget.content.widgets
+  .filter((cell) => cell.model.type === 'code')
+  .flatMap((cell) => cell.model.outputs.toJSON())
+  .map((output) => output.output_type)"""
 READY = f"() => ({PANELS})().every(p => p.height > 10 && p.problem !== 'Loading widget')"
 
 
@@ -57,7 +61,7 @@ def test_every_panel_of_a_notebook_is_on_the_page(kernels, path, output):
     run_all(page, timeout_ms=500_000)
     with contextlib.suppress(TimedOut):  # what is amiss is told below
         page.wait_for_function(READY, timeout=30_000)
-    panels = page.evaluate(PANELS)
+    panels, kinds = page.evaluate(PANELS), page.evaluate(KINDS)
     page.screenshot(path=output / f"notebook_{path.stem}.png")
     page.evaluate("jupyterapp.commands.execute('docmanager:save')")
     page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
@@ -67,6 +71,7 @@ def test_every_panel_of_a_notebook_is_on_the_page(kernels, path, output):
         assert panel["problem"] == ""
         assert panel["width"] > 100
         assert panel["height"] > 10
+    assert not {"error", "stream"} & set(kinds)  # nothing is printed beside what is shown
     assert problems == []
     # what JupyterLab saved is no further notebook of the project
     assert (lab.folder / ".ipynb_checkpoints").is_dir()
