@@ -478,10 +478,6 @@ def test_planted_sample_in_dutch(real, output):
     real.locator(".dz-verdict", has_text="forged").wait_for()
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="passes by itself; after all other browser tests the first result is computed again",
-)
 def test_a_second_run_is_answered_from_disk(real):
     analyse_again(real)
     real.locator(".dz-player[data-ready='1']:visible").wait_for()

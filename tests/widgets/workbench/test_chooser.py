@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 
 import pytest
 
+from tests.widgets import made_up
 from tests.widgets.pressing import run, shown
 from toolkit import _i18n, models
 from toolkit.detectors import clip_body, registry
@@ -100,6 +102,14 @@ def test_who_judges_in_place_of_seamnet_is_said(choose, monkeypatch, tmp_path):
     _i18n.set_language("nl")
     choose.retranslate()
     assert "is niet opgehaald" in choose._how.value
+
+
+@pytest.mark.parametrize(("asked", "judge"), [("seamnet", "seamnet-small"), ("meso4", "meso4")])
+def test_the_detector_that_was_asked_for_stays_chosen(choose, asked, judge):
+    facts = {"name": judge} | ({"instead_of": asked} if asked != judge else {})
+    report = dataclasses.replace(made_up.report(), settings={"detector": facts})
+    choose.follow(report)
+    assert choose.detector.value == asked
 
 
 def test_starting_without_weights_is_refused_with_what_to_do(panel, no_weights):

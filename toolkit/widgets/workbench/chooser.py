@@ -166,15 +166,19 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             self.frames.value = frames
 
     def follow(self, report: Report) -> None:
-        """Choose what is on screen: 'Analyse' must not mean another clip than the one shown."""
+        """Choose what is on screen: 'Analyse' must not mean another clip than the one shown.
+
+        Nor another detector: where one stood in for the chosen one, that stays chosen. Another
+        click asks the same question again, and the cache knows the answer.
+        """
         path = report.video.path
         present = {samples.path(name): name for _title, name in self.sample.options if name}
-        detector = str(report.settings.get("detector", {}).get("name", ""))
+        judge = report.settings.get("detector", {})
         name = present.get(path) or present.get(path.resolve())
         self.choose(
             name or str(path),
             is_path=name is None,
-            detector=detector,
+            detector=str(judge.get("instead_of") or judge.get("name", "")),
             frames=int(self.frames.value or 0),
         )
 
