@@ -14,10 +14,43 @@ import cv2
 import numpy as np
 import pytest
 
+from tests import cost
 from toolkit import _i18n, models
 from toolkit.errors import ModelError
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Hold what is set up for a test to its limit of processor time."""
+    began = cost.cpu_s()
+    yield
+    cost.charge(item, "setup", cost.cpu_s() - began)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Hold a test to its limit of processor time."""
+    began = cost.cpu_s()
+    yield
+    cost.charge(item, "call", cost.cpu_s() - began)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with slow tests first: what comes last ends beside an idle core."""
+    items[:] = cost.slow_files_first(items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print which tests took most processor time, as many as `--durations` asks for."""
+    most = terminalreporter.config.getoption("durations") or 0
+    reports = [r for kind in ("passed", "failed") for r in terminalreporter.getreports(kind)]
+    lines = cost.dearest(reports, most)
+    if lines:
+        terminalreporter.section(lines[0])
+        for line in lines[1:]:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)
