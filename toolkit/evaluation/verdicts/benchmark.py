@@ -146,7 +146,7 @@ def benchmark(
     Returns
     -------
     dict
-        `clips`, `summary` and `settings` as the README documents them. A clip that is refused
+        `clips`, `summary` and `settings` as `docs/files.rst` documents them. A clip that is refused
         counts as abstained, with the refusal as its reason.
 
     Raises
@@ -344,7 +344,7 @@ def summarise(
     *,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Return the figures of each detector: see the README.
+    """Return the figures of each detector: see `docs/files.rst`.
 
     Parameters
     ----------
