@@ -15,10 +15,13 @@ import numpy as np
 import pytest
 
 from tests import cost
+from tests.assets import genuine_piece, pair_list, piece, planted_piece, story
 from toolkit import _i18n, models
 from toolkit.errors import ModelError
 
 ROOT = Path(__file__).resolve().parents[1]
+
+__all__ = ["genuine_piece", "pair_list", "piece", "planted_piece", "story"]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -103,32 +106,3 @@ def sample(face_models):
             pytest.skip(str(error))
 
     return find
-
-
-@pytest.fixture(scope="session")
-def story(sample, tmp_path_factory) -> Path:
-    """Return a made-up clip: person A speaks for 5 s, cut, person B, planted, speaks for 5 s."""
-    from toolkit import media
-    from toolkit.forge.plant import plant
-
-    folder = tmp_path_factory.mktemp("story")
-    plant(
-        sample("cap12_edit"),
-        folder / "b.mp4",
-        regions=["mouth", "nose", "left_eye", "right_eye"],
-        start_s=0,
-        end_s=9,
-        keep=(24, 29),
-    )
-    pictures = []
-    for path, start in ((sample("franck"), 20.0), (folder / "b.mp4", 0.0)):
-        video = media.probe(path)
-        times = start + np.arange(125) / 25
-        indices = np.unique(np.searchsorted(video.pts, times[times <= video.pts[-1]]))
-        pictures += [
-            cv2.resize(frame.rgb, (400, 300), interpolation=cv2.INTER_LINEAR)
-            for frame in media.read(video, indices)
-        ]
-    out = folder / "story.mp4"
-    media.write_h264(out, pictures, np.arange(len(pictures)) / 25)
-    return out

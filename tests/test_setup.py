@@ -407,6 +407,7 @@ def test_the_first_word_is_the_command_and_the_rest_is_passed_on(
     assert done == asked
 
 
+@pytest.mark.slow
 def test_the_reference_is_made_of_the_docstrings_without_a_complaint(start, tmp_path):
     pytest.importorskip("sphinx", reason="the extra 'docs' is not installed")
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "-q"]
