@@ -449,21 +449,26 @@ class Aside(threading.Thread):
         What was printed so far.
     code
         The exit code of the last command that failed, else 0.
+    began, ended
+        When it ran, by `time.monotonic`; 0 where it did not.
     """
 
     def __init__(self, *commands: list[str]) -> None:
         super().__init__(daemon=True)
         self._commands, self.code = commands, 0
+        self.began = self.ended = 0.0
         self.lines: list[str] = []
         self._now: subprocess.Popen[str] | None = None
 
     def run(self) -> None:
         """Do the work of the thread."""
+        self.began = time.monotonic()
         for command in self._commands:
             self.lines.append(f"$ {' '.join(command)}\n")
             with _open(command) as self._now:
                 self.lines.extend(self._now.stdout or ())
             self.code = self._now.returncode or self.code
+        self.ended = time.monotonic()
 
     def stop(self) -> None:
         """End the command that runs."""
@@ -480,7 +485,7 @@ def test(extra: list[str]) -> int:
     """
     # only training needs it, so only its tests do; without it they say why they are skipped
     run("-m", "toolkit.models", "--only", "imagenet_lite0")
-    began = time.monotonic()
+    began, cpu_began = time.monotonic(), cpu_of_children()
     colour = ["--color=yes"] if sys.stdout.isatty() else []
     linters = Aside(*CHECKS)
     browsers: dict[str, Aside] = {}
@@ -489,7 +494,9 @@ def test(extra: list[str]) -> int:
     if is_whole_suite(extra):
         report, rest = split_report(extra)
         asked = ["--durations=25", *colour, *rest]
-        unit = ["-n", "2", "--dist", "loadfile", f"--ignore={BROWSER_TESTS}", *asked]
+        # files with slow tests come first by themselves, for the cores to end together
+        unit = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+        unit += [f"--ignore={BROWSER_TESTS}", *asked]
         if report is not None:
             unit.append(f"--junitxml={_part(report, 'unit')}")
         for name, tests in browser_tests().items():
@@ -509,6 +516,7 @@ def test(extra: list[str]) -> int:
                 sys.stdout.write(line)
                 sys.stdout.flush()
                 closing = line.strip() or closing
+        units_ended, cpu_ended = time.monotonic(), cpu_of_children()
         for browser in browsers.values():
             browser.start()
         for helper in helpers:
@@ -530,10 +538,38 @@ def test(extra: list[str]) -> int:
             merge_reports([_part(report, name) for name in ("unit", *browsers)], report)
     say("\nLinters and types:")
     sys.stdout.writelines(linters.lines)
+    say("\nWhen each ran:")
+    parts = {
+        "unit tests": (began, units_ended),
+        "linters and types": (linters.began, linters.ended),
+    }
+    parts |= {name: (part.began, part.ended) for name, part in browsers.items()}
+    sys.stdout.writelines(schedule(parts, began))
+    busy = {"unit tests": (cpu_ended - cpu_began) / (units_ended - began)}
+    if browsers:
+        seconds = time.monotonic() - units_ended
+        busy["browser tests"] = (cpu_of_children() - cpu_ended) / seconds
+    say(f"Cores busy: {', '.join(f'{cores:.1f} with {name}' for name, cores in busy.items())}")
     if linters.code:
         say("A linter or the type checker found something: see above.")
     say(closing)
     return exit_code(codes) or linters.code
+
+
+def cpu_of_children() -> float:
+    """Return the processor time of all processes that were started and have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def schedule(parts: dict[str, tuple[float, float]], began: float) -> list[str]:
+    """Return a line for each part: when it began and ended, counted from `began`."""
+
+    def clock(moment: float) -> str:
+        minutes, seconds = divmod(round(moment - began), 60)
+        return f"{minutes:3d}:{seconds:02d}"
+
+    return [f"{clock(a)} to {clock(b)}  {name}\n" for name, (a, b) in parts.items()]
 
 
 def browser_tests() -> dict[str, list[str]]:

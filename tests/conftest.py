@@ -14,10 +14,46 @@ import cv2
 import numpy as np
 import pytest
 
+from tests import cost
+from tests.assets import genuine_piece, pair_list, piece, planted_piece, story
 from toolkit import _i18n, models
 from toolkit.errors import ModelError
 
 ROOT = Path(__file__).resolve().parents[1]
+
+__all__ = ["genuine_piece", "pair_list", "piece", "planted_piece", "story"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Hold what is set up for a test to its limit of processor time."""
+    began = cost.cpu_s()
+    yield
+    cost.charge(item, "setup", cost.cpu_s() - began)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Hold a test to its limit of processor time."""
+    began = cost.cpu_s()
+    yield
+    cost.charge(item, "call", cost.cpu_s() - began)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with slow tests first: what comes last ends beside an idle core."""
+    items[:] = cost.slow_files_first(items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print which tests took most processor time, as many as `--durations` asks for."""
+    most = terminalreporter.config.getoption("durations") or 0
+    reports = [r for kind in ("passed", "failed") for r in terminalreporter.getreports(kind)]
+    lines = cost.dearest(reports, most)
+    if lines:
+        terminalreporter.section(lines[0])
+        for line in lines[1:]:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -70,32 +106,3 @@ def sample(face_models):
             pytest.skip(str(error))
 
     return find
-
-
-@pytest.fixture(scope="session")
-def story(sample, tmp_path_factory) -> Path:
-    """Return a made-up clip: person A speaks for 5 s, cut, person B, planted, speaks for 5 s."""
-    from toolkit import media
-    from toolkit.forge.plant import plant
-
-    folder = tmp_path_factory.mktemp("story")
-    plant(
-        sample("cap12_edit"),
-        folder / "b.mp4",
-        regions=["mouth", "nose", "left_eye", "right_eye"],
-        start_s=0,
-        end_s=9,
-        keep=(24, 29),
-    )
-    pictures = []
-    for path, start in ((sample("franck"), 20.0), (folder / "b.mp4", 0.0)):
-        video = media.probe(path)
-        times = start + np.arange(125) / 25
-        indices = np.unique(np.searchsorted(video.pts, times[times <= video.pts[-1]]))
-        pictures += [
-            cv2.resize(frame.rgb, (400, 300), interpolation=cv2.INTER_LINEAR)
-            for frame in media.read(video, indices)
-        ]
-    out = folder / "story.mp4"
-    media.write_h264(out, pictures, np.arange(len(pictures)) / 25)
-    return out

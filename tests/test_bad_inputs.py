@@ -32,6 +32,7 @@ def corpus(shared, sample, tmp_path_factory):
     shutil.rmtree(out)
 
 
+@pytest.mark.slow
 def test_every_row_of_analysis_and_report(corpus, tmp_path):
     detector = registry.load("seamnet", device="cpu")
     with (corpus / "expected.csv").open(encoding="utf-8", newline="") as file:

@@ -321,6 +321,18 @@ def test_both_kinds_of_tests_run_and_are_told_in_one_line(
     if not extra:
         assert names == {"test_unit", "test_browser"}
         assert any("slowest" in line for line in lines)
+        when = lines.index("When each ran:")
+        assert [line.split("  ")[-1] for line in lines[when + 1 :][:3]] == [
+            "unit tests",
+            "linters and types",
+            "browser",
+        ]
+        assert re.fullmatch(r"Cores busy: [\d.]+ with unit tests, [\d.]+ with.*", lines[when + 4])
+
+
+def test_the_schedule_counts_from_the_beginning(start):
+    parts = {"unit": (100.0, 165.4), "pages": (165.4, 3700.0)}
+    assert start.schedule(parts, 100.0) == ["  0:00 to   1:05  unit\n", "  1:05 to  60:00  pages\n"]
 
 
 @pytest.mark.parametrize(
@@ -395,6 +407,7 @@ def test_the_first_word_is_the_command_and_the_rest_is_passed_on(
     assert done == asked
 
 
+@pytest.mark.slow
 def test_the_reference_is_made_of_the_docstrings_without_a_complaint(start, tmp_path):
     pytest.importorskip("sphinx", reason="the extra 'docs' is not installed")
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "-q"]

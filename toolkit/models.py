@@ -213,8 +213,8 @@ def problem_with(data: bytes, pinned: PinnedFile) -> Message | None:
     """Return why these are not the bytes that the manifest describes, or None if they are."""
     if len(data) != pinned.bytes:
         return phrase("{n} bytes, expected {expected}", n=len(data), expected=pinned.bytes)
-    found = hashlib.sha256(data).hexdigest()
-    return None if found == pinned.sha256 else _mismatch(found, pinned.sha256)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return None if sha256 == pinned.sha256 else _mismatch(sha256, pinned.sha256)
 
 
 def _mismatch(found: str, expected: str) -> Message:
@@ -395,8 +395,8 @@ class _Shop:
                 get(into)
             except FetchError as error:
                 return error
-        found = sorted(into.glob(pattern))
-        return found[0] if found else FetchError("no {pattern} there", pattern=pattern)
+        files = sorted(into.glob(pattern))
+        return files[0] if files else FetchError("no {pattern} there", pattern=pattern)
 
 
 def _expect_size(found: int, pinned: PinnedFile) -> None:
@@ -501,13 +501,13 @@ def load_safetensors(
         If the file is missing, empty, a pickle, damaged, or differs from the card in its hash, or
         in the names, shapes, dtypes or finiteness of its tensors.
     """
-    shown = _show(path.name)
+    name = _show(path.name)
     remedy = phrase(
         "Expected the file with SHA-256 {sha256}; restore it, or train again.", sha256=sha256
     )
 
     def refuse(cause: str | Message, value: str | Message = "") -> ModelError:
-        met = phrase("{name}: {why}", name=shown, why=value) if value else shown
+        met = phrase("{name}: {why}", name=name, why=value) if value else name
         return ModelError(cause, met, remedy)
 
     if path.suffix != ".safetensors":
@@ -521,9 +521,11 @@ def load_safetensors(
         raise refuse(phrase("a weight file is empty"))
     if data.startswith(b"PK\x03\x04") or (data[:1] == b"\x80" and data[8:9] != b"{"):
         raise refuse(phrase("a weight file is damaged or renamed: a pickle, which could run code"))
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256.lower():
-        raise refuse(phrase("a weight file is damaged or another one"), _mismatch(found, sha256))
+    hash_of_data = hashlib.sha256(data).hexdigest()
+    if hash_of_data != sha256.lower():
+        raise refuse(
+            phrase("a weight file is damaged or another one"), _mismatch(hash_of_data, sha256)
+        )
 
     from safetensors.numpy import load
 

@@ -102,14 +102,14 @@ def card(name: str) -> SampleCard:
     ToolkitError
         If there is no sample of that name.
     """
-    made, pinned = planted(), _pinned()
+    cards, pinned = planted(), _pinned()
     stem = name.rsplit(".", 1)[0]  # both "franck" and "franck.mp4" are understood
-    if stem == made.id:
-        licence = pinned[made.source_id].licence
-        source = f"made on this machine from {made.source_id}"
-        return SampleCard(made.id, made.file, made.title, licence, source, is_video=True)
+    if stem == cards.id:
+        licence = pinned[cards.source_id].licence
+        source = f"made on this machine from {cards.source_id}"
+        return SampleCard(cards.id, cards.file, cards.title, licence, source, is_video=True)
     if stem not in pinned:
-        known = ", ".join([made.id, *pinned])
+        known = ", ".join([cards.id, *pinned])
         raise ToolkitError("there is no such sample", name, "Choose one of {known}.", known=known)
     entry = pinned[stem]
     first = entry.sources[0]
@@ -141,13 +141,13 @@ def donor_clips(sha256: str) -> tuple[Path, ...]:
         Hash of the clip in question. It is no donor, nor is the one that the planted sample was
         made from while that is in question; the planted sample never is one.
     """
-    made, pinned = planted(), _pinned()
-    truth = FOLDER / Path(made.file).with_suffix(".truth.json")
+    cards, pinned = planted(), _pinned()
+    truth = FOLDER / Path(cards.file).with_suffix(".truth.json")
     try:
         is_planted = parse_json(truth.read_text(encoding="utf-8"))["sha256"] == sha256
     except (OSError, ValueError, KeyError, TypeError):
         is_planted = False
-    shut_out = {made.id, *([made.source_id] if is_planted else [])}
+    shut_out = {cards.id, *([cards.source_id] if is_planted else [])}
     shut_out |= {name for name, file in pinned.items() if file.sha256 == sha256}
     return tuple(path(name) for name in names(present=True) if name not in shut_out)
 
@@ -182,10 +182,10 @@ def make_planted(*, tick: Tick = no_tick) -> Path:
     ToolkitError
         If the clip it is made from is not here.
     """
-    made = planted()
-    source, out = path(made.source_id), FOLDER / made.file
+    cards = planted()
+    source, out = path(cards.source_id), FOLDER / cards.file
     truth, stamp = out.with_suffix(".truth.json"), out.with_suffix(".recipe.json")
-    recipe = _recipe(made, source)
+    recipe = _recipe(cards, source)
     if all(p.is_file() for p in (out, truth, stamp)) and _is_stamp(stamp, recipe):
         return out
 
@@ -195,13 +195,13 @@ def make_planted(*, tick: Tick = no_tick) -> Path:
     plant(
         source,
         out,
-        regions=made.regions,
-        start_s=made.start_s,
-        end_s=made.end_s,
-        kind=made.kind,
-        strength=made.strength,
-        seed=made.seed,
-        keep=made.keep_s,
+        regions=cards.regions,
+        start_s=cards.start_s,
+        end_s=cards.end_s,
+        kind=cards.kind,
+        strength=cards.strength,
+        seed=cards.seed,
+        keep=cards.keep_s,
         tick=tick,
     )
     atomic_write(stamp, json.dumps(recipe, indent=1))

@@ -376,7 +376,7 @@ def test_what_only_comparisons_read_makes_no_report_anew(tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
     monkeypatch.setattr(cached.models, "ROOT", tmp_path)
     made = cached.made_by()
-    (tmp_path / "models" / "seamnet-halves.json").write_text("{}")
+    (tmp_path / "models" / "seamnet-known-genuine.json").write_text("{}")
     assert cached.made_by() == made
     (tmp_path / "models" / "seamnet.json").write_text("{}")
     assert cached.made_by() != made

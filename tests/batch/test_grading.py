@@ -18,9 +18,9 @@ def without_times(value):
 
 
 @pytest.mark.slow
-def test_workers_make_the_rows_that_the_benchmark_would(sample, tmp_path, capsys):
+def test_workers_make_the_rows_that_the_benchmark_would(pair_list, tmp_path, capsys):
     pairs = tmp_path / "pairs.csv"
-    clips = f"{sample('cap12_edit')},{sample('planted_cap12')}"
+    clips = f"{pair_list.with_name('original.mp4')},{pair_list.with_name('fake.mp4')}"
     pairs.write_text(f"original,fake,method,scene\n{clips},one,1\n{clips},two,2\n")
     command = ["explain-benchmark", str(pairs), "--methods", "ledger", "--faces", "1"]
     command += ["--parts", "where", "--detector", "seamnet-small"]
@@ -33,9 +33,9 @@ def test_workers_make_the_rows_that_the_benchmark_would(sample, tmp_path, capsys
     assert without_times(side) == without_times(alone)
 
 
-def test_options_that_do_not_fit_are_told_by_the_worker(sample, tmp_path, capsys):
+def test_options_that_do_not_fit_are_told_by_the_worker(pair_list, tmp_path, capsys):
     pairs = tmp_path / "pairs.csv"
-    clips = f"{sample('cap12_edit')},{sample('planted_cap12')}"
+    clips = f"{pair_list.with_name('original.mp4')},{pair_list.with_name('fake.mp4')}"
     pairs.write_text(f"original,fake,method,scene\n{clips},one,1\n")
     command = ["explain-benchmark", str(pairs), "--parts", "who", "--out", str(tmp_path / "o.json")]
     assert main([*command, "--workers", "1"]) == 2

@@ -18,12 +18,13 @@ FAST = ["--detector", "seamnet-small", "--frames", "16"]
 
 
 @pytest.fixture(scope="module")
-def clips(sample, tmp_path_factory):
+def clips(sample, genuine_piece, tmp_path_factory):
     folder = tmp_path_factory.mktemp("batch") / "clips"
-    for number, name in enumerate(("carphone_pristine", "cap13_edit2")):
+    sources = {"carphone_pristine": sample("carphone_pristine"), "cap13_edit2": genuine_piece}
+    for number, (name, source) in enumerate(sources.items()):
         place = folder / f"source{number}"
         place.mkdir(parents=True)
-        shutil.copy(sample(name), place / f"{name}.mp4")
+        shutil.copy(source, place / f"{name}.mp4")
     (folder / "source0" / "page.mp4").write_text("<html>")
     return folder
 

@@ -10,11 +10,11 @@ from toolkit.cli.main import main
 
 
 @pytest.fixture(scope="module")
-def clips(sample, tmp_path_factory):
+def clips(sample, planted_piece, tmp_path_factory):
     path = tmp_path_factory.mktemp("list") / "clips.csv"
     lines = ["path,label,method,dataset,scene"]
     lines += [f"{sample('carphone_pristine')},real,none,samples,1"]
-    lines += [f"{sample('planted_cap12')},fake,planted,samples,2", "missing.mp4,fake,x,samples,3"]
+    lines += [f"{planted_piece},fake,planted,samples,2", "missing.mp4,fake,x,samples,3"]
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
 

@@ -356,6 +356,7 @@ def test_a_full_disk_leaves_the_case_as_it_was(case, monkeypatch):
 # -- killed
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_nothing_saved_is_lost_and_the_work_goes_on(tmp_path, clip):
     """20 moments of taking in, analysing and reporting; `kill.py` does the same for real."""
     longest = 0.0

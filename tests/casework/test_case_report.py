@@ -739,11 +739,11 @@ def faces_in(picture):
     check_picture(picture)
 
 
-def test_a_real_case_from_the_command_line(sample, tmp_path, capsys):
+def test_a_real_case_from_the_command_line(planted_piece, tmp_path, capsys):
     """Take in, analyse, report: no face of anybody in any picture or frame that left."""
     folder = str(tmp_path / "c")
     assert main(["case", "new", folder, "--examiner", "N. N."]) == 0
-    added = ["case", "add", folder, str(sample("planted_cap12")), "--no-trust", "--frames", "16"]
+    added = ["case", "add", folder, str(planted_piece), "--no-trust", "--frames", "16"]
     assert main(added) == 0
     assert "forged" in capsys.readouterr().out
     assert main(["case", "note", folder, "--text", "x", "--frames", "3,5-7"]) == 0

@@ -297,6 +297,7 @@ def test_a_person_who_is_not_there_cannot_be_revealed(long_clip):
 # --- on real faces ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_face_is_found_in_the_copy(nobody):
     covers, out = nobody
     detector = FaceDetector()
@@ -475,6 +476,7 @@ def picture_of(data):
     return np.ascontiguousarray(cv2.imdecode(np.frombuffer(data, np.uint8), 1)[..., ::-1])
 
 
+@pytest.mark.slow
 def test_no_face_of_a_covered_person_in_any_picture_or_frame_of_a_report(reported, cut, tmp_path):
     """A is revealed: A's stills are there, B is nowhere, and after the cut no frame has a face."""
     detector = FaceDetector()

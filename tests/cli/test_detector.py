@@ -86,10 +86,12 @@ def test_a_canary_that_fits_makes_it_tested_and_one_that_does_not_is_named(net, 
     assert cli.main(["detector", "check", "mine", "--canary-real", str(tmp_path / "no.png")]) == 2
 
 
-def test_a_verdict_says_that_its_threshold_was_not_measured(net, sample, monkeypatch, capsys):
+def test_a_verdict_says_that_its_threshold_was_not_measured(
+    net, genuine_piece, monkeypatch, capsys
+):
     cli.main(["detector", "add", "mine", str(net), *ADD, "--trained-on", "FF++"])
     few = Sampling(frames=16)
-    report = pipeline.analyse(sample("cap12_edit"), detector="mine", sampling=few)
+    report = pipeline.analyse(genuine_piece, detector="mine", sampling=few)
     codes = {n.code for n in report.notices}
     assert {"threshold_not_measured", "untested_detector"} <= codes
     assert report.settings["detector"]["threshold_measured"] is False
@@ -136,12 +138,12 @@ def test_thresholds_hold_their_share_of_genuine_clips():
         own_threshold.place_threshold([1.0], share=0)
 
 
-def test_benchmark_finds_an_added_detector(net, sample, tmp_path, capsys):
+def test_benchmark_finds_an_added_detector(net, genuine_piece, planted_piece, tmp_path, capsys):
     cli.main(["detector", "add", "mine", str(net), *ADD])
     clips = tmp_path / "clips.csv"
     clips.write_text(
         "path,label,method,dataset,scene\n"
-        f"{sample('cap12_edit')},real,,s,a\n{sample('planted_cap12')},fake,plant,s,a\n"
+        f"{genuine_piece},real,,s,a\n{planted_piece},fake,plant,s,a\n"
     )
     out = tmp_path / "out.json"
     asked = ["benchmark", str(clips), "--out", str(out), "--detectors", "mine", "--frames", "16"]

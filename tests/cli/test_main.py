@@ -31,8 +31,8 @@ def run(*arguments, **options):
     )
 
 
-def test_analyse_writes_what_it_promises(sample, tmp_path):
-    done = run("analyse", sample("planted_cap12"), "--out", tmp_path / "out", "--frames", 16)
+def test_analyse_writes_what_it_promises(planted_piece, tmp_path):
+    done = run("analyse", planted_piece, "--out", tmp_path / "out", "--frames", 16)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.strip().splitlines()) == 1
     report = json.loads((tmp_path / "out" / "report.json").read_text())

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from toolkit.detectors import registry
+from toolkit.detectors.readout import GRID
 from toolkit.detectors.seamnet_small import (
-    GRID,
     SIZE,
     WEIGHTS,
     SeamNet,

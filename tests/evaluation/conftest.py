@@ -62,18 +62,3 @@ def _without_seconds(value):
 def without_seconds():
     """Return a function that takes out of a result what depends on the clock."""
     return _without_seconds
-
-
-@pytest.fixture(scope="session")
-def pair_list(sample, tmp_path_factory):
-    """Return a list of one pair: a genuine stretch, and its copy with a planted mouth."""
-    from toolkit.forge.plant import plant
-
-    folder = tmp_path_factory.mktemp("pairs")
-    options = {"regions": ["mouth"], "start_s": 1.0, "end_s": 3.0, "keep": (24.0, 26.0)}
-    source = sample("cap12_edit")
-    plant(source, folder / "fake.mp4", kind="colour", strength=3.0, **options)
-    plant(source, folder / "original.mp4", kind="colour", strength=0.0, **options)
-    header = "original,fake,method,scene,kind,n_common_frames,crop_x\n"
-    (folder / "pairs.csv").write_text(header + "original.mp4,fake.mp4,planted,one,mouth,,0\n")
-    return folder / "pairs.csv"

@@ -13,8 +13,8 @@ from toolkit.media import probe
 SPEC = InputSpec(size=112, margin=0.125)
 
 
-def test_samples_give_faces_and_small_ones_are_left_out(sample):
-    large, small = sample("cap13_edit2"), sample("carphone_pristine")
+def test_samples_give_faces_and_small_ones_are_left_out(sample, genuine_piece):
+    large, small = genuine_piece, sample("carphone_pristine")
     donors = read_donors([large, small], SPEC, frames=3)
     assert donors.rgb.shape == (3, 112, 112, 3)
     assert (donors.face_width >= 64).all()
@@ -41,7 +41,7 @@ def test_reading_can_be_cancelled(sample):
         read_donors([sample("cap13_edit2")], SPEC, tick=tick)
 
 
-def test_a_track_without_a_clean_frame_takes_a_donor_from_the_samples(sample):
+def test_a_track_without_a_clean_frame_takes_a_donor_from_the_samples(planted_piece, genuine_piece):
     """All frames of the track are the strongest planted one; the donor comes from another clip."""
     from toolkit.analysis.pipeline import examine
     from toolkit.detectors import registry
@@ -50,9 +50,7 @@ def test_a_track_without_a_clean_frame_takes_a_donor_from_the_samples(sample):
     from toolkit.types import Sampling
 
     detector = registry.load("seamnet", device="cpu")
-    found = examine(
-        sample("planted_cap12"), detector=detector, sampling=Sampling(frames=16), explain=False
-    )
+    found = examine(planted_piece, detector=detector, sampling=Sampling(frames=16), explain=False)
     strongest = int(np.argmax(found.report.tracks[0].evidence.logits))
     forged = take(found.crops["A"], [strongest] * 2)
     # above the threshold by construction of this test: the weights may change
@@ -60,7 +58,7 @@ def test_a_track_without_a_clean_frame_takes_a_donor_from_the_samples(sample):
     references = References(detector, forged, logits)
     assert references.make("clean_frame", 0) is None
     assert references.make("donor", 0) is None
-    references.add_donors(read_donors([sample("cap13_edit2")], detector.spec, frames=8))
+    references.add_donors(read_donors([genuine_piece], detector.spec, frames=8))
     made = references.best("donor", 0)
     assert made.kind == "donor"
     assert made.validity_tests[0].passed  # judged genuine, in place of a frame that is not

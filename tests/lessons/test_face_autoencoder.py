@@ -20,24 +20,32 @@ def learner():
     return FaceLearner(*PEOPLE)
 
 
-def test_it_learns_to_draw_both(learner):
+@pytest.fixture(scope="module")
+def learned():
+    """One that has learned; nobody teaches it more."""
+    learner = FaceLearner(*PEOPLE)
     learner.learn(40)
-    first, last = learner.moments[:5], learner.moments[-5:]
+    return learner
+
+
+@pytest.mark.slow
+def test_it_learns_to_draw_both(learned):
+    first, last = learned.moments[:5], learned.moments[-5:]
     for name in ("loss_a", "loss_b"):
         before, after = (np.mean([getattr(m, name) for m in part]) for part in (first, last))
         assert after < 0.8 * before
-    assert learner.steps == 40
-    assert [m.step for m in learner.moments] == list(range(1, 41))
+    assert learned.steps == 40
+    assert [m.step for m in learned.moments] == list(range(1, 41))
 
 
-def test_each_decoder_draws_its_own_person(learner):
-    learner.learn(60)
-    means = [np.asarray(p).mean(axis=(0, 2, 3)) for p in learner.pictures]
+@pytest.mark.slow
+def test_each_decoder_draws_its_own_person(learned):
+    means = [np.asarray(p).mean(axis=(0, 2, 3)) for p in learned.pictures]
     if np.abs(means[0] - means[1]).max() < 0.02:
         pytest.fail("the two made-up people must differ in colour for this test to say anything")
-    x = learner.pictures[0]
+    x = learned.pictures[0]
     with torch.inference_mode():
-        own, other = (learner.net(x, person).mean((0, 2, 3)).numpy() for person in (0, 1))
+        own, other = (learned.net(x, person).mean((0, 2, 3)).numpy() for person in (0, 1))
     assert np.abs(own - means[0]).sum() < np.abs(own - means[1]).sum()
     assert np.abs(other - means[1]).sum() < np.abs(other - means[0]).sum()
 

@@ -70,6 +70,7 @@ def test_rate_is_one_cycle():
     assert rates[-1] < 0.02 * max(rates)
 
 
+@pytest.mark.slow
 def test_resumed_equals_straight(imagenet, faces_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(train, "CHECKPOINT_STEPS", 2)
     monkeypatch.setattr(train, "VALIDATE_STEPS", 10**9)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from toolkit.widgets.choices import LanguageSwitch
+
 
 def until(panel, *states, timeout_s=20):
     """Wait until the panel's state is one of those."""
@@ -25,7 +27,7 @@ def shown(widget):
 
 
 def look_at(panel, view):
-    panel._result.views.value = view
+    part(panel, "views").value = view
 
 
 def every(widget):
@@ -44,3 +46,53 @@ def part(panel, name):
 def text(panel, name):
     """Return what a part of a panel says, as HTML."""
     return part(panel, name).value
+
+
+def one(panel, kind):
+    """Return the part of a panel that is of a class of widgets."""
+    (only,) = (w for w in every(panel) if isinstance(w, kind))
+    return only
+
+
+def holder(panel, name):
+    """Return what holds the part of a panel that has the CSS class ``dz-NAME``."""
+    inner = part(panel, name)
+    (outer,) = (w for w in every(panel) if inner in getattr(w, "children", ()))
+    return outer
+
+
+def said(panel, name):
+    """Return all that a part of a panel says, its own parts' words included."""
+    return " ".join(str(w.value) for w in every(part(panel, name)) if hasattr(w, "value"))
+
+
+def classes(widget):
+    """Return the CSS classes that a browser sees."""
+    return set(widget._dom_classes)
+
+
+def send(widget, message):
+    """Give a widget a message as its script in the browser would."""
+    widget._handle_custom_msg(message, [])
+
+
+def press(panel, description):
+    """Press the button of a panel that says so."""
+    (button,) = (w for w in every(panel) if getattr(w, "description", None) == description)
+    button.click()
+
+
+def speak(panel, language):
+    """Choose a language in a panel."""
+    one(panel, LanguageSwitch).value = language
+
+
+def clips(panel):
+    """Return the gallery's clips: ``items`` as shown, and messages go to it."""
+    (shelf,) = (w for w in every(part(panel, "gallery")) if hasattr(w, "items"))
+    return shelf
+
+
+def analyse_with(panel, examine):
+    """Let a panel analyse in another way from now on, as another file would make it do."""
+    panel._do_examine = examine

@@ -7,18 +7,35 @@ import json
 import pytest
 
 from tests.widgets import made_up
-from tests.widgets.pressing import look_at, run, shown, until
+from tests.widgets.pressing import (
+    analyse_with,
+    clips,
+    holder,
+    look_at,
+    one,
+    part,
+    press,
+    run,
+    said,
+    send,
+    shown,
+    speak,
+    text,
+    until,
+)
 from toolkit import _i18n
+from toolkit.storage.cache import Cache
+from toolkit.widgets.choices import LanguageSwitch
 from toolkit.widgets.workbench.panel import Workbench
 from toolkit.widgets.workbench.state import NO_CLIP, Genuine, Memory, Position
 
 
 def items(panel):
-    return panel._gallery._clips.items
+    return clips(panel).items
 
 
 def click(panel, name):
-    panel._gallery._clips._handle_custom_msg({"open": name}, [])
+    send(clips(panel), {"open": name})
     until(panel, "done")
 
 
@@ -33,34 +50,34 @@ def test_analysed_clips_are_listed_and_reopen(make, clip, tmp_path):
     assert (first["title"], first["said"], first["kind"]) == ("clip.mp4", "called forged", "forged")
     assert first["picture"].startswith("data:image/jpeg;base64,")
     other = made_up.clip(tmp_path / "b<i>.mp4", frames=30)
-    panel._do_examine = made_up.examine(forged=False, persons=1)
-    panel._choose.path.value = str(other)
+    analyse_with(panel, made_up.examine(forged=False, persons=1))
+    part(panel, "path").value = str(other)
     run(panel)
     assert [i["title"] for i in items(panel)] == ["b<i>.mp4", "clip.mp4"]
     assert items(panel)[0]["said"] == "not called forged"
     click(panel, first["name"])
     assert panel.report.video.path == clip
-    assert panel._gallery.current == first["name"]
-    assert shown(panel._result.player)
+    assert part(panel, "gallery").current == first["name"]
+    assert shown(part(panel, "result").player)
     assert panel.examination.crops.keys() == {"A", "B"}
 
 
 def test_a_second_run_of_the_same_file_computes_nothing(make):
     panel = run(make())
     stages = []
-    panel._status.observe(lambda change: stages.append(change["new"]), "text")
+    part(panel, "status").observe(lambda change: stages.append(change["new"]), "text")
     before = panel.report
     run(panel)
     assert panel.report is not before
     assert not any("running the detector" in text for text in stages)
 
 
-def test_a_result_that_is_gone_is_told(make):
+def test_a_result_that_is_gone_is_told(make, tmp_path):
     panel = run(make())
     name = items(panel)[0]["name"]
-    panel._cache.clear()
-    panel._gallery._clips._handle_custom_msg({"open": name}, [])
-    assert "no longer kept" in panel._remark.value
+    Cache(tmp_path / "runs/cache").clear()
+    send(clips(panel), {"open": name})
+    assert "no longer kept" in text(panel, "remark")
     assert items(panel) == []
     assert panel.report is not None  # what was on screen stays
 
@@ -68,23 +85,22 @@ def test_a_result_that_is_gone_is_told(make):
 @pytest.mark.parametrize("message", [None, {}, {"open": 3}, {"open": "../../etc/passwd"}])
 def test_a_strange_message_changes_nothing(make, message):
     panel = make()
-    panel._gallery._clips._handle_custom_msg(message, [])
+    send(clips(panel), message)
     assert panel.state == "idle"
 
 
-def test_forgetting_asks_first(make):
+def test_forgetting_asks_first(make, tmp_path):
     panel = run(make())
-    gallery = panel._gallery
-    gallery._forget.click()
+    part(panel, "forget").click()
     assert len(items(panel)) == 1
-    gallery._keep.click()
-    assert not shown(gallery._question)
-    gallery._forget.click()
-    assert "1 result" in gallery._sure.description
-    gallery._sure.click()
+    press(panel, "Keep them")
+    assert not shown(holder(panel, "forget-sure"))
+    part(panel, "forget").click()
+    assert "1 result" in part(panel, "forget-sure").description
+    part(panel, "forget-sure").click()
     assert items(panel) == []
-    assert panel._cache.bytes() == 0
-    assert not shown(gallery._forget)
+    assert Cache(tmp_path / "runs/cache").bytes() == 0
+    assert not shown(part(panel, "forget"))
 
 
 # --- another kernel
@@ -98,59 +114,59 @@ def again(tmp_path):
 
 def test_another_kernel_finds_the_panel_as_it_was(all_weights, make, tmp_path, clip):
     panel = make()
-    panel._choose.frames.value = 40
-    panel._choose.detector.value = "meso4"
+    part(panel, "frames").value = 40
+    part(panel, "detector").value = "meso4"
     run(panel)
-    panel._result.player.frame = 33
-    panel._result.player.person = "B"
+    part(panel, "result").player.frame = 33
+    part(panel, "result").player.person = "B"
     look_at(panel, "notes")
-    panel._notes._text.value = "the seam at the chin"
-    panel._form.language.value = "nl"
+    part(panel, "notes-text").value = "the seam at the chin"
+    speak(panel, "nl")
     _i18n.set_language("en")  # as the new kernel starts
     found = again(tmp_path)
     assert found.state == "done"
-    assert _i18n.language() == found._form.language.value == "nl"
-    assert found._choose.video == (str(clip), True)
-    assert found._choose.frames.value == 40
-    assert found._choose.detector.value == "meso4"
+    assert _i18n.language() == one(found, LanguageSwitch).value == "nl"
+    assert part(found, "choose").video == (str(clip), True)
+    assert part(found, "frames").value == 40
+    assert part(found, "detector").value == "meso4"
     assert found.report.video.sha256 == panel.report.video.sha256
-    assert found._result.person == found._result.player.person == "B"
-    assert found._result.player.frame == 33
-    assert found._result.view == "notes"
-    assert found._notes.text == "the seam at the chin"
+    assert part(found, "result").person == part(found, "result").player.person == "B"
+    assert part(found, "result").player.frame == 33
+    assert part(found, "result").view == "notes"
+    assert part(found, "notes").text == "the seam at the chin"
 
 
 def test_notes_belong_to_their_clip_and_survive_everything(make, tmp_path):
     panel = make()
-    panel._notes._text.value = "before any clip"
+    part(panel, "notes-text").value = "before any clip"
     run(panel)
-    assert panel._notes.text == ""
-    panel._notes._text.value = "ünïcode \ud800 and\nlines"
+    assert part(panel, "notes").text == ""
+    part(panel, "notes-text").value = "ünïcode \ud800 and\nlines"
     other = made_up.clip(tmp_path / "other.mp4", frames=30)
-    panel._choose.path.value = str(other)
+    part(panel, "path").value = str(other)
     run(panel)
-    assert panel._notes.text == ""
+    assert part(panel, "notes").text == ""
     (tmp_path / "runs/workbench/state.json").write_text("{")
-    panel._cache.clear()
+    Cache(tmp_path / "runs/cache").clear()
     found = again(tmp_path)
-    assert found._notes.text == "before any clip"
-    found._choose.path.value = str(tmp_path.parent / "none.mp4")
+    assert part(found, "notes").text == "before any clip"
+    part(found, "path").value = str(tmp_path.parent / "none.mp4")
     kept = Memory(tmp_path / "runs/workbench")
     assert kept.notes(panel.report.video.sha256) == ""
     texts = {p.read_text() for p in (tmp_path / "runs/workbench/notes").iterdir()}
     assert "ünïcode ? and\nlines" in texts
 
 
-def test_notes_that_cannot_be_written_are_told(make):
+def test_notes_that_cannot_be_written_are_told(make, tmp_path):
     panel = make()
-    folder = panel._memory.folder / "notes"
+    folder = tmp_path / "runs/workbench/notes"
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.write_text("in the way")
-    panel._notes._text.value = "x"
-    assert 'role="alert"' in panel._notes._label.value
+    part(panel, "notes-text").value = "x"
+    assert 'role="alert"' in said(panel, "notes")
     folder.unlink()
-    panel._notes._text.value = "xy"
-    assert "kept on this computer" in panel._notes._label.value
+    part(panel, "notes-text").value = "xy"
+    assert "kept on this computer" in said(panel, "notes")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +191,7 @@ def test_a_damaged_state_is_set_aside_and_told(tmp_path, text):
     assert panel.state == "idle"
     (aside,) = folder.glob("state.damaged-*.json")
     assert aside.read_bytes() == text.encode("latin-1")
-    assert aside.name in panel._remark.value
+    assert aside.name in said(panel, "remark")
 
 
 def test_a_position_comes_back_and_unknown_fields_are_ignored(tmp_path):

@@ -96,8 +96,10 @@ class _Copy:
 
 def made_by() -> str:
     """Return a hash of the code, settings and library versions that a report depends on."""
-    found = sorted(models.ROOT.glob("models/*.json"))  # cards of weights, calibrations
-    cards = [p for p in found if not p.stem.endswith("-halves")]  # only comparisons read those
+    card_files = sorted(models.ROOT.glob("models/*.json"))  # cards of weights, calibrations
+    cards = [
+        p for p in card_files if not p.stem.endswith("-known-genuine")
+    ]  # only comparisons read those
     return _hash_of(_ROAD, (_PACKAGE / "analysis" / "pipeline.py", *cards))
 
 
@@ -208,8 +210,8 @@ class StageCache:
 
     def scan(self, path: Path) -> Scan | None:
         """Return the scan, for the clip at `path`."""
-        found = self._found("scan", self._scan, Scan)
-        return None if found is None else dataclasses.replace(found, video=_at(found.video, path))
+        scan = self._found("scan", self._scan, Scan)
+        return None if scan is None else dataclasses.replace(scan, video=_at(scan.video, path))
 
     def keep_scan(self, scan: Scan, *, seconds: float = 0.0) -> None:
         """Keep a scan and what it took; the face embeddings and pictures in it are left out."""
@@ -219,8 +221,8 @@ class StageCache:
 
     def faces(self, spec: InputSpec) -> Faces | None:
         """Return the faces as a detector with that input wants them."""
-        found: Faces | None = self._found("faces", self._faces | asdict(spec), Faces)
-        return found
+        faces: Faces | None = self._found("faces", self._faces | asdict(spec), Faces)
+        return faces
 
     def keep_faces(self, spec: InputSpec, faces: Faces, *, seconds: float = 0.0) -> None:
         """Keep the faces as a detector with that input wants them, and what they took."""
@@ -231,19 +233,19 @@ class StageCache:
         """Return the report, for the clip at `path`, and the crops of its persons."""
         if self.report_name is None:
             return None
-        found = reopen(self._cache, self.report_name)
-        if found is None:
+        pair = reopen(self._cache, self.report_name)
+        if pair is None:
             return None
-        report, crops = found
+        report, crops = pair
         self.saved["report"] = sum(report.timings.values())
         return dataclasses.replace(report, video=_at(report.video, path)), crops
 
     def _found(self, layer: str, key: dict[str, Any], wanted: Any) -> Any:
         entry = self._cache.get(layer, key)
-        found = _open(entry, wanted)
-        if entry is not None and found is not None:
+        stage = _open(entry, wanted)
+        if entry is not None and stage is not None:
             self.saved[layer] = float(entry.card.get("seconds", 0.0))
-        return found
+        return stage
 
     def keep_report(self, report: Report, faces: Faces, spec: InputSpec) -> str | None:
         """Keep a report, with a card for lists and a small face; return the entry's name.
@@ -289,8 +291,8 @@ def display_copy(cache: Cache, video: Video, *, tick: Tick = no_tick) -> Display
     if kept is None:
         media.check_unchanged(video)
         with tempfile.TemporaryDirectory() as folder:
-            made = display.display_copy(video, Path(folder, "copy.mp4"), tick=tick)
-            kept = _Copy(made, np.frombuffer(made.read_bytes(), np.uint8))
+            copy = display.display_copy(video, Path(folder, "copy.mp4"), tick=tick)
+            kept = _Copy(copy, np.frombuffer(copy.read_bytes(), np.uint8))
         cache.put("copy", key, pack(kept))
     facts = {f.name: getattr(kept.facts, f.name) for f in dataclasses.fields(DisplayCopy)}
     return CopyInMemory(**facts, data=kept.file.tobytes())
@@ -298,8 +300,8 @@ def display_copy(cache: Cache, video: Video, *, tick: Tick = no_tick) -> Display
 
 def _thumbnail(report: Report, faces: Faces) -> NDArray[np.uint8] | None:
     """Return a small face of whoever speaks, or of the first person: (96, 96, 3) uint8."""
-    found = {track.person: crops for track, crops in faces.persons}
-    shown = found.get(report.decisive or "") or next(iter(found.values()), None)
+    by_person = {track.person: crops for track, crops in faces.persons}
+    shown = by_person.get(report.decisive or "") or next(iter(by_person.values()), None)
     if shown is None:
         return None
     middle = shown.rgb[len(shown.rgb) // 2]

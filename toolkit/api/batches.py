@@ -96,13 +96,13 @@ def batch(
     chosen = (settings or Settings()).but(**overrides)
     folder = Path(out).expanduser()
     if isinstance(paths, str | os.PathLike):
-        found = inputs.find(Path(paths).expanduser(), but=folder)
+        clips = inputs.find(Path(paths).expanduser(), but=folder)
     else:
-        found = inputs.from_paths(paths)
+        clips = inputs.from_paths(paths)
     plan = make_plan(folder, chosen, keep=keep, retries=retries, timeout_seconds=timeout_seconds)
     with _progress(progress) as on_progress:
         run(
-            found.tasks,
+            clips.tasks,
             plan,
             make_workers(workers, client),
             again=again,
@@ -272,7 +272,7 @@ class BatchResults:
 
     def _repr_html_(self) -> str:
         counted = ", ".join(f"{n} {name}" for name, n in triage.counts(self.rows) if n)
-        shown = [
+        listed = [
             (
                 Path(row["path"]).name,
                 _("called forged") if row["forged"] else _("not called forged"),
@@ -286,7 +286,7 @@ class BatchResults:
         where = _("All of them, to sort and to open: {path}").format(path=self.page)
         return cards.wrap(
             cards.head("•", counted or _("No clip was judged yet.")),
-            cards.table(names, shown) if shown else "",
+            cards.table(names, listed) if listed else "",
             f'<p class="dz-small">{escape(where)}</p>',
         )
 

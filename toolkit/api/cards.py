@@ -106,11 +106,11 @@ def analysis(report: Report, crops: dict[str, FaceCrops] | None) -> str:
         name=show_name(report.video.path), detector=detector
     )
     everyone = sorted(report.tracks, key=lambda r: r.track.person != report.decisive)
-    shown = [person(r, crops) for r in everyone]
+    persons = [person(r, crops) for r in everyone]
     parts = [head(sign, figures.verdict_sentence(report)), lines([file], small=True)]
-    parts += shown[:FACES_SHOWN]
-    if rest := "".join(shown[FACES_SHOWN:]):
-        n = len(shown) - FACES_SHOWN
+    parts += persons[:FACES_SHOWN]
+    if rest := "".join(persons[FACES_SHOWN:]):
+        n = len(persons) - FACES_SHOWN
         more = ngettext("{n} more person", "{n} more persons", n).format(n=n)
         parts.append(f"<details><summary>{escape(more)}</summary>{rest}</details>")
     if not report.tracks:

@@ -149,12 +149,12 @@ class Regions(Listing[Region]):
         """Return a region by its rank from 0, or by its name."""
         if not isinstance(index, str):
             return super().__getitem__(index)
-        found = next((region for region in self if region.name == index), None)
-        if found is None:
+        match = next((region for region in self if region.name == index), None)
+        if match is None:
             raise UnknownNameError(
                 "there is no such region", index, "Known: {known}.", known=REGIONS
             )
-        return found
+        return match
 
     def figure(self) -> Figure:
         """Return the shares as a bar chart (Plotly)."""
@@ -242,8 +242,8 @@ class Intervals(Listing[StretchRow]):
 
     def __init__(self, result: TrackResult) -> None:
         assert result.explanation is not None
-        found = result.explanation.intervals
-        super().__init__([StretchRow(i.start_s, i.end_s, i.share) for i in found])
+        intervals = result.explanation.intervals
+        super().__init__([StretchRow(i.start_s, i.end_s, i.share) for i in intervals])
 
     def __repr__(self) -> str:
         parts = [f"{i.start_seconds:.2f}–{i.end_seconds:.2f} s {i.share:.0%}" for i in self[:4]]

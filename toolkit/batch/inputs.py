@@ -77,9 +77,9 @@ def from_list(path: Path) -> Inputs:
     rows = read_table(path, ("path",), what=phrase("list of videos"))
     tasks: dict[str, FileTask] = {}
     for row in rows:
-        given = path.parent / row["path"].strip()
+        file = path.parent / row["path"].strip()
         source = next((row[c].strip() for c in SOURCE_COLUMNS if row.get(c, "").strip()), None)
-        task = task_of(given, given.parent.name if source is None else source)
+        task = task_of(file, file.parent.name if source is None else source)
         tasks.setdefault(task.path, task)
     return Inputs(tuple(tasks.values()))
 
@@ -88,8 +88,8 @@ def from_paths(paths: Iterable[str | os.PathLike[str]]) -> Inputs:
     """Return files that are named one by one; the source is the folder of each."""
     tasks: dict[str, FileTask] = {}
     for path in paths:
-        given = Path(path).expanduser()
-        task = task_of(given, given.absolute().parent.name)
+        file = Path(path).expanduser()
+        task = task_of(file, file.absolute().parent.name)
         tasks.setdefault(task.path, task)
     return Inputs(tuple(tasks.values()))
 

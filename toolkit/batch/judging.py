@@ -136,11 +136,11 @@ def write_report(examination: Examination, task: FileTask, plan: BatchPlan, fold
     for name, content in ((RUN, run), (REPORT, pipeline.to_dict(report))):
         atomic_write(folder / name, json.dumps(content, indent=1, allow_nan=False) + "\n")
     atomic_write(folder / NOTEBOOK, json.dumps(notebook(folder, plan.language), indent=1) + "\n")
-    shown = _shown(examination)
-    if shown is not None:
+    face = _shown(examination)
+    if face is not None:
         import cv2
 
-        small = cv2.resize(shown[1].rgb[len(shown[1].rgb) // 2], (FACE_PX, FACE_PX))
+        small = cv2.resize(face[1].rgb[len(face[1].rgb) // 2], (FACE_PX, FACE_PX))
         _ok, data = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
         with atomic_path(folder / FACE) as part:
             part.write_bytes(data.tobytes())
@@ -191,8 +191,8 @@ def _facts(examination: Examination) -> Row:
     }
     if verdict.reason is not None:
         row |= {"reason_code": verdict.reason_code, **_reason(verdict.reason)}
-    if (shown := _shown(examination)) is not None:
-        result, crops = shown
+    if (face := _shown(examination)) is not None:
+        result, crops = face
         row |= {
             "moments": len(result.track.pts),
             "face_px": _median(crops.face_width),

@@ -127,10 +127,10 @@ def find_browser() -> str:
         If none is found.
     """
     named = os.environ.get("CHROMIUM")
-    found = named or next((p for name in _NAMES if (p := shutil.which(name))), None)
-    if found is None:
+    browser = named or next((p for name in _NAMES if (p := shutil.which(name))), None)
+    if browser is None:
         raise UsageError("no Chromium or Chrome was found", "", "Name one with $CHROMIUM.")
-    return found
+    return browser
 
 
 def _open(executable: str, address: str, ready: str | None) -> dict[str, float]:

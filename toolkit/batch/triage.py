@@ -82,16 +82,16 @@ def columns(rows: Sequence[Row], out: Path) -> dict[str, Any]:
     Floats are rounded to what is shown; the table of results has them in full.
     """
     folders, sources, reasons = _Numbers(), _Numbers(), _Numbers()
-    said: dict[str, str] = {}
+    texts: dict[str, str] = {}
 
     def reason(row: Row) -> int:
         plain = row.get("message")
         if not plain:
             return -1
         english = row["reason"] or ""
-        if english not in said:
-            said[english] = Message.from_plain(plain).text()
-        return reasons.of(said[english])
+        if english not in texts:
+            texts[english] = Message.from_plain(plain).text()
+        return reasons.of(texts[english])
 
     places = [os.path.split(row["path"]) for row in rows]
     reports = [row["report"] for row in rows]

@@ -254,9 +254,9 @@ class Case:
     @property
     def facts(self) -> dict[str, Any]:
         """Content of ``case.json``."""
-        found = self.read_json(CASE)
-        assert isinstance(found, dict)
-        return found
+        facts = self.read_json(CASE)
+        assert isinstance(facts, dict)
+        return facts
 
     def exhibits(self) -> tuple[Exhibit, ...]:
         """Return what was taken in, in that order."""
@@ -283,9 +283,9 @@ class Case:
         CaseError
             If there is none of that name, or several to choose from.
         """
-        found = self.exhibits()
-        known = ", ".join(e.id for e in found) or phrase("none")
-        chosen = [e for e in found if e.id == name] if name else list(found)
+        exhibits = self.exhibits()
+        known = ", ".join(e.id for e in exhibits) or phrase("none")
+        chosen = [e for e in exhibits if e.id == name] if name else list(exhibits)
         if len(chosen) == 1:
             return chosen[0]
         what = N_("there is no such exhibit") if name else N_("which exhibit is meant")
@@ -349,8 +349,8 @@ class Case:
         self, event: str, target: str, *, facts: Mapping[str, Any], files: Sequence[str] = ()
     ) -> LogEntry:
         """Add a step whose files are those of a folder, and others. Needs the lock."""
-        found = [p for p in self.path(target).rglob("*") if p.is_file()]
-        names = [*(p.relative_to(self.folder).as_posix() for p in found), *files]
+        inside = [p for p in self.path(target).rglob("*") if p.is_file()]
+        names = [*(p.relative_to(self.folder).as_posix() for p in inside), *files]
         return self.record(event, facts={**facts, "folder": target}, files=names)
 
     def free_name(self, folder: str, letter: str, *, width: int = 1) -> str:
@@ -551,10 +551,10 @@ class Case:
             log.without_torn_line(self.folder / LOG)
         self.entries()  # a log that was altered stops here
         if left_by is not None:
-            told: dict[str, Any] = {
+            set_aside: dict[str, Any] = {
                 k: left_by[k] for k in ("pid", "command", "utc") if k in left_by
             }
-            self.record("interrupted", facts=told)
+            self.record("interrupted", facts=set_aside)
         for path in self.folder.rglob("*"):
             if _PART.fullmatch(path.name) and path.is_file():
                 path.unlink()

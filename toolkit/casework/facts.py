@@ -249,12 +249,12 @@ def _received(exhibit: Exhibit, is_told: bool) -> dict[str, Any]:
     """Return who received it, when and how; whence only if that may be told."""
     facts = exhibit.facts
     private = ("original_name", "received_from", "source", "original_changed_at")
-    told = {key: (facts[key] or None) if is_told else None for key in private}
+    public = {key: (facts[key] or None) if is_told else None for key in private}
     return {
         "by": facts["received_by"] or None,
         "at": facts["received_at"] or None,
         "how": facts["how"] or None,
-        **told,
+        **public,
         "withheld": [] if is_told else [key for key in private if facts[key]],
     }
 
@@ -274,14 +274,14 @@ def _derived(case: Case, exhibit: Exhibit, folder: str) -> dict[str, Any]:
 
 
 def _without_private(container: dict[str, Any]) -> dict[str, Any]:
-    told = {"several_encoders", "creation_time_epoch"}
+    private_codes = {"several_encoders", "creation_time_epoch"}
     return {
         **container,
         "encoders": [],
         "encoder_settings": None,
         "creation_time": None,
         "metadata": [],
-        "signs": [s for s in container["signs"] if s["code"] not in told],
+        "signs": [s for s in container["signs"] if s["code"] not in private_codes],
         "private_left_out": True,
     }
 
@@ -294,11 +294,11 @@ def unnamed(credentials: dict[str, Any]) -> dict[str, Any]:
 
 def _held_back(detector: dict[str, Any]) -> dict[str, Any] | None:
     """Return how genuine clips fared, with a 95 % interval of the part that was called forged."""
-    found = detector.get("held_back")
-    if not found:
+    counts = detector.get("held_back")
+    if not counts:
         return None
-    low, high = wilson(found["called_forged"], found["genuine"])
-    return {**found, "called_forged_low": low, "called_forged_high": high}
+    low, high = wilson(counts["called_forged"], counts["genuine"])
+    return {**counts, "called_forged_low": low, "called_forged_high": high}
 
 
 def wilson(hits: int, n: int, z: float = 1.959964) -> tuple[float, float]:
@@ -331,13 +331,13 @@ def _person(track: dict[str, Any], known: list[dict[str, Any]]) -> dict[str, Any
 
 def reshares(case: Case, exhibit: Exhibit) -> dict[str, Any] | None:
     """Return the outcomes of the last re-shares of an exhibit, or None."""
-    found = [
+    pairs = [
         name
         for e in case.entries()
         if e.event == "reshares_tried" and e.facts["exhibit"] == exhibit.id
         for name in e.files
     ]
-    return case.read_json(found[-1]) if found else None
+    return case.read_json(pairs[-1]) if pairs else None
 
 
 def _alternatives(

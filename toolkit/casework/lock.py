@@ -139,13 +139,13 @@ def _take(file: int) -> None:
 
 def _holder(text: bytes) -> dict[str, Any] | None:
     try:
-        found = parse_json(text)
+        holder = parse_json(text)
     except ValueError:
         return None
-    if not isinstance(found, dict):
+    if not isinstance(holder, dict):
         return None
     return {
-        k: found[k]
+        k: holder[k]
         for k in ("pid", "host", "command", "utc")
-        if isinstance(found.get(k), str | int)
+        if isinstance(holder.get(k), str | int)
     }

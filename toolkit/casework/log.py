@@ -130,21 +130,21 @@ def parse(data: bytes, name: str = "log.jsonl") -> LogReading:
 
 def _entry(line: bytes) -> LogEntry | None:
     try:
-        found = json.loads(line)
-        if set(found) != _KEYS or found["schema"] != SCHEMA or _line(found) != line:
+        entry = json.loads(line)
+        if set(entry) != _KEYS or entry["schema"] != SCHEMA or _line(entry) != line:
             return None
         fits = (
-            type(found["n"]) is int
-            and all(type(found[key]) is str for key in ("prev", "utc", "event"))
-            and type(found["facts"]) is dict
-            and type(found["files"]) is dict
-            and all(_is_sha256(v) and is_inside(k) for k, v in found["files"].items())
+            type(entry["n"]) is int
+            and all(type(entry[key]) is str for key in ("prev", "utc", "event"))
+            and type(entry["facts"]) is dict
+            and type(entry["files"]) is dict
+            and all(_is_sha256(v) and is_inside(k) for k, v in entry["files"].items())
         )
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
     if not fits:
         return None
-    values = {key: found[key] for key in ("n", "prev", "utc", "event", "facts", "files")}
+    values = {key: entry[key] for key in ("n", "prev", "utc", "event", "facts", "files")}
     return LogEntry(**values, sha256=hashlib.sha256(line).hexdigest())
 
 

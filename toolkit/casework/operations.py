@@ -260,8 +260,9 @@ def notebook_sha256() -> str | None:
 
 def environment() -> str:
     """Return every installed package with its version, one a line, sorted."""
-    found = {f"{d.metadata['Name']}=={d.version}" for d in distributions() if d.metadata["Name"]}
-    lines = [f"python=={platform.python_version()}", *sorted(found, key=str.lower)]
+    described = [d.metadata for d in distributions()]  # read from its file at each access
+    packages = {f"{d['Name']}=={d['Version']}" for d in described if d["Name"]}
+    lines = [f"python=={platform.python_version()}", *sorted(packages, key=str.lower)]
     return "\n".join(lines) + "\n"
 
 

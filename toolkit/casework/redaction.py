@@ -189,22 +189,22 @@ def find_covers(
     Cancelled
         If `tick` raises it.
     """
-    shown = frozenset(reveal)
-    if unknown := sorted(shown - {t.person for t in tracks}):
+    uncovered = frozenset(reveal)
+    if unknown := sorted(uncovered - {t.person for t in tracks}):
         known = ", ".join(t.person for t in tracks) or "nobody"
         raise UsageError(
             "no such person to reveal", ", ".join(unknown), "Known: {known}.", known=known
         )
-    detector, identity = _Watchful(), Identity() if shown else None
-    revealed = [t for t in tracks if t.person in shown]
-    found: dict[int, list[_Sighting]] = {}
+    detector, identity = _Watchful(), Identity() if uncovered else None
+    revealed = [t for t in tracks if t.person in uncovered]
+    sightings: dict[int, list[_Sighting]] = {}
     every, finest = np.arange(len(video.pts), dtype=np.int64), -np.inf
     for frame in media.read(video, every, tick=tick, stage="cover"):
         is_fine = frame.pts_seconds >= finest + FINE_S
         finest = frame.pts_seconds if is_fine else finest
         faces = detector.search(frame.rgb, is_fine=is_fine)
         places = _places(revealed, faces, frame.pts_seconds)
-        found[frame.index] = [
+        sightings[frame.index] = [
             _Sighting(
                 face.box,
                 place,
@@ -214,8 +214,8 @@ def find_covers(
             )
             for face, place in zip(faces, places, strict=True)
         ]
-    visible = _visible(found, revealed)
-    return _covers(video, tracks, found, visible, shown)
+    visible = _visible(sightings, revealed)
+    return _covers(video, tracks, sightings, visible, uncovered)
 
 
 def _places(
@@ -541,15 +541,15 @@ def _uncovered(
     detector, written = _Watchful(), media.probe(copy)
     step = max(1, round(len(video.pts) / max(1.0, CHECKS_PER_SECOND * video.duration_s)))
     wanted = np.arange(0, len(written.pts), step, dtype=np.int64)
-    found = []
+    uncovered = []
     for frame in media.read(written, wanted, tick=tick, stage="redact_check"):
         height, width = frame.rgb.shape[:2]
         back = np.array([video.width / width, video.height / height] * 2)
         for face in detector(frame.rgb):
             box = face.box * back
             if not _is_settled(box, covers, frame.index):
-                found.append((frame.index, box))
-    return found
+                uncovered.append((frame.index, box))
+    return uncovered
 
 
 def _is_settled(box: NDArray[np.float64], covers: Covers, index: int) -> bool:
@@ -573,7 +573,7 @@ def _with_more(video: Video, covers: Covers, more: Sequence[_Seen]) -> Covers:
         box = grow(seen.box, width=video.width, height=video.height)
         for i in range(first, last):
             by_index.setdefault(i, {})[Cover(i, seen.person, box)] = None
-    merged = {i: _merged(tuple(found), i) for i, found in sorted(by_index.items())}
+    merged = {i: _merged(tuple(sightings), i) for i, sightings in sorted(by_index.items())}
     return dataclasses.replace(covers, by_index=merged)
 
 

@@ -157,11 +157,11 @@ def _files(case: Case, reading: LogReading, tick: Tick) -> Iterator[Problem]:
             yield Problem(name, _("is missing"))
             continue
         try:
-            found = file_sha256(path)
+            hash_now = file_sha256(path)
         except OSError:
             yield Problem(name, _("cannot be read as an ordinary file"))
             continue
-        if found != sha256:
+        if hash_now != sha256:
             yield Problem(name, _("was altered: its hash is not the one in the log"))
     for name in cases.walk(case.folder):
         if name not in known:
@@ -172,8 +172,8 @@ def _files(case: Case, reading: LogReading, tick: Tick) -> Iterator[Problem]:
 def _manifest(case: Case, reading: LogReading, notes: list[str]) -> Iterator[Problem]:
     path = case.path(cases.MANIFEST)
     try:
-        found = parse_json(path.read_bytes())
-        number = int(found["entries"])
+        manifest = parse_json(path.read_bytes())
+        number = int(manifest["entries"])
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         yield Problem(cases.MANIFEST, _("is missing"))
@@ -280,12 +280,12 @@ def _signature(path: Path) -> tuple[str, str] | None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
-        found = parse_json(path.read_bytes())
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(found["public_key"]))
-        key.verify(bytes.fromhex(found["signature"]), operations.signed_text(found["head"]))
+        signature = parse_json(path.read_bytes())
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(signature["public_key"]))
+        key.verify(bytes.fromhex(signature["signature"]), operations.signed_text(signature["head"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidSignature):
         return None
-    return str(found["head"]), str(found["public_key"])
+    return str(signature["head"]), str(signature["public_key"])
 
 
 # -- doing it again
@@ -323,11 +323,11 @@ def _repeated(
     same = True
     for exhibit in case.exhibits():
         for folder in exhibit.analyses:
-            is_same, found = _analysis(
+            is_same, deviations = _analysis(
                 case, exhibit, folder, examine=examine, notes=notes, tick=tick
             )
             same &= is_same
-            yield from _limited(found, folder)
+            yield from _limited(deviations, folder)
     if not same:
         notes.append(
             _(
@@ -436,7 +436,7 @@ def repeat(
         judge = registry.stand_in_for(was["instead_of"], _why_stood_in(stored), device=device)
     elif examine is None:
         judge = registry.load(name, device=device, stand_in=False)
-    found = (examine or pipeline.examine)(
+    examination = (examine or pipeline.examine)(
         copy,
         detector=judge,
         device=device,
@@ -445,16 +445,16 @@ def repeat(
         on_partial=None,
         tick=tick,
     )
-    again = json.loads(json.dumps(pipeline.to_dict(found.report)))
+    again = json.loads(json.dumps(pipeline.to_dict(examination.report)))
     if name != settings["detector"] and again["settings"]["detector"]["name"] == name:
         again["settings"]["detector"]["name"] = was["name"]
-    return again, pipeline.run_facts(found.report)
+    return again, pipeline.run_facts(examination.report)
 
 
 def _why_stood_in(stored: Mapping[str, Any]) -> Message:
     """Return the sentence that was stored: it need not hold on this machine."""
-    told = (n["text"] for n in stored.get("notices", ()) if n["code"] == "stand_in_reason")
-    return Message("", next(told, ""))
+    reasons = (n["text"] for n in stored.get("notices", ()) if n["code"] == "stand_in_reason")
+    return Message("", next(reasons, ""))
 
 
 def tolerance(detector: Mapping[str, Any]) -> float:
@@ -583,10 +583,10 @@ def _bundle(
             wrong.append(Problem(name, _("is missing")))
         elif file_sha256(path) != sha256:
             wrong.append(Problem(name, _("was altered: its hash is not the one in the manifest")))
-    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    files = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     wrong += [
         Problem(name, _("is not in the manifest"))
-        for name in sorted(found - set(listed) - {cases.MANIFEST})
+        for name in sorted(files - set(listed) - {cases.MANIFEST})
         if listed
     ]
     wrong = list(dict.fromkeys(wrong))
@@ -651,7 +651,7 @@ def _bundle_again(
             tick=tick,
         )
         for key in ("tracks", "verdict"):
-            found = list(
+            deviations = list(
                 differences(
                     stored[key],
                     again[key],
@@ -660,7 +660,7 @@ def _bundle_again(
                     within=tolerance(exhibit["method"].get("detector") or {}),
                 )
             )
-            yield from _limited(found, exhibit["id"])
+            yield from _limited(deviations, exhibit["id"])
         notes.append(
             _("{exhibit} was analysed again from the original.").format(exhibit=exhibit["id"])
         )

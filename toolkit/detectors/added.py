@@ -209,8 +209,8 @@ def add(
     whole = given_of(draft, given)
     recipe = settle(draft, name, whole, assume=assume)
     added_folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".adding-", dir=added_folder()) as made:
-        work = Path(made)
+    with tempfile.TemporaryDirectory(prefix=".adding-", dir=added_folder()) as folder:
+        work = Path(folder)
         target = hugging_face.WEIGHTS if draft.route in {"huggingface", "gend"} else draft.file.name
         for file, kept in ((draft.file, target), *((p, p.name) for p in draft.beside)):
             shutil.copyfile(file, work / kept)
@@ -266,17 +266,17 @@ def add_checked(
 
     recipe, detector = add(name, draft, given, assume=assume, device=device, replace=replace)
     other = conformance.other_device(partial(load, name), detector.device)
-    found = conformance.check(detector, canaries, other=other, tick=tick)
-    on_points(found)
-    if not found.passed:
+    result = conformance.check(detector, canaries, other=other, tick=tick)
+    on_points(result)
+    if not result.passed:
         remove(name)
-        points = ", ".join(p.name for p in found.points if p.state == "failed")
+        points = ", ".join(p.name for p in result.points if p.state == "failed")
         raise DetectorError(
             "the detector did not pass, and was not added",
             points,
             "Answer otherwise what was asked, and add it again.",
         )
-    return note_passed(recipe, found), found
+    return note_passed(recipe, result), result
 
 
 def note_passed(recipe: Recipe, found: Conformance) -> Recipe:
@@ -380,9 +380,9 @@ def load_source(source: str, *, device: str = "auto") -> Detector:
         member = gend.MEMBERS.get(source.removeprefix("gend:"))
         if recipe.source == (f"hub:{member.hub}" if member else source):
             return load(name, device=device)
-    with tempfile.TemporaryDirectory(prefix="doorzicht-") as made:
-        draft = draft_of(source, work=Path(made))
-        if draft.file.parent == Path(made):  # a .pth is converted once, not at every start
+    with tempfile.TemporaryDirectory(prefix="doorzicht-") as scratch:
+        draft = draft_of(source, work=Path(scratch))
+        if draft.file.parent == Path(scratch):  # a .pth is converted once, not at every start
             raise UsageError(
                 "this detector must be added first",
                 source[:80],

@@ -122,15 +122,15 @@ def load_cut(blocks: Sequence[int], sha256: str | None = None) -> bytes:
         kept = where.read_bytes()
         if hashlib.sha256(kept).hexdigest() == sha256:
             return kept
-    made = cut(blocks)
-    if sha256 is not None and hashlib.sha256(made).hexdigest() != sha256:
+    graph_cut = cut(blocks)
+    if sha256 is not None and hashlib.sha256(graph_cut).hexdigest() != sha256:
         raise ModelError("the cut body is not the one of the card", where.name, models.SETUP)
     try:
         where.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(where, made)
+        atomic_write(where, graph_cut)
     except OSError:  # a folder that cannot be written to: it is made again next time
         pass
-    return made
+    return graph_cut
 
 
 class IntegerBody:

@@ -79,12 +79,12 @@ class FloatBody(nn.Module):
         x = self.patches((x / 255 - self.mean) / self.std).flatten(2).transpose(1, 2)
         x = torch.cat([self.first.expand(len(x), 1, WIDTH), x], 1) + self.places
         x = self.norm(x)
-        found = []
+        tokens = []
         for number, block in enumerate(self.blocks, 1):
             x = block(x)
             if number in self._read:
-                found.append(x[:, 1:])
-        return torch.stack(found, 1)
+                tokens.append(x[:, 1:])
+        return torch.stack(tokens, 1)
 
 
 def float_body(blocks: Sequence[int]) -> FloatBody:
@@ -132,7 +132,7 @@ def _weights(whole: Graph, depth: int) -> dict[str, NDArray[Any]]:
 
 def _matrices(whole: Graph) -> dict[str, NDArray[np.float32]]:
     """Return each matrix as float32 (out, in), by the name of the bias that is added to it."""
-    users, found = whole.users(), {}
+    users, matrices = whole.users(), {}
     for node in whole.nodes:
         if node.kind != "MatMulInteger" or not whole.has_tensor(node.inputs[1]):
             continue
@@ -145,7 +145,7 @@ def _matrices(whole: Graph) -> dict[str, NDArray[np.float32]]:
                 bias = next(i for i in user.inputs if whole.has_tensor(i))
                 zero = whole.tensor(f"{name}_zero_point").astype(np.float32)
                 integers = whole.tensor(f"{name}_quantized").astype(np.float32)
-                found[bias] = ((integers - zero) * whole.tensor(f"{name}_scale")).T
+                matrices[bias] = ((integers - zero) * whole.tensor(f"{name}_scale")).T
                 break
             result = user.outputs[0]
-    return found
+    return matrices

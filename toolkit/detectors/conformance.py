@@ -403,13 +403,13 @@ class _Run:
             yield self._order(answers)
             return
         gap = self._gap(self._detector, answers)
-        shown = self._shown(answers)
+        logits = self._shown(answers)
         if gap > CLOSE:
-            point = self._explain(gap, shown)
+            point = self._explain(gap, logits)
             if gap > 1 or point.mistake is not None:
                 yield point
                 return
-        text = phrase("The canaries get the published logits ({shown}).", shown=shown)
+        text = phrase("The canaries get the published logits ({shown}).", shown=logits)
         yield Point("canary", "passed", text)
 
     def _explain(self, gap: float, shown: str) -> Point:
@@ -417,11 +417,11 @@ class _Run:
 
         Where they nearly came out, it is only told: another one then fits to the last digit.
         """
-        found: list[tuple[float, Mistake, Message]] = []
+        mistakes: list[tuple[float, Mistake, Message]] = []
         for name, variant in self._variants():
             mistake, text = _mistake(name)
-            found.append((self._gap(variant), mistake, text))
-        found += [
+            mistakes.append((self._gap(variant), mistake, text))
+        mistakes += [
             (self._gap(_with(self._detector, spec)), "margin", _spec_text(spec))
             for spec in self._other_specs()
         ]
@@ -430,7 +430,7 @@ class _Run:
         if gap <= 1:
             text = phrase("The canaries get nearly the published logits ({shown}).", shown=shown)
             state = "warning"
-        best = min(found, key=lambda f: f[0], default=None)
+        best = min(mistakes, key=lambda f: f[0], default=None)
         if best is None or best[0] > 1 or best[0] * SURE > gap:
             more = phrase("No other usual reading brings them either.")
             return Point("canary", "failed", joined([text, more], " "))
@@ -543,8 +543,8 @@ class _Turned:
 
     def logits(self, rgb: Rgb) -> NDArray[np.float32]:
         """Return its logits of the pictures, as they are then."""
-        shown = np.ascontiguousarray(rgb[..., ::-1]) if self._flip else rgb
-        return np.asarray(self._sign * self._detector.logits(shown), np.float32)
+        pictures = np.ascontiguousarray(rgb[..., ::-1]) if self._flip else rgb
+        return np.asarray(self._sign * self._detector.logits(pictures), np.float32)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._detector, name)

@@ -102,9 +102,9 @@ def read_folder(folder: Path) -> Draft:
     else:
         known["answer"] = answer
     processor = folder / PROCESSOR
-    found = read_processor(read_json(processor)) if processor.is_file() else {}
-    known |= found
-    if "reading" not in found:
+    processor_facts = read_processor(read_json(processor)) if processor.is_file() else {}
+    known |= processor_facts
+    if "reading" not in processor_facts:
         questions.append(OpenQuestion("reading", ASK_READING))
     if "size" not in known:
         size = config.get("image_size")
@@ -143,7 +143,7 @@ def read_processor(content: Mapping[str, Any]) -> dict[str, Any]:
 
     `middle` is the part of a picture's side that it cuts out of the middle.
     """
-    found: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     scale = (
         float(content.get("rescale_factor") or 1 / 255) if content.get("do_rescale", True) else 1
     )
@@ -155,17 +155,17 @@ def read_processor(content: Mapping[str, Any]) -> dict[str, Any]:
         assert std is not None
         # the reading here is of pixels of 0..1: (255 scale p - mean) / std
         times = 255 * scale
-        found["reading"] = Reading(
+        facts["reading"] = Reading(
             tuple(float(m) / times for m in mean),  # type: ignore[arg-type]
             tuple(float(s) / times for s in std),  # type: ignore[arg-type]
         )
     edge = _side(content.get("size"))
     cut = _side(content.get("crop_size")) if content.get("do_center_crop") else None
     if cut or edge:
-        found["size"] = cut or edge
+        facts["size"] = cut or edge
     if cut and edge and cut < edge:
-        found["middle"] = cut / edge
-    return found
+        facts["middle"] = cut / edge
+    return facts
 
 
 def _three(value: Any) -> bool:

@@ -28,10 +28,10 @@ def added_folder() -> Path:
 def added_names() -> tuple[str, ...]:
     """Return the names of the detectors that were added, in the order of the alphabet."""
     try:
-        found = sorted(p.parent.name for p in added_folder().glob(f"*/{FILE}"))
+        names = sorted(p.parent.name for p in added_folder().glob(f"*/{FILE}"))
     except OSError:
         return ()
-    return tuple(n for n in found if NAME.fullmatch(n))
+    return tuple(n for n in names if NAME.fullmatch(n))
 
 
 def added_title(name: str) -> str:

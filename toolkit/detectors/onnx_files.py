@@ -70,21 +70,21 @@ def layout_of(session: Any, shown: str) -> tuple[bool, int | None, int | None]:
     ModelError
         If it does not take one batch of colour pictures and return floats.
     """
-    given = session.get_inputs()
-    if len(given) != 1 or len(given[0].shape) != 4 or given[0].type not in _FLOATS:
-        what = ", ".join(f"{g.name} {g.type} {g.shape}" for g in given)[:160]
+    inputs = session.get_inputs()
+    if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type not in _FLOATS:
+        what = ", ".join(f"{g.name} {g.type} {g.shape}" for g in inputs)[:160]
         raise ModelError(
             "the file does not take pictures",
             phrase("{name}: {why}", name=shown, why=what),
             "It must take one input of four axes, float32.",
         )
-    shape = [n if isinstance(n, int) and n > 0 else None for n in given[0].shape]
+    shape = [n if isinstance(n, int) and n > 0 else None for n in inputs[0].shape]
     first = shape[1] == 3 or (shape[3] != 3 and shape[1] is None)
     if 3 not in (shape[1], shape[3]) and None not in (shape[1], shape[3]):
-        raise ModelError("the file does not take pictures", f"{shown}: {given[0].shape}")
+        raise ModelError("the file does not take pictures", f"{shown}: {inputs[0].shape}")
     sides = set(shape[2:] if first else shape[1:3]) - {None}
     if len(sides) > 1:
-        raise ModelError("its pictures are not square", f"{shown}: {given[0].shape}")
+        raise ModelError("its pictures are not square", f"{shown}: {inputs[0].shape}")
     return first, sides.pop() if sides else None, shape[0]
 
 
@@ -96,10 +96,10 @@ def read_file(path: Path) -> Draft:
     ModelError
         If it is missing, too large, or cannot be run.
     """
-    shown = show_name(path)
+    name = show_name(path)
     data = read_bytes(path)
-    session = open_session(data, shown)
-    _first, side, _batch = layout_of(session, shown)
+    session = open_session(data, name)
+    _first, side, _batch = layout_of(session, name)
     known: dict[str, Any] = {"title": path.stem[:60]}
     questions = [
         OpenQuestion("spec", ASK_CROP, CROP_ASSUMED),
@@ -121,19 +121,17 @@ def read_bytes(path: Path, sha256: str | None = None) -> bytes:
     ModelError
         If it is missing, too large or another one.
     """
-    shown = show_name(path)
+    name = show_name(path)
     try:
         if path.stat().st_size > BYTES_MAX:
             raise ModelError(
-                "a weight file is too large", shown, "At most {n} GiB are read.", n=BYTES_MAX >> 30
+                "a weight file is too large", name, "At most {n} GiB are read.", n=BYTES_MAX >> 30
             )
         data = path.read_bytes()
     except OSError as error:
-        raise ModelError("a file cannot be read", f"{shown}: {error.strerror}") from error
+        raise ModelError("a file cannot be read", f"{name}: {error.strerror}") from error
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
-        raise ModelError(
-            "a weight file is damaged or another one", shown, "Add the detector again."
-        )
+        raise ModelError("a weight file is damaged or another one", name, "Add the detector again.")
     return data
 
 
@@ -149,8 +147,8 @@ def build(recipe: Recipe, folder: Path, *, device: str = "auto") -> BlackBox:
     data = read_bytes(folder / recipe.file, recipe.sha256)
     session = open_session(data, recipe.name, device=where)
     first, _side, batch = layout_of(session, recipe.name)
-    given = session.get_inputs()[0]
-    kind = _FLOATS[given.type]
+    entry = session.get_inputs()[0]
+    kind = _FLOATS[entry.type]
 
     def ask(pictures: NDArray[np.float32]) -> NDArray[np.floating]:
         x = pictures if first else pictures.transpose(0, 2, 3, 1)
@@ -162,7 +160,7 @@ def build(recipe: Recipe, folder: Path, *, device: str = "auto") -> BlackBox:
             short = step - len(part)
             if short:  # a fixed batch is filled up with its last picture
                 part = np.concatenate([part, np.repeat(part[-1:], short, axis=0)])
-            out = np.asarray(session.run(None, {given.name: part})[0])
+            out = np.asarray(session.run(None, {entry.name: part})[0])
             rows.append(out.reshape(len(part), -1)[: step - short])
         return np.concatenate(rows)
 

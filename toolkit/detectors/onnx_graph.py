@@ -74,8 +74,8 @@ class Graph:
 
     @cached_property
     def _tensors(self) -> dict[str, memoryview]:
-        found = (v for n, _, v in self._parts if n == _GRAPH_INITIALIZER)
-        return {_text(v, _TENSOR_NAME): v for v in found if isinstance(v, memoryview)}
+        initializers = (v for n, _, v in self._parts if n == _GRAPH_INITIALIZER)
+        return {_text(v, _TENSOR_NAME): v for v in initializers if isinstance(v, memoryview)}
 
     def tensor(self, name: str) -> NDArray[np.float32] | NDArray[np.int8]:
         """Return a stored tensor of type float32 or int8.
@@ -95,11 +95,11 @@ class Graph:
 
     def users(self) -> Mapping[str, list[Node]]:
         """Return the nodes that read each name."""
-        found: dict[str, list[Node]] = {}
+        users: dict[str, list[Node]] = {}
         for node in self.nodes:
             for name in node.inputs:
-                found.setdefault(name, []).append(node)
-        return found
+                users.setdefault(name, []).append(node)
+        return users
 
     def cut(self, outputs: Sequence[str], *, batch: int) -> bytes:
         """Return a file that computes these names only, for a fixed number of pictures.
@@ -228,11 +228,11 @@ def _node(value: _Value) -> Node:
 
 
 def _packed(data: memoryview) -> list[int]:
-    found, at = [], 0
+    numbers, at = [], 0
     while at < len(data):
         value, at = _varint(data, at)
-        found.append(value - (1 << 64) if value >= 1 << 63 else value)
-    return found
+        numbers.append(value - (1 << 64) if value >= 1 << 63 else value)
+    return numbers
 
 
 def _array(name: str, data: memoryview) -> NDArray[np.float32] | NDArray[np.int8]:
@@ -249,21 +249,21 @@ def _array(name: str, data: memoryview) -> NDArray[np.float32] | NDArray[np.int8
             floats = value
         elif number == _TENSOR_INTS and isinstance(value, memoryview):
             whole = _packed(value)
-    found: NDArray[np.float32] | NDArray[np.int8]
+    array: NDArray[np.float32] | NDArray[np.int8]
     if kind == FLOAT:
         stored = raw if raw is not None else floats
-        found = np.frombuffer(stored if isinstance(stored, memoryview) else b"", "<f4")
+        array = np.frombuffer(stored if isinstance(stored, memoryview) else b"", "<f4")
     elif kind == INT8 and isinstance(raw, memoryview):
-        found = np.frombuffer(raw, np.int8)
+        array = np.frombuffer(raw, np.int8)
     elif kind == INT8:
-        found = np.array(whole or [], np.int8)
+        array = np.array(whole or [], np.int8)
     else:
         odd = phrase("{name}: type {kind}", name=name, kind=kind)
         raise ModelError("a tensor of an unexpected type", odd)
-    if found.size != int(np.prod(dims)):
-        short = phrase("{name}: {n} values for {dims}", name=name, n=found.size, dims=str(dims))
+    if array.size != int(np.prod(dims)):
+        short = phrase("{name}: {n} values for {dims}", name=name, n=array.size, dims=str(dims))
         raise ModelError("a tensor is not complete", short)
-    return found.reshape(dims)
+    return array.reshape(dims)
 
 
 _TYPE_TENSOR, _TENSOR_SHAPE, _SHAPE_DIM, _DIM_VALUE = 1, 2, 1, 1

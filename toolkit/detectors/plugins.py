@@ -22,10 +22,10 @@ GROUP = "doorzicht.detectors"
 
 def find() -> dict[str, EntryPoint]:
     """Return the entry points by name; of two of one name, the first by package."""
-    found: dict[str, EntryPoint] = {}
+    plugins: dict[str, EntryPoint] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda e: (e.name, e.value)):
-        found.setdefault(entry.name, entry)
-    return found
+        plugins.setdefault(entry.name, entry)
+    return plugins
 
 
 def load(name: str, *, device: str = "auto") -> Detector:

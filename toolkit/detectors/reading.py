@@ -111,11 +111,11 @@ class Reading:
 
     def alternatives(self) -> dict[str, Reading]:
         """Return other readings that people take for this one, by what would be wrong."""
-        found = {"bgr": replace(self, colour="rgb" if self.colour == "bgr" else "bgr")}
+        alternatives = {"bgr": replace(self, colour="rgb" if self.colour == "bgr" else "bgr")}
         for name, (mean, std) in NORMALISATIONS.items():
             if (mean, std) != (self.mean, self.std):
-                found[name] = replace(self, mean=mean, std=std)
-        return found
+                alternatives[name] = replace(self, mean=mean, std=std)
+        return alternatives
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,11 @@ from toolkit._i18n import N_
 from toolkit.detectors import clip_body, clip_tower, seamnet_small
 from toolkit.detectors.base import Card, HeldBack, InputSpec
 from toolkit.detectors.canary import SIZE, canary_picture
-from toolkit.detectors.seamnet_small import GRID, MARGIN
+from toolkit.detectors.readout import GRID, PatchJudge, Readout, check_canary, read_facts
+from toolkit.detectors.seamnet_small import MARGIN
 from toolkit.errors import ModelError
-from toolkit.files import parse_json
 from toolkit.messages import joined, phrase
-from toolkit.types import Evidence, FaceCrops, PatchHead, Tick, no_tick
+from toolkit.types import Tick, no_tick
 
 NAME = "seamnet"
 WEIGHTS = models.ROOT / "models" / "seamnet.safetensors"
@@ -73,7 +73,7 @@ class Shape:
         return clip_body.WIDTH * len(self.blocks)
 
 
-class Heads(nn.Module):
+class Heads(Readout):
     """K two-layer heads on each patch, averaged; standardises what it reads.
 
     Parameters
@@ -89,11 +89,9 @@ class Heads(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         k, w, h = shape.heads, shape.width, shape.hidden
-        self.tau = shape.tau
         self.w1, self.b1 = nn.Parameter(torch.zeros(k, w, h)), nn.Parameter(torch.zeros(k, h))
         self.w2, self.b2 = nn.Parameter(torch.zeros(k, h)), nn.Parameter(torch.zeros(k))
-        self.log_a = nn.Parameter(torch.zeros(()))  # the scale stays positive: no inverted maps
-        self.b = nn.Parameter(torch.zeros(()))
+        self.add_scale(shape.tau)
         self.register_buffer("small_weight", torch.zeros(()))  # of the small network's patch logits
         self.register_buffer("mean", torch.zeros(w))
         self.register_buffer("std", torch.ones(w))
@@ -119,12 +117,6 @@ class Heads(nn.Module):
         for w1, b1, w2, b2 in zip(self.w1, self.b1, self.w2, self.b2, strict=True):
             total = total + self.act(flat @ w1 + b1) @ w2 + b2
         return (total / len(self.w1)).view(n, rows, columns)
-
-    def pool(self, patches: torch.Tensor) -> torch.Tensor:
-        """Return the logits (N,) of patch logits (N, 14, 14)."""
-        flat = patches.flatten(1) * self.tau
-        pooled = (torch.logsumexp(flat, 1) - math.log(flat.shape[1])) / self.tau
-        return self.log_a.exp() * pooled + self.b
 
 
 class BodyReader(nn.Module):
@@ -177,12 +169,6 @@ class SeamNet2(nn.Module):
         return self.heads.pool(patches), patches
 
 
-def expected_tensors(shape: Shape) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Return name, shape and dtype of every tensor in the weight file."""
-    known = {k: (tuple(v.shape), "float32") for k, v in Heads(shape).state_dict().items()}
-    return known | {"reference": ((GRID, GRID), "float32")}
-
-
 def small_network(sha256: str | None = None) -> nn.Module:
     """Return the small network, with its bundled weights, on the CPU.
 
@@ -199,7 +185,7 @@ def small_network(sha256: str | None = None) -> nn.Module:
     return small.net.eval().requires_grad_(False)
 
 
-class SeamNet2Detector:
+class SeamNet2Detector(PatchJudge):
     """SeamNet with its bundled head, threshold and numeric reference.
 
     On a CPU the INT8 body judges, one crop at a time, `runtime.side_by_side()` of them at once;
@@ -228,11 +214,11 @@ class SeamNet2Detector:
             raise ModelError("the body of SeamNet is not here", "", joined([problem, what], " "))
         facts = read_card(weights.with_suffix(".json"))
         self._shape = shape_of(facts)
+        self._heads = Heads(self._shape).eval()
         tensors = models.load_safetensors(
-            weights, sha256=facts["sha256"], expected=expected_tensors(self._shape)
+            weights, sha256=facts["sha256"], expected=self._heads.expected_tensors()
         )
         reference = tensors.pop("reference")
-        self._heads = Heads(self._shape).eval()
         self._heads.load_state_dict({k: torch.from_numpy(v) for k, v in tensors.items()})
         self._heads.requires_grad_(False)
         self._small = None
@@ -243,12 +229,7 @@ class SeamNet2Detector:
             self._body = clip_body.integer_body(
                 self._shape.blocks, facts.get("cut_sha256"), tuple(facts["fingerprint"])
             )
-        self.head = PatchHead(
-            tau=self._shape.tau,
-            scale=float(self._heads.log_a.exp()),
-            bias=float(self._heads.b),
-            reference=reference,
-        )
+        self.head = self._heads.patch_head(reference)
         self.card = Card(
             name=NAME,
             title="SeamNet: CLIP ViT-B/16, frozen, with patch-additive heads",
@@ -262,28 +243,9 @@ class SeamNet2Detector:
             top_part=int(facts.get("top_part", TOP_PART)),
         )
         self.spec = InputSpec(size=SIZE, margin=MARGIN)
-        self._check(facts)
-
-    def _check(self, facts: Mapping[str, Any]) -> None:
-        """Refuse to judge where the canary picture gets another answer than on the card."""
-        path = "int8" if self._body is not None else "float32"
-        wanted = facts["canary"][path]
+        wanted = facts["canary"]["int8" if self._body is not None else "float32"]
         answer = float(self.logits(canary_picture()[None])[0])
-        if not abs(answer - wanted["logit"]) <= wanted["tolerance"]:
-            raise ModelError(
-                "the detector does not answer as its card says",
-                phrase(
-                    "canary logit {answer:.5f}, expected {wanted:.5f}",
-                    answer=answer,
-                    wanted=wanted["logit"],
-                ),
-                "Do not use this installation: run 'python start.py setup' again.",
-            )
-
-    @property
-    def device(self) -> str:
-        """Where it computes: cpu or cuda."""
-        return self._device.type
+        check_canary(answer, wanted["logit"], wanted["tolerance"])
 
     @property
     def batch(self) -> int:
@@ -291,39 +253,23 @@ class SeamNet2Detector:
         return runtime.BATCH["cuda"] if self.device == "cuda" else runtime.side_by_side()
 
     @cached_property
-    def net(self) -> nn.Module:
+    def net(self) -> nn.Module:  # type: ignore[override]  # an attribute that costs seconds to make
         """The network in float32: 85 million numbers, built when it is first asked for."""
         body = clip_tower.float_body(self._shape.blocks)
         net = SeamNet2(body, self._small, self._heads).eval()
         return net.requires_grad_(False).to(self._device)
 
-    def logits(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the logits (N,) of crops (N, S, S, 3) uint8."""
-        return self._run(rgb)[0]
-
     def _run(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if self._body is None:
-            logits, patches = runtime.run_in_parts(self._forward, rgb, self._move_to_cpu)
-            return logits, patches
+            return super()._run(rgb)
         workers = min(runtime.side_by_side(), len(rgb))
         if workers > 1:
             with ThreadPoolExecutor(workers) as pool:
-                found = list(pool.map(self._one, rgb))
+                answers = list(pool.map(self._one, rgb))
         else:
-            found = [self._one(picture) for picture in rgb]
-        patches_found = np.array([p for _, p in found], np.float32).reshape(-1, GRID, GRID)
-        return np.array([z for z, _ in found], np.float32), patches_found
-
-    def _move_to_cpu(self) -> None:
-        self._device = torch.device("cpu")
-        self.net.to(self._device)
-
-    @torch.inference_mode()
-    def _forward(self, rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Judge crops with the network in float32, where it is."""
-        x = torch.from_numpy(np.ascontiguousarray(rgb)).permute(0, 3, 1, 2)
-        logits, patches = self.net(x.to(self._device).float())
-        return logits.cpu().numpy(), patches.cpu().numpy()
+            answers = [self._one(picture) for picture in rgb]
+        patches_found = np.array([p for _, p in answers], np.float32).reshape(-1, GRID, GRID)
+        return np.array([z for z, _ in answers], np.float32), patches_found
 
     @torch.inference_mode()
     def _one(self, picture: NDArray[np.uint8]) -> tuple[float, NDArray[np.float32]]:
@@ -336,28 +282,16 @@ class SeamNet2Detector:
             patches = patches + self._heads.small_weight * self._small(x.float())[1]
         return float(self._heads.pool(patches)), patches[0].numpy()
 
-    def evidence(self, crops: FaceCrops, *, tick: Tick = no_tick) -> Evidence:
-        """Return one logit and one 14 x 14 patch map per crop."""
-        n, step = len(crops.rgb), self.batch
-        logits = np.zeros(n, np.float32)
-        patches = np.zeros((n, GRID, GRID), np.float32)
-        for start in range(0, n, step):
-            tick("detect", start, n)
-            part = slice(start, start + step)
-            logits[part], patches[part] = self._run(crops.rgb[part])
-        tick("detect", n, n)
-        return Evidence.per_frame(logits, patches, self.head)
-
 
 @torch.inference_mode()
 def float_logits(judge: SeamNet2Detector, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the logits (N,) of the float32 network, whatever judges."""
     device = next(judge.net.parameters()).device
-    found = []
+    logits = []
     for start in range(0, len(rgb), 4):
         x = torch.from_numpy(np.ascontiguousarray(rgb[start : start + 4])).permute(0, 3, 1, 2)
-        found.append(judge.net(x.to(device).float())[0].cpu().numpy())
-    return np.concatenate(found)
+        logits.append(judge.net(x.to(device).float())[0].cpu().numpy())
+    return np.concatenate(logits)
 
 
 def paths(
@@ -426,13 +360,4 @@ def read_card(path: Path) -> dict[str, Any]:
     ModelError
         If they cannot be read or are not complete.
     """
-    try:
-        facts: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            "the card of the weights cannot be read", path.name, models.SETUP
-        ) from error
-    if missing := [k for k in NEEDED if k not in facts]:
-        value = f"{path.name} lacks {', '.join(missing)}"
-        raise ModelError("the card of the weights is not complete", value, models.SETUP)
-    return facts
+    return read_facts(path, NEEDED)

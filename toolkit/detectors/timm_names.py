@@ -79,12 +79,12 @@ def outputs_of(name: str, arguments: Mapping[str, Any], tensors: Mapping[str, to
         If the file has no such layer.
     """
     net = _create(name, arguments, outputs=2, meta=True)
-    given = weights.strip(tensors, net.state_dict())
+    stripped = weights.strip(tensors, net.state_dict())
     classifier = net.default_cfg.get("classifier", "")
     names = [classifier] if isinstance(classifier, str) else list(classifier)
     for layer in names:
-        if f"{layer}.weight" in given:
-            return int(given[f"{layer}.weight"].shape[0])
+        if f"{layer}.weight" in stripped:
+            return int(stripped[f"{layer}.weight"].shape[0])
     raise ModelError(
         "the weights do not belong to this network",
         phrase("expected {name}", name=f"{names[0]}.weight"),

@@ -64,18 +64,18 @@ def choose(content: Any, wanted: str) -> tuple[str, dict[str, torch.Tensor] | No
 
     Training frameworks put it under a key of their own; where several hold tensors, one is named.
     """
-    found = {"": content} if _is_state(content) else {}
+    states = {"": content} if _is_state(content) else {}
     if isinstance(content, dict):
-        found |= {str(k): v for k, v in content.items() if _is_state(v)}
+        states |= {str(k): v for k, v in content.items() if _is_state(v)}
     if wanted:
-        state = found.get(wanted)
-        return wanted, None if state is None else _tensors(state), sorted(found)
-    if "" in found:
+        state = states.get(wanted)
+        return wanted, None if state is None else _tensors(state), sorted(states)
+    if "" in states:
         return "", _tensors(content), []
-    if len(found) == 1:
-        name, state = found.popitem()
+    if len(states) == 1:
+        name, state = states.popitem()
         return name, _tensors(state), []
-    return "", None, sorted(found)
+    return "", None, sorted(states)
 
 
 def _is_state(value: Any) -> bool:

@@ -79,15 +79,15 @@ def read_safetensors(path: Path, *, sha256: str | None = None) -> dict[str, torc
     ModelError
         If it is missing, too large, damaged, another file, or holds numbers that are not finite.
     """
-    shown = show_name(path)
+    file_name = show_name(path)
     _check_size(path)
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ModelError("a file cannot be read", f"{shown}: {error.strerror}") from error
+        raise ModelError("a file cannot be read", f"{file_name}: {error.strerror}") from error
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise ModelError(
-            "a weight file is damaged or another one", shown, "Add the detector again."
+            "a weight file is damaged or another one", file_name, "Add the detector again."
         )
     from safetensors.torch import load
 
@@ -96,11 +96,13 @@ def read_safetensors(path: Path, *, sha256: str | None = None) -> dict[str, torc
     except Exception as error:  # the parser's own errors
         raise ModelError(
             "the file cannot be read as weights",
-            phrase("{name}: {why}", name=shown, why=str(error)[:120]),
+            phrase("{name}: {why}", name=file_name, why=str(error)[:120]),
             "Give a .safetensors file, or the .pth that its authors published.",
         ) from error
     if not 0 < len(tensors) <= TENSORS_MAX:
-        raise ModelError("the file holds no usable number of tensors", f"{shown}: {len(tensors)}")
+        raise ModelError(
+            "the file holds no usable number of tensors", f"{file_name}: {len(tensors)}"
+        )
     whole = {}
     for name, value in tensors.items():
         if value.is_floating_point():
@@ -130,18 +132,18 @@ def convert(path: Path, target: Path, *, key: str = "") -> str:
     ModelError
         If the file is refused, or holds several state dicts and no key was given.
     """
-    shown = show_name(path)
+    name = show_name(path)
     if path.suffix.lower() not in PICKLES:
         raise ModelError(
             "this kind of weight file is never read",
-            shown,
+            name,
             "Give .safetensors, or one of {known}.",
             known=", ".join(sorted(PICKLES)),
         )
     if os.name != "posix":
         raise ModelError(
             "a .pth is only read where its reader can be locked in",
-            shown,
+            name,
             "Convert it to .safetensors on Linux or macOS.",
         )
     _check_size(path)
@@ -149,7 +151,7 @@ def convert(path: Path, target: Path, *, key: str = "") -> str:
     with atomic_path(target) as temporary:
         answer = _ask_child(path, temporary, key)
         if answer.get("ok") is not True:
-            raise _refusal(answer, shown)
+            raise _refusal(answer, name)
         read_safetensors(temporary)  # what came out is checked as any other file is
     return str(answer.get("key", ""))
 
@@ -205,15 +207,15 @@ def _refusal(answer: Mapping[str, Any], shown: str) -> ModelError:
 
 
 def _check_size(path: Path) -> None:
-    shown = show_name(path)
+    name = show_name(path)
     if not path.is_file():
-        raise ModelError("a weight file is missing", shown)
+        raise ModelError("a weight file is missing", name)
     size = path.stat().st_size
     if not size:
-        raise ModelError("a weight file is empty", shown)
+        raise ModelError("a weight file is empty", name)
     if size > BYTES_MAX:
         raise ModelError(
-            "a weight file is too large", shown, "At most {n} GiB are read.", n=BYTES_MAX >> 30
+            "a weight file is too large", name, "At most {n} GiB are read.", n=BYTES_MAX >> 30
         )
 
 
@@ -223,13 +225,13 @@ def strip(tensors: Mapping[str, torch.Tensor], wanted: Iterable[str]) -> dict[st
     A prefix is taken off only where every name begins with it and the network's names do not.
     """
     names = [n for n in wanted if not n.endswith(DROPPED)]
-    found = {k: v for k, v in tensors.items() if not k.endswith(DROPPED)}
-    while found:
-        prefix = next((p for p in PREFIXES if all(k.startswith(p) for k in found)), None)
+    kept = {k: v for k, v in tensors.items() if not k.endswith(DROPPED)}
+    while kept:
+        prefix = next((p for p in PREFIXES if all(k.startswith(p) for k in kept)), None)
         if prefix is None or all(n.startswith(prefix) for n in names):
-            return found
-        found = {k.removeprefix(prefix): v for k, v in found.items()}
-    return found
+            return kept
+        kept = {k.removeprefix(prefix): v for k, v in kept.items()}
+    return kept
 
 
 def fill(net: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -241,8 +243,8 @@ def fill(net: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
         If names or shapes differ; it lists the first of them.
     """
     own = {k: v for k, v in net.state_dict().items() if not k.endswith(DROPPED)}
-    given = strip(tensors, own)
-    if odd := sorted(own.keys() ^ given.keys()):
+    stripped = strip(tensors, own)
+    if odd := sorted(own.keys() ^ stripped.keys()):
         raise ModelError(
             "the weights do not belong to this network",
             joined(
@@ -250,7 +252,7 @@ def fill(net: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
                     phrase("{n} names differ", n=len(odd)),
                     *(
                         phrase("unexpected {name}", name=k[:60])
-                        if k in given
+                        if k in stripped
                         else phrase("expected {name}", name=k[:60])
                         for k in odd[:3]
                     ),
@@ -259,16 +261,16 @@ def fill(net: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
             "Check the name of the network, and how many classes it has.",
         )
     for name, value in own.items():
-        if value.shape != given[name].shape:
+        if value.shape != stripped[name].shape:
             raise ModelError(
                 "the weights do not belong to this network",
                 phrase(
                     "{name} is {shape}, expected {wanted}",
                     name=name[:60],
-                    shape=str(tuple(given[name].shape)),
+                    shape=str(tuple(stripped[name].shape)),
                     wanted=str(tuple(value.shape)),
                 ),
                 "Check the name of the network, and how many classes it has.",
             )
     # what is left out on purpose holds no weights: `own` and `given` are the same names
-    net.load_state_dict(dict(given), strict=False)
+    net.load_state_dict(dict(stripped), strict=False)

@@ -104,13 +104,13 @@ def read_rows(path: Path, schemas: Sequence[str]) -> dict[str, Row]:
     if not path.exists():
         return {}
     try:
-        found = parse_json(path.read_text(encoding="utf-8"))
-        known = found["schema"] in schemas
+        stored = parse_json(path.read_text(encoding="utf-8"))
+        known = stored["schema"] in schemas
     except (OSError, ValueError, KeyError, TypeError):
         known = False
     if not known:
         raise UsageError("the file holds something else", str(path), "Name another file.")
-    lists = [value for value in found.values() if isinstance(value, list)]
+    lists = [value for value in stored.values() if isinstance(value, list)]
     rows = [row for rows in lists for row in rows if isinstance(row, dict) and "key" in row]
     return {str(row["key"]): row for row in rows}
 

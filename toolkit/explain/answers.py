@@ -215,5 +215,5 @@ def completeness(answers: Sequence[MethodAnswer]) -> tuple[TrustFigure, ...]:
 
     These figures are about the maps of the methods, not about the shares of the two witnesses.
     """
-    found = (answer.found for answer in answers)
-    return tuple(completeness_figure(f) for f in found if f and f.completeness is not None)
+    shares = (answer.found for answer in answers)
+    return tuple(completeness_figure(f) for f in shares if f and f.completeness is not None)

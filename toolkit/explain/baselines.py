@@ -308,8 +308,8 @@ def _grain(target: Picture, face: NDArray[np.bool_], rng: np.random.Generator) -
         return float(a @ b) / size if size > 0 else 0.0
 
     wanted = likeness(target.astype(np.float32))
-    made = [noise_like(target.shape, 1.0, grain, rng) for grain in (0.0, 0.4, 0.6, 0.8, 1.1)]
-    return min(made, key=lambda noise: abs(likeness(noise) - wanted))
+    noises = [noise_like(target.shape, 1.0, grain, rng) for grain in (0.0, 0.4, 0.6, 0.8, 1.1)]
+    return min(noises, key=lambda noise: abs(likeness(noise) - wanted))
 
 
 def _scrambled(target: Picture, sigma: float, rng: np.random.Generator) -> Picture:
@@ -466,10 +466,10 @@ class References:
         UsageError
             If there is no such kind.
         """
-        made = self._paint(kind, self._track.face(position), rank)
-        if made is None:
+        baseline = self._paint(kind, self._track.face(position), rank)
+        if baseline is None:
             return None
-        rgb, parameters, source = made
+        rgb, parameters, source = baseline
         logit = float(score(self._detector, self._crops, position, rgb[None])[0])
         light = ValidityTest("V1", logit < self.threshold, logit, f"threshold {self.threshold:.3f}")
         fits = kind in AUTOMATIC
@@ -570,10 +570,10 @@ class References:
             return ValidityTest("V2", None, None, "no face here is known to be genuine")
         changes, judged = [], []
         for step, face in enumerate(known):
-            made = self._paint(kind, face)
-            if made is None:
+            baseline = self._paint(kind, face)
+            if baseline is None:
                 continue
-            game = RegionGame(self._detector, face.pool.crops, face.position, made[0])
+            game = RegionGame(self._detector, face.pool.crops, face.position, baseline[0])
             masks = [
                 game.full,
                 *(game.full ^ (1 << i) for i in np.unique(face.region_map).tolist()),
@@ -599,17 +599,17 @@ class References:
             planted = replace(take(clean.pool.crops, [clean.position]), rgb=forged[None])
             if score(self._detector, planted, 0, forged[None])[0] < self.threshold:
                 continue  # what the detector does not see, no explanation can show
-            made = self._paint(kind, replace(clean, rgb=forged))
-            if made is None:
+            baseline = self._paint(kind, replace(clean, rgb=forged))
+            if baseline is None:
                 continue
-            found = antithetic(
-                RegionGame(self._detector, planted, 0, made[0]),
+            estimate = antithetic(
+                RegionGame(self._detector, planted, 0, baseline[0]),
                 pairs=2,
                 seed=self.seed,
                 tick=staged(tick, "test reference", step, len(PARTS)),
             )
-            up = np.maximum(found.shares, 0)
-            hits.append(REGIONS[int(found.shares.argmax())] == part)
+            up = np.maximum(estimate.shares, 0)
+            hits.append(REGIONS[int(estimate.shares.argmax())] == part)
             masses.append(float(up[REGIONS.index(part)] / up.sum()) if up.any() else 0.0)
         if not hits:
             return ValidityTest("V3", None, None, "the detector sees none of the planted forgeries")
@@ -645,14 +645,14 @@ class References:
         """
         tried: list[Reference] = []
         for kind in kinds:
-            made = self.best(kind, position)
-            if made is None:
+            baseline = self.best(kind, position)
+            if baseline is None:
                 continue
-            if made.validity_tests[0].passed:  # the others cost passes and could not save it
-                made = self.test(made, plant=plant, tick=tick)
-            tried.append(made)
-            if made.is_valid:
-                return Choice(made, tuple(tried))
+            if baseline.validity_tests[0].passed:  # the others cost passes and could not save it
+                baseline = self.test(baseline, plant=plant, tick=tick)
+            tried.append(baseline)
+            if baseline.is_valid:
+                return Choice(baseline, tuple(tried))
         return Choice(None, tuple(tried), self.unusable)
 
     def best(self, kind: Kind, position: int) -> Reference | None:
@@ -660,10 +660,10 @@ class References:
 
         Where none of `SOURCES_TRIED` passes, the one with the lowest logit.
         """
-        made = self.make(kind, position)
-        if kind not in {"known_frame", "donor"} or made is None:
-            return made
-        tried = [made]
+        baseline = self.make(kind, position)
+        if kind not in {"known_frame", "donor"} or baseline is None:
+            return baseline
+        tried = [baseline]
         while not tried[-1].validity_tests[0].passed and len(tried) < SOURCES_TRIED:
             other = self.make(kind, position, rank=len(tried))
             if other is None:

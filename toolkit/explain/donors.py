@@ -32,8 +32,8 @@ def clips_in(folder: Path) -> tuple[Path, ...]:
     """Return the first clips in a folder by name; empty where there is no such folder."""
     if not folder.is_dir():
         return ()
-    found = (p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES and p.is_file())
-    return tuple(found)[:CLIPS_MAX]
+    clips = (p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES and p.is_file())
+    return tuple(clips)[:CLIPS_MAX]
 
 
 def read_donors(

@@ -88,23 +88,23 @@ def _fused_copy(net: nn.Module, x: torch.Tensor) -> nn.Module | None:
 
 
 def _pairs(net: nn.Module, x: torch.Tensor) -> list[tuple[str, str]]:
-    made: dict[int, str] = {}
+    producers: dict[int, str] = {}
     alive: list[torch.Tensor] = []  # so that no address is used twice
-    found: list[tuple[str, str]] = []
+    pairs: list[tuple[str, str]] = []
     handles = []
     for name, part in net.named_modules():
         if isinstance(part, nn.Conv2d):
 
             def keep(_part: nn.Module, _x: Any, out: torch.Tensor, name: str = name) -> None:
-                made[id(out)] = name
+                producers[id(out)] = name
                 alive.append(out)
 
             handles.append(part.register_forward_hook(keep))
         elif isinstance(part, nn.BatchNorm2d):
 
             def look(_part: nn.Module, given: Any, name: str = name) -> None:
-                if before := made.get(id(given[0])):
-                    found.append((before, name))
+                if before := producers.get(id(given[0])):
+                    pairs.append((before, name))
 
             handles.append(part.register_forward_pre_hook(look))
     try:
@@ -112,7 +112,7 @@ def _pairs(net: nn.Module, x: torch.Tensor) -> list[tuple[str, str]]:
     finally:
         for handle in handles:
             handle.remove()
-    return found
+    return pairs
 
 
 def _replace(net: nn.Module, name: str, part: nn.Module) -> None:

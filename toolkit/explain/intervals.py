@@ -205,15 +205,15 @@ def find_intervals(
             Run(int(index[0]) + run.first, int(index[0]) + run.last, run.score)
             for run in maximal_runs(scores[index].tolist())
         ]
-    found = []
+    intervals = []
     for run in runs:
         own = float(above[run.first : run.last + 1].sum())
         share = min(1.0, own / (float(above.sum()) or 1.0))  # rounding must not pass 1
         lone = run.first == run.last and len(pts) > LONE_MOMENTS and share < LONE_SHARE
         if share >= MIN_SHARE and not lone:
             start_s, end_s = float(cells.start_s[run.first]), float(cells.end_s[run.last])
-            found.append(Interval(start_s, end_s, share))
-    return tuple(sorted(found, key=lambda interval: -interval.share))
+            intervals.append(Interval(start_s, end_s, share))
+    return tuple(sorted(intervals, key=lambda interval: -interval.share))
 
 
 def interval_p_value(

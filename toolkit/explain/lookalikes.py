@@ -71,7 +71,7 @@ def look_alike(
     seed
         Of the random weights.
     """
-    found = []
+    lookalikes = []
     for name in NAMES:
         explain = _explainer(name, crop)
         heat = _enlarged(explain(net), len(crop))
@@ -82,8 +82,8 @@ def look_alike(
             alike = float(np.median(np.abs(checked.alike)))
         up = np.maximum(heat, 0)
         mass = np.bincount(region_map.ravel(), up.ravel(), minlength=len(REGIONS))
-        found.append(Lookalike(name, heat, alike, mass / (mass.sum() or 1.0)))
-    return tuple(found)
+        lookalikes.append(Lookalike(name, heat, alike, mass / (mass.sum() or 1.0)))
+    return tuple(lookalikes)
 
 
 def _explainer(name: Name, crop: Picture) -> Callable[[Any], Float]:

@@ -125,11 +125,11 @@ def flip_sets(v: Float, threshold: float) -> tuple[FlipSet, ...]:
     for i in range(n):
         here, before = reached.reshape(-1, 2, 1 << i), part.reshape(-1, 2, 1 << i)
         before[:, 1] |= before[:, 0] | here[:, 0]
-    found = [
+    sets = [
         FlipSet(tuple(i for i in range(n) if mask >> i & 1), float(left[mask]))
         for mask in np.flatnonzero(reached & ~part).tolist()
     ]
-    return tuple(sorted(found, key=lambda flip: (len(flip.players), flip.logit)))
+    return tuple(sorted(sets, key=lambda flip: (len(flip.players), flip.logit)))
 
 
 def additive_table(v: Float, shares: Float) -> Float:

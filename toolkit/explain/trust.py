@@ -554,7 +554,7 @@ def panel(
     choice = choice or references.choose(position, tick=tick)
     reference = choice.best
     figures: list[TrustFigure] = []
-    passes, told = 0, None
+    passes, exact_answer = 0, None
 
     def add(*found: TrustFigure) -> None:
         for figure in found:
@@ -573,27 +573,32 @@ def panel(
     if choice.reference is not None:
         game = game or RegionGame(detector, crops, position, choice.reference.rgb)
         before = game.passes
-        told = exact(game, tick=tick)
-        assert told.table is not None
+        exact_answer = exact(game, tick=tick)
+        assert exact_answer.table is not None
         add(
             *order_figures(
-                order_places(told.table, told.shares, crops.region_map[position], seed=seed)
+                order_places(
+                    exact_answer.table, exact_answer.shares, crops.region_map[position], seed=seed
+                )
             )
         )
-        add(additivity_figure(told.table), infidelity_figure(told.table, told.shares))
+        add(
+            additivity_figure(exact_answer.table),
+            infidelity_figure(exact_answer.table, exact_answer.shares),
+        )
         # from the same composites: other permutations cost no pass any more
         runs = [antithetic(game, seed=seed + k).shares for k in range(SEEDS)]
-        add(stability_figure(runs), context_figure(told.shares))
+        add(stability_figure(runs), context_figure(exact_answer.shares))
         passes += game.passes - before
         other = _second(references, choice.reference, position)
         if other is not None:
             second = RegionGame(detector, crops, position, other.rgb)
-            add(reference_agreement(told, antithetic(second, seed=seed, tick=tick)))
+            add(reference_agreement(exact_answer, antithetic(second, seed=seed, tick=tick)))
             passes += second.passes
         if intrinsic is not None:
-            add(witness_figure(agreement(intrinsic, told.shares)))
+            add(witness_figure(agreement(intrinsic, exact_answer.shares)))
         if frames:
-            add(frames_figure([told.shares, *frames]))
+            add(frames_figure([exact_answer.shares, *frames]))
         if opens_network(detector):
             from toolkit.explain import pixels
 
@@ -608,19 +613,19 @@ def panel(
             )
             add(completeness_figure(found))
             passes += found.passes
-    return Panel(tuple(figures), reference, told, passes, time.perf_counter() - start)
+    return Panel(tuple(figures), reference, exact_answer, passes, time.perf_counter() - start)
 
 
 def _second(references: References, first: Reference, position: int) -> Reference | None:
     """Return another reference that is judged genuine: another source, or another kind."""
     for kind in AUTOMATIC[AUTOMATIC.index(first.kind) :]:
         for rank in range(SOURCES_TRIED):
-            made = references.make(kind, position, rank=rank)
-            if made is None:
+            baseline = references.make(kind, position, rank=rank)
+            if baseline is None:
                 break
-            if made.validity_tests[0].passed and not np.array_equal(made.rgb, first.rgb):
-                return made
-            if made.source is None:  # every rank gives the same picture
+            if baseline.validity_tests[0].passed and not np.array_equal(baseline.rgb, first.rgb):
+                return baseline
+            if baseline.source is None:  # every rank gives the same picture
                 break
     return None
 

@@ -59,12 +59,12 @@ class FaceDetector:
         _, rows = self._net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
         if rows is None:
             return []
-        found = rows.astype(np.float64)
-        found = found[np.isfinite(found).all(axis=1)]
-        found[:, 0:14:2] *= width / size[0]
-        found[:, 1:14:2] *= height / size[1]
-        found = found[np.argsort(-found[:, 14], kind="stable")]
-        return [Detection(r[:4], r[4:14].reshape(5, 2), float(r[14])) for r in found]
+        detections = rows.astype(np.float64)
+        detections = detections[np.isfinite(detections).all(axis=1)]
+        detections[:, 0:14:2] *= width / size[0]
+        detections[:, 1:14:2] *= height / size[1]
+        detections = detections[np.argsort(-detections[:, 14], kind="stable")]
+        return [Detection(r[:4], r[4:14].reshape(5, 2), float(r[14])) for r in detections]
 
 
 def iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

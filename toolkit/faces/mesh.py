@@ -280,7 +280,7 @@ def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
 def _fields(data: bytes, *, length_delimited_only: bool = False) -> dict[int, list[bytes]]:
     """Return the raw bytes of each field; just enough protobuf for the geometry file."""
     at = 0
-    found: dict[int, list[bytes]] = {}
+    fields: dict[int, list[bytes]] = {}
     while at < len(data):
         tag, at = _varint(data, at)
         number, wire = tag >> 3, tag & 7
@@ -297,8 +297,8 @@ def _fields(data: bytes, *, length_delimited_only: bool = False) -> dict[int, li
                 "unexpected field in the geometry file", phrase("wire type {wire}", wire=wire)
             )
         if wire == 2 or not length_delimited_only:
-            found.setdefault(number, []).append(data[start:at])
-    return found
+            fields.setdefault(number, []).append(data[start:at])
+    return fields
 
 
 def head_pose(mesh: NDArray[np.floating]) -> tuple[float, float, float]:

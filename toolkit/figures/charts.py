@@ -157,15 +157,15 @@ def table(result: TrackResult, chart: Chart) -> FigureTable:
 
 
 def _curve_table(result: TrackResult) -> FigureTable:
-    shown, explanation = curve(result), result.explanation
+    points, explanation = curve(result), result.explanation
     rows = [
         (
             clock(t, 2),
             number(x, 3, signed=True),
-            _("above") if x >= shown.threshold else _("below"),
+            _("above") if x >= points.threshold else _("below"),
             number(float(explanation.frame_shares[i]), 4, signed=True) if explanation else "–",
         )
-        for i, (t, x) in enumerate(zip(shown.times.tolist(), shown.logits.tolist(), strict=True))
+        for i, (t, x) in enumerate(zip(points.times.tolist(), points.logits.tolist(), strict=True))
     ]
     heads = (_("time"), _("evidence (logit)"), _("against the threshold"), _("share (logit)"))
     return FigureTable(_("Evidence over time"), heads, tuple(rows))
@@ -181,10 +181,10 @@ def _region_table(result: TrackResult) -> FigureTable:
 
 
 def _matrix_table(result: TrackResult) -> FigureTable:
-    shown = matrix(result)
+    cells = matrix(result)
     rows: list[tuple[str, ...]] = []
-    if shown is not None:
-        for t, column in zip(curve(result).times.tolist(), shown.values.T.tolist(), strict=True):
+    if cells is not None:
+        for t, column in zip(curve(result).times.tolist(), cells.values.T.tolist(), strict=True):
             rows.append((clock(t, 2), *(number(value, 4, signed=True) for value in column)))
     heads = (_("time"), *row_names())
     return FigureTable(_("Share of each region over time (logit)"), heads, tuple(rows))
@@ -203,9 +203,9 @@ def evidence_curve(result: TrackResult) -> Figure:
 def region_bars(result: TrackResult) -> Figure:
     """Return the share of each region as a Plotly figure; empty without an explanation."""
     figure = _figure(_("Share of each region"), height=380)
-    shown = bars(result)
-    if shown is not None:
-        _add_bars(figure, shown)
+    rows = bars(result)
+    if rows is not None:
+        _add_bars(figure, rows)
         figure.update_yaxes(autorange="reversed", automargin=True)
     return figure
 
@@ -213,9 +213,9 @@ def region_bars(result: TrackResult) -> Figure:
 def region_matrix(result: TrackResult) -> Figure:
     """Return region × time as a Plotly figure; empty without an explanation."""
     figure = _figure(_("Share of each region over time"), height=380)
-    shown = matrix(result)
-    if shown is not None:
-        _add_matrix(figure, shown)
+    cells = matrix(result)
+    if cells is not None:
+        _add_matrix(figure, cells)
         figure.update_yaxes(autorange="reversed", automargin=True)
     return figure
 
@@ -248,10 +248,10 @@ def overview(result: TrackResult) -> Figure:
     )
     _style(figure, height=640)
     _add_curve(figure, curve(result), row=1, col=1)
-    shown, sums = matrix(result), bars(result)
-    assert shown is not None
+    cells, sums = matrix(result), bars(result)
+    assert cells is not None
     assert sums is not None
-    _add_matrix(figure, shown, row=2, col=1)
+    _add_matrix(figure, cells, row=2, col=1)
     _add_bars(figure, sums, row=2, col=2)
     figure.update_xaxes(showticklabels=True, title_text="", row=1, col=1)
     figure.update_yaxes(autorange="reversed", automargin=True, row=2)

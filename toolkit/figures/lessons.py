@@ -74,7 +74,7 @@ def scale(marks: Sequence[tuple[str, float]], *, reach: float = 4.0) -> str:
             f"{escape(middle_word)}</text>"
         ),
     ]
-    said = []
+    labels = []
     for at, (name, gap) in enumerate(marks):
         x = middle + float(np.clip(gap / reach, -1, 1)) * half
         y = 44 + row * at
@@ -82,8 +82,8 @@ def scale(marks: Sequence[tuple[str, float]], *, reach: float = 4.0) -> str:
         step = 11 if side == "start" else -11
         parts.append(f'<path d="{shapes[at % 3]}" transform="translate({x:.1f},{y - 4})"/>')
         parts.append(f'<text x="{x + step:.1f}" y="{y}" text-anchor="{side}">{escape(name)}</text>')
-        said.append(f"{name}: {gap_words(gap)}")
-    return _svg(height, _("Evidence against the threshold"), "; ".join(said), parts)
+        labels.append(f"{name}: {gap_words(gap)}")
+    return _svg(height, _("Evidence against the threshold"), "; ".join(labels), parts)
 
 
 def gap_words(gap: float) -> str:
@@ -146,7 +146,7 @@ def lines(
             f"{escape(x_name)}</text>"
         ),
     ]
-    said, taken = [], list[float]()
+    labels, taken = [], list[float]()
     for number_, (name, x, y) in enumerate(drawn):
         points = " ".join(at(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True))
         parts.append(
@@ -158,8 +158,8 @@ def lines(
             py -= 14
         taken.append(py)
         parts.append(f'<text x="{px + 6:.1f}" y="{py + 4:.1f}">{escape(name)}</text>')
-        said.append(f"{name}: {_short(float(y[0]))} → {_short(float(y[-1]))}")
-    return _svg(height, title, f"{y_name}. {'; '.join(said)}", parts)
+        labels.append(f"{name}: {_short(float(y[0]))} → {_short(float(y[-1]))}")
+    return _svg(height, title, f"{y_name}. {'; '.join(labels)}", parts)
 
 
 def _short(value: float) -> str:
@@ -202,8 +202,8 @@ def icons(counts: Sequence[tuple[str, int]], *, columns: int = 50) -> str:
         parts.append(f'<path d="{path}" {style}/>')
         label = escape(f"{_thousands(count)} {name}")
         parts.append(f'<text x="30" y="{y + 4}">{label}</text>')
-    said = "; ".join(f"{_thousands(count)} {name}" for name, count in counts)
-    return _svg(round(body + 18 * len(counts) + 8), _("One mark per clip"), said, parts)
+    caption = "; ".join(f"{_thousands(count)} {name}" for name, count in counts)
+    return _svg(round(body + 18 * len(counts) + 8), _("One mark per clip"), caption, parts)
 
 
 def _svg(height: float, title: str, said: str, parts: Sequence[str]) -> str:

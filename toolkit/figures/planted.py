@@ -49,9 +49,11 @@ def read_truth(video: Path | str) -> PlantedTruth | None:
     """Return what was planted in a video, from the file beside it; None where there is none."""
     path = Path(video).with_suffix(".truth.json")
     try:
-        found = parse_json(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
         truth = PlantedTruth(
-            tuple(str(r) for r in found["regions"]), float(found["start_s"]), float(found["end_s"])
+            tuple(str(r) for r in content["regions"]),
+            float(content["start_s"]),
+            float(content["end_s"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

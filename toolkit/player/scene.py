@@ -162,9 +162,9 @@ class Scene:
 
     def _array(self, name: str) -> NDArray[Any]:
         """Return a flat view of one of the arrays."""
-        found = self.facts["arrays"][name]
-        kind = np.dtype(f"<{found['type']}")
-        return np.frombuffer(self.data, kind, math.prod(found["shape"]), found["at"])
+        stored = self.facts["arrays"][name]
+        kind = np.dtype(f"<{stored['type']}")
+        return np.frombuffer(self.data, kind, math.prod(stored["shape"]), stored["at"])
 
     def strings(self) -> dict[str, Any]:
         """Return the words of the player in the language in use."""

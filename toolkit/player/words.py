@@ -35,12 +35,12 @@ def words(
 
 def _note(report: Report, copy: DisplayCopy) -> str:
     """Return how the copy differs from the original, or nothing."""
-    said = []
+    sentences = []
     pts = report.video.pts
     first, last = copy.start_s, copy.start_s + float(copy.pts[-1])
     if len(pts) and (first > pts[0] + 0.001 or last < pts[-1] - 0.001):
         text = _("The player holds {start} to {end} of this video of {length}.")
-        said.append(
+        sentences.append(
             text.format(
                 start=figures.clock(first),
                 end=figures.clock(last),
@@ -49,8 +49,8 @@ def _note(report: Report, copy: DisplayCopy) -> str:
         )
     if (copy.width, copy.height) != (report.video.width, report.video.height):
         text = _("Shown smaller than the original, which is what was analysed.")
-        said.append(text)
-    return " ".join(said)
+        sentences.append(text)
+    return " ".join(sentences)
 
 
 def _controls() -> dict[str, str]:

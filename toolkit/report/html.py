@@ -115,23 +115,23 @@ def _person(result: TrackResult, track: dict[str, Any]) -> str:
     sentences = [figures.track_sentence(result), figures.seen_sentence(result)]
     if not result.verdict.abstained:
         sentences.append(figures.region_sentence(result))
-    shown = [f"<h2>{escape(heading)}</h2>"]
-    shown += [f"<p>{escape(text)}</p>" for text in sentences]
+    parts = [f"<h2>{escape(heading)}</h2>"]
+    parts += [f"<p>{escape(text)}</p>" for text in sentences]
     explanation = result.explanation
     if explanation is not None and explanation.intervals:
         lines = "".join(
             f"<li>{escape(figures.interval_sentence(i))}</li>" for i in explanation.intervals
         )
-        shown.append(_h3(_("When")) + f"<ol>{lines}</ol>")
-    shown.append(_frames(result))
-    shown.append(_chart(result, "curve", charts_svg.curve(figures.curve(result))))
+        parts.append(_h3(_("When")) + f"<ol>{lines}</ol>")
+    parts.append(_frames(result))
+    parts.append(_chart(result, "curve", charts_svg.curve(figures.curve(result))))
     bars, matrix = figures.bars(result), figures.matrix(result)
     if bars is not None and matrix is not None:
-        shown.append(_chart(result, "regions", charts_svg.bars(bars)))
-        shown.append(_chart(result, "matrix", charts_svg.matrix(matrix)))
-        shown.append(f'<p class="note">{escape(figures.reading_guide())}</p>')
-        shown.append(_ledger(track))
-    return f"<section>{''.join(shown)}</section>"
+        parts.append(_chart(result, "regions", charts_svg.bars(bars)))
+        parts.append(_chart(result, "matrix", charts_svg.matrix(matrix)))
+        parts.append(f'<p class="note">{escape(figures.reading_guide())}</p>')
+        parts.append(_ledger(track))
+    return f"<section>{''.join(parts)}</section>"
 
 
 def _frames(result: TrackResult) -> str:

@@ -164,9 +164,9 @@ def _outlines() -> tuple[str, ...]:
     paths = []
     for region in range(len(REGIONS)):
         mask = (painted == region).astype(np.uint8)
-        found, _hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+        contours, _hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
         loops = []
-        for loop in found:
+        for loop in contours:
             points = cv2.approxPolyDP(loop, 1.5, closed=True)[:, 0]
             if len(points) > 2:
                 steps = "L".join(

@@ -66,10 +66,10 @@ def pdf(told: ReportTree, *, date: str, author: str = "") -> bytes:
     PdfError
         If Typst refuses it.
     """
-    made: bytes = _compile(
+    document: bytes = _compile(
         told, date, author, format="pdf", pdf_standards=list(STANDARDS), timestamp=0
     )
-    return made
+    return document
 
 
 def pictures(told: ReportTree, *, date: str, ppi: float = 80) -> list[bytes]:
@@ -98,7 +98,7 @@ def _compile(told: ReportTree, date: str, author: str, **how: Any) -> Any:
         main = Path(folder, "main.typ")
         main.write_bytes(TEMPLATE.read_bytes())
         try:
-            made = typst.Compiler(
+            compiler = typst.Compiler(
                 main,
                 root=folder,
                 font_paths=[],
@@ -110,8 +110,8 @@ def _compile(told: ReportTree, date: str, author: str, **how: Any) -> Any:
         except typst.TypstError as error:
             why = getattr(error, "diagnostic", str(error))[:500]
             raise PdfError("the PDF could not be set", why) from error
-    assert made is not None
-    return made
+    assert compiler is not None
+    return compiler
 
 
 def _with_annex(sections: tuple[Section, ...]) -> tuple[Section, ...]:

@@ -81,9 +81,9 @@ def ratio_sentences(log10_lr: float | None, bounds: tuple[float, float] | None) 
     ratio = 10.0 ** abs(log10_lr)
     first, second = ("H1", "H2") if log10_lr >= 0 else ("H2", "H1")
     if ratio < NEUTRAL_BELOW:
-        said = [_("The findings are about equally probable if H1 is true and if H2 is true.")]
+        sentences = [_("The findings are about equally probable if H1 is true and if H2 is true.")]
     else:
-        said = [
+        sentences = [
             _(
                 "The findings are about {times} times more probable if {first} is true than if "
                 "{second} is true: {words} for {first}."
@@ -91,10 +91,10 @@ def ratio_sentences(log10_lr: float | None, bounds: tuple[float, float] | None) 
         ]
     if bounds is not None:
         low, high = bounds
-        said.append(
+        sentences.append(
             _(
                 "This calibration supports no ratio outside of {low} in favour of H2 and {high} in "
                 "favour of H1."
             ).format(low=times(10.0 ** max(0.0, -low)), high=times(10.0 ** max(0.0, high)))
         )
-    return said
+    return sentences

@@ -177,12 +177,12 @@ class Cache:
 
         Damaged entries are left out. Looking does not count as use.
         """
-        found = []
+        entries = []
         for path in self._paths():
             if path.name.startswith(f"{kind}-"):
                 with contextlib.suppress(Exception):  # damaged, or just removed
-                    found.append(_read(path, only=arrays))
-        return sorted(found, key=lambda e: (-e.kept_at, e.name))
+                    entries.append(_read(path, only=arrays))
+        return sorted(entries, key=lambda e: (-e.kept_at, e.name))
 
     def bytes(self) -> int:
         """Return the size of all entries together."""

@@ -140,11 +140,11 @@ def _build(hint: Any, plain: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
     if dataclasses.is_dataclass(hint):
         hints = typing.get_type_hints(hint)
         names = {_key(f): f.name for f in dataclasses.fields(hint) if f.init}
-        given = {
+        values = {
             names[key]: _build(hints[names[key]], part, arrays)
             for key, part in _expect(plain, dict).items()
         }
-        return hint(**given)  # type: ignore[operator]  # it is a class, not an instance
+        return hint(**values)  # type: ignore[operator]  # it is a class, not an instance
     if hint is Path:
         return Path(_expect(plain, str))
     return _expect(plain, hint)

@@ -58,12 +58,14 @@ def average(
         raise UsageError("nothing to average", str(len(parts)), "Give weights and shares above 0.")
     total = sum(share for _, share in parts)
     folders = [index_folder(p, work, weight=w, tick=tick) for p, w in faces]
-    found = [(*trained_network(path), share) for path, share in parts]  # checked with their cards
+    networks = [
+        (*trained_network(path), share) for path, share in parts
+    ]  # checked with their cards
     main_part, _ = max(parts, key=lambda part: part[1])
     trainer = Trainer(folders, work, _recipe(main_part), start=main_part, device=device)
     mean = {k: torch.zeros_like(v) for k, v in trainer.ema.items()}
     names = []
-    for network, sha256, share in found:
+    for network, sha256, share in networks:
         names.append(f"{share / total:g} of {sha256}")
         for key, value in network.state_dict().items():
             if value.is_floating_point():
@@ -92,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         with TerminalLine() as progress:
-            made = average(
+            mean = average(
                 [parse_folder(w) for w in options.weights],
                 [parse_folder(f) for f in options.faces],
                 options.out,
@@ -102,5 +104,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ToolkitError as error:
         print(error, file=sys.stderr)
         return 2
-    print(made.log[-1])
+    print(mean.log[-1])
     return 0

@@ -72,12 +72,12 @@ def calibrate(
     calibration.check_traceless(traceless)
     photographed, videos = divide(folders)
     wander = ups_and_downs(detector, videos, tick=tick)
-    found = levels(detector, photographed, count, seed=seed, tick=tick)
-    clips = put_together(found, wander, np.random.default_rng(seed))
+    table = levels(detector, photographed, count, seed=seed, tick=tick)
+    clips = put_together(table, wander, np.random.default_rng(seed))
     fitted = calibration.fit(
         [aggregate(x, rule_of(detector)(len(x))) for pair in clips for x in pair],
         [False, True] * count,
-        [group for group in found.groups for _label in range(2)],
+        [group for group in table.groups for _label in range(2)],
         # photographs, however many, are no videos: "limited support" at most
         cap=CAP,
         traceless=traceless,
@@ -85,7 +85,7 @@ def calibrate(
         rule=rule_text(detector.card.top_part),
         population=(
             f"{count} genuine and {count} self-blended clips, put together of photographs of "
-            f"{len(set(found.groups))} people who were kept from training and of the ups and downs "
+            f"{len(set(table.groups))} people who were kept from training and of the ups and downs "
             f"of {len(videos)} genuine videos"
         ),
         date=date,
@@ -93,7 +93,7 @@ def calibrate(
     if fitted.bounds[1] <= 0:
         raise UsageError(
             "clips of one person support no likelihood ratio",
-            found.groups[0],
+            table.groups[0],
             "Give pictures of more people, or raise --clips.",
         )
     filmed = {photos[0].identity for photos in videos}
@@ -138,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 index_folder(path, options.work, weight=weight, tick=tick)
                 for path, weight in map(parse_folder, options.faces)
             ]
-            found = calibrate(
+            ratio = calibrate(
                 detector,
                 folders,
                 count=options.clips,
@@ -146,13 +146,13 @@ def main(argv: Sequence[str] | None = None) -> int:
                 date=today,
                 tick=tick,
             )
-        calibration.save(found, options.out)
+        calibration.save(ratio, options.out)
     except (ToolkitError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    low, high = found.bounds
+    low, high = ratio.bounds
     print(
-        f"log odds = {found.alpha:.3f} z {found.beta:+.3f}, {found.traceless:.0%} of forgeries "
+        f"log odds = {ratio.alpha:.3f} z {ratio.beta:+.3f}, {ratio.traceless:.0%} of forgeries "
         f"reckoned to look genuine; L from {low:+.2f} to {high:+.2f}"
     )
     print(options.out)

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from toolkit import runtime
+from toolkit.detectors.readout import GRID
 from toolkit.detectors.seamnet_clip import Heads, Shape
-from toolkit.detectors.seamnet_small import GRID
 from toolkit.errors import UsageError
 from toolkit.training import clip_pack
 from toolkit.training.data import Folder, index_folder
@@ -347,26 +347,26 @@ class HeadTrainer:
         self, net: Heads, blends: BlendTokens, rows: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """Return the logits (N, 2) that a detector with these heads gives pairs."""
-        found = [net.pool(self._patches(net, blends, part)) for part in _in_parts(rows)]
-        return torch.cat(found).view(-1, 2).double().numpy()
+        logits = [net.pool(self._patches(net, blends, part)) for part in _in_parts(rows)]
+        return torch.cat(logits).view(-1, 2).double().numpy()
 
     @torch.inference_mode()
     def judge_clip(self, net: Heads, path: Path) -> NDArray[np.float64]:
         """Return the logits (N,) that a detector with these heads gives the faces of a clip."""
-        seen, found = self.store.clip(path), [np.zeros(0)]
+        seen, logits = self.store.clip(path), [np.zeros(0)]
         for rows in _in_parts(np.arange(len(seen))) if len(seen) else []:
             x = unpack(seen.tokens[rows]).transpose(1, 2).reshape(len(rows), -1, GRID, GRID)
             small = torch.from_numpy(seen.small[rows]).view(-1, GRID, GRID)
-            found.append(net.pool(net(x) + net.small_weight * small).double().numpy())
-        return np.concatenate(found)
+            logits.append(net.pool(net(x) + net.small_weight * small).double().numpy())
+        return np.concatenate(logits)
 
     @staticmethod
     def _patches(net: Heads, blends: BlendTokens, rows: NDArray[np.int64]) -> torch.Tensor:
         """Return patch logits (2 N, 14, 14): genuine, forged, genuine, ..."""
         x = blends.pairs(rows)[0].flatten(0, 1)
-        found: torch.Tensor = net(x.transpose(1, 2).reshape(len(x), -1, GRID, GRID))
+        patches: torch.Tensor = net(x.transpose(1, 2).reshape(len(x), -1, GRID, GRID))
         small = torch.from_numpy(blends.small[rows]).view(-1, GRID, GRID)
-        return found + net.small_weight * small
+        return patches + net.small_weight * small
 
     @torch.inference_mode()
     def export(

@@ -26,9 +26,9 @@ from toolkit.detectors import clip_body, seamnet_small
 from toolkit.detectors.canary import canary_picture
 from toolkit.detectors.seamnet_clip import (
     NEEDED,
+    Heads,
     SeamNet2Detector,
     Shape,
-    expected_tensors,
     float_logits,
     paths,
     read_card,
@@ -90,8 +90,9 @@ def pack(
     tensors = {"small_weight": np.zeros((), np.float32), **tensors}
     stored = {n: np.array(v, np.float32, order="C") for n, v in tensors.items()}
     have = {n: (v.shape, "float32") for n, v in stored.items()}
-    if have != expected_tensors(shape):
-        odd = sorted(n for n in have if have[n] != expected_tensors(shape).get(n))
+    expected = Heads(shape).expected_tensors()
+    if have != expected:
+        odd = sorted(n for n in have if have[n] != expected.get(n))
         value = phrase("{tensors}; width {width}", tensors=", ".join(odd), width=width)
         raise UsageError("the tensors do not fit the facts", value)
     data = save(stored)

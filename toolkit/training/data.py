@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from toolkit.detectors.canary import SIZE
-from toolkit.detectors.seamnet_small import GRID
+from toolkit.detectors.readout import GRID
 from toolkit.errors import UsageError
 from toolkit.faces.crops import OVAL_INDEX, Square, cut, face_square
 from toolkit.faces.detect import FaceDetector
@@ -95,7 +95,7 @@ def index_folder(folder: Path, cache: Path, *, weight: float, tick: Tick = no_ti
             rows, meshes = saved["rows"], saved["meshes"]
     else:
         detector, mesh = FaceDetector(), FaceMesh()
-        found: list[tuple[int, NDArray[np.float32]]] = []
+        entries: list[tuple[int, NDArray[np.float32]]] = []
         for row, path in enumerate(files):
             tick("index", row, len(files))
             rgb = read_picture(path)
@@ -104,9 +104,9 @@ def index_folder(folder: Path, cache: Path, *, weight: float, tick: Tick = no_ti
             faces = detector(rgb)
             result = mesh(rgb, max(faces, key=lambda f: f.box[2])) if faces else None
             if result is not None:
-                found.append((row, result.points))
-        rows = np.array([row for row, _ in found], np.int64)
-        meshes = np.array([m for _, m in found], np.float32).reshape(-1, 478, 3)
+                entries.append((row, result.points))
+        rows = np.array([row for row, _ in entries], np.int64)
+        meshes = np.array([m for _, m in entries], np.float32).reshape(-1, 478, 3)
         cache.mkdir(parents=True, exist_ok=True)
         part = store.with_suffix(".part.npz")
         np.savez(part, rows=rows, meshes=meshes)
@@ -155,9 +155,9 @@ class Blends(Dataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]):
         for _ in range(TRIES):
             photo = self._photos.draw(rng)
             rgb = read_picture(photo.path)
-            made = None if rgb is None else make_pair(rgb, photo.mesh, rng)
-            if made is not None:
-                fake, real, mask = made
+            pair = None if rgb is None else make_pair(rgb, photo.mesh, rng)
+            if pair is not None:
+                fake, real, mask = pair
                 visible = float(
                     np.abs(fake.astype(np.float32) - real).mean(axis=2)[mask > 0.3].mean()
                 )

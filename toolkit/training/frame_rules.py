@@ -191,8 +191,10 @@ def _rates(hits: Float, limit: float, weights: Float) -> Float:
 
 def table(result: dict[str, Any]) -> str:
     """Return the comparison as lines for a terminal."""
-    made = f"{result['clips']} clips made of photographs of {result['people']} people, genuine and"
-    lines = [f"{made} forged, with the ups and downs of {result['videos']} videos"]
+    heading = (
+        f"{result['clips']} clips made of photographs of {result['people']} people, genuine and"
+    )
+    lines = [f"{heading} forged, with the ups and downs of {result['videos']} videos"]
     shares = " ".join(f"{f'{s:.0%}':>6}" for s in result["shares"])
     for alarms in result["rules"][IN_USE]:
         head = f"{float(alarms):.0%} false alarms"
@@ -200,10 +202,10 @@ def table(result: dict[str, Any]) -> str:
         for name, per in result["rules"].items():
             r = per[alarms]
             low, high = r["ahead_interval"]
-            found = " ".join(f"{x:6.2f}" for x in r["found"])
+            rates = " ".join(f"{x:6.2f}" for x in r["found"])
             ahead = "" if name == IN_USE else f"{r['ahead']:+6.3f} ({low:+.3f} {high:+.3f})"
             lines.append(
-                f"  {name:24} {r['threshold']:+5.2f} {'':>7} {found}  {r['mean']:5.3f} {ahead}"
+                f"  {name:24} {r['threshold']:+5.2f} {'':>7} {rates}  {r['mean']:5.3f} {ahead}"
             )
     a = result["alarms"]
     lines.append(

@@ -122,20 +122,20 @@ def still_clips(
     UsageError
         If there are no validation identities, or hardly any photograph gives a clip.
     """
-    photos, made = Photos(folders, validation=True), 0
+    photos, number = Photos(folders, validation=True), 0
     for item in range(TRIES * count):
         rng = np.random.default_rng([seed, item])
         clip = still_clip(photos.draw(rng), rng)
         if clip is None:
             continue
-        tick("clips", made, count)
+        tick("clips", number, count)
         yield clip
-        made += 1
-        if made == count:
+        number += 1
+        if number == count:
             return
     raise UsageError(
         "too few clips could be made",
-        phrase("{n} of {total}", n=made, total=count),
+        phrase("{n} of {total}", n=number, total=count),
         "Give more pictures.",
     )
 
@@ -200,8 +200,8 @@ def levels(
     for clip in still_clips(folders, count, seed=seed, tick=tick):
         rows.append([float(detector.logits(x).mean()) for x in (clip.genuine, clip.forged)])
         groups.append(clip.group)
-    found = np.array(rows, np.float64)
-    return Levels(found[:, 0], found[:, 1], tuple(groups))
+    array = np.array(rows, np.float64)
+    return Levels(array[:, 0], array[:, 1], tuple(groups))
 
 
 def ups_and_downs(
@@ -214,14 +214,14 @@ def ups_and_downs(
     UsageError
         If a picture cannot be read.
     """
-    found = []
+    differences = []
     for number, photos in enumerate(videos):
         tick("videos", number, len(videos))
         crops = [_crop_of(photos[i]) for i in spread(len(photos), MOMENTS)]
         parts = [np.stack(crops[i : i + BATCH]) for i in range(0, len(crops), BATCH)]
         z = np.concatenate([detector.logits(part) for part in parts]).astype(np.float64)
-        found.append(UNSEEN * (z - z.mean()))
-    return found
+        differences.append(UNSEEN * (z - z.mean()))
+    return differences
 
 
 def _crop_of(photo: Photo) -> NDArray[np.uint8]:

@@ -24,8 +24,9 @@ from toolkit import models, runtime
 from toolkit.detectors import clip_body, seamnet_small
 from toolkit.detectors.base import InputSpec
 from toolkit.detectors.canary import SIZE
+from toolkit.detectors.readout import GRID
 from toolkit.detectors.seamnet_clip import CLIP, Shape, small_network
-from toolkit.detectors.seamnet_small import GRID, MARGIN
+from toolkit.detectors.seamnet_small import MARGIN
 from toolkit.errors import UsageError
 from toolkit.explain.donors import read_donors
 from toolkit.forge.degrade import Picture
@@ -58,8 +59,8 @@ class TokenReader:
     def __call__(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
         """Return (N, 196, W) of crops (S, S, 3), as many at once as there are cores."""
         with ThreadPoolExecutor(runtime.side_by_side()) as pool:
-            found = list(pool.map(self._one, pictures))
-        return np.stack(found) if found else np.zeros((0, PLACES, self.shape.width), np.float32)
+            tokens = list(pool.map(self._one, pictures))
+        return np.stack(tokens) if tokens else np.zeros((0, PLACES, self.shape.width), np.float32)
 
     def _one(self, picture: Picture) -> NDArray[np.float32]:
         return np.concatenate(list(self._body.tokens(picture)), axis=1)
@@ -68,8 +69,8 @@ class TokenReader:
     def small(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
         """Return the small network's patch logits (N, 196)."""
         x = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float()
-        found: NDArray[np.float32] = self._small(x)[1].flatten(1).numpy()
-        return found
+        patches: NDArray[np.float32] = self._small(x)[1].flatten(1).numpy()
+        return patches
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,8 +193,8 @@ class Store:
             crops = read_donors([path], InputSpec(SIZE, MARGIN), frames=FRAMES, tick=tick)
             rgb = np.zeros((0, SIZE, SIZE, 3), np.uint8) if crops is None else crops.rgb
             _save(where, partial(np.save, arr=rgb))
-        found: NDArray[np.uint8] = np.load(where)
-        return found
+        stored: NDArray[np.uint8] = np.load(where)
+        return stored
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,7 +289,7 @@ def read_clips(
     UsageError
         If a list cannot be read, a clip is missing, or a page to leave out is in no list.
     """
-    found, pages = [], set()
+    clips, pages = [], set()
     for file, weight in lists:
         for row in _rows(file):
             page = row.get("dataset") or row.get("source") or ""
@@ -302,10 +303,10 @@ def read_clips(
                 raise UsageError("a clip of the list is missing", str(path), remedy, file=str(file))
             is_fake = row.get("label") == "fake"
             kind = f"{page}/{row.get('method', '')}" if is_fake else page
-            found.append(ListedClip(path, is_fake, page, kind, weight))
+            clips.append(ListedClip(path, is_fake, page, kind, weight))
     if unknown := [p for p in leave_out if p not in pages]:
         raise UsageError("no clip is of this page", ", ".join(unknown), "See the column dataset.")
-    return found
+    return clips
 
 
 def _rows(file: Path) -> Iterator[dict[str, str]]:

@@ -82,12 +82,12 @@ class _Rule:
         if value <= limit if self.above else value >= limit:
             return None
         unit = 100.0 if self.percent else 1.0
-        shown: float | Message = phrase("unknown")
+        rounded: float | Message = phrase("unknown")
         if math.isfinite(value):  # rounded away from the limit: never "64 px, below 64 px"
             step = 10.0**-self.digits
             away = math.ceil if self.above else math.floor
-            shown = round(away(round(value * unit / step, 6)) * step, self.digits)
-        values: dict[str, Value] = {"value": shown, "limit": limit * unit, "yaw": limits.yaw_deg}
+            rounded = round(away(round(value * unit / step, 6)) * step, self.digits)
+        values: dict[str, Value] = {"value": rounded, "limit": limit * unit, "yaw": limits.yaw_deg}
         return Message(self.code, self.template, values)
 
 
@@ -193,8 +193,8 @@ def measures(
 ) -> dict[str, float | None]:
     """Return what is held against the limits, by reason code; None where it is not a number."""
     limits = limits or Limits()
-    found = {rule.code: float(rule.measure(track, crops, limits)) for rule in _RULES}
-    return {code: value if math.isfinite(value) else None for code, value in found.items()}
+    values = {rule.code: float(rule.measure(track, crops, limits)) for rule in _RULES}
+    return {code: value if math.isfinite(value) else None for code, value in values.items()}
 
 
 def judge(
@@ -275,10 +275,10 @@ def clip_verdict(
             )
         )
         return _abstain(None, threshold, reason), None
-    given = [(v.logit, p, v) for p, v in results if not v.abstained and v.logit is not None]
-    if not given:
+    judged = [(v.logit, p, v) for p, v in results if not v.abstained and v.logit is not None]
+    if not judged:
         return results[0][1], None
-    _, person, verdict = max(given, key=lambda entry: entry[0])
+    _, person, verdict = max(judged, key=lambda entry: entry[0])
     return verdict, person
 
 

@@ -418,6 +418,6 @@ def find(detector: str, weights_sha256: str, *, rule: str = RULE) -> Calibration
     where = path_for(registry.name_now(detector, weights_sha256))
     if not where.is_file():
         return None
-    found = load(where)
-    fits = found.weights_sha256 == weights_sha256 and found.rule == rule
-    return found if fits else None
+    ratio = load(where)
+    fits = ratio.weights_sha256 == weights_sha256 and ratio.rule == rule
+    return ratio if fits else None

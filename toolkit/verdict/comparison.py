@@ -311,12 +311,12 @@ def longest(results: Sequence[TrackResult]) -> TrackResult:
 
 def path_for(detector: str) -> Path:
     """Return where what was measured for a bundled detector lies, if anything was."""
-    return models.ROOT / "models" / f"{detector}-halves.json"
+    return models.ROOT / "models" / f"{detector}-known-genuine.json"
 
 
-def save(halves: GenuineSpread, path: Path) -> None:
+def save(spread: GenuineSpread, path: Path) -> None:
     """Write what was measured, as JSON."""
-    content = {"schema": SCHEMA, **asdict(halves)}
+    content = {"schema": SCHEMA, **asdict(spread)}
     atomic_write(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 

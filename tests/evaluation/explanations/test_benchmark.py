@@ -91,6 +91,7 @@ def test_each_way_of_forging_has_its_own_mean():
     assert found["swap"]["b"]["pairs"] == 1
 
 
+@pytest.mark.slow
 def test_when_and_transplants(pair_list, blocks, monkeypatch):
     monkeypatch.setattr(transplants, "FRACTIONS", (1.0,))
     parts = ["when", "transplants"]
@@ -115,6 +116,7 @@ def test_when_and_transplants(pair_list, blocks, monkeypatch):
     assert "1 of 1 transplants are called forged, 0 of 1 originals" in text
 
 
+@pytest.mark.slow
 def test_stopped_work_goes_on_and_gives_the_same(pair_list, tmp_path, blocks, without_seconds):
     twice = read_pairs(pair_list) + read_pairs(pair_list)
     twice[1].row["method"] = "the same again"
@@ -182,6 +184,7 @@ def test_planted_from_the_command_line(sample, tmp_path, capsys, monkeypatch, bl
         planted.Cell("nothing", (), "blend", 0.0),
     ]
     monkeypatch.setattr(planted, "cells", lambda: iter(grid))
+    monkeypatch.setattr(planted, "SECONDS", 2.0)
     monkeypatch.setattr(explanations.registry, "load", lambda name, **_more: blocks)
     out = tmp_path / "planted.json"
     clip = str(sample("carphone_pristine"))

@@ -9,6 +9,7 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.studies import speed
 
 
+@pytest.mark.slow
 def test_measures_time_and_memory(sample, monkeypatch):
     times = speed._milliseconds
     monkeypatch.setattr(speed, "_milliseconds", lambda net, x, _runs: times(net, x, 1))

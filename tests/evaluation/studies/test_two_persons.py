@@ -99,6 +99,7 @@ def test_a_second_call_goes_on(tmp_path, monkeypatch, capsys, face_models):
     assert done[-1] == 0  # another seed starts anew
 
 
+@pytest.mark.slow
 def test_the_genuine_part_is_not_touched(sample, tmp_path):
     """Forged with strength 0 and with strength 2: A is the same, B is not."""
     for name in ("franck", "cap12_edit"):
@@ -116,6 +117,7 @@ def test_the_genuine_part_is_not_touched(sample, tmp_path):
     assert min(apart[-20:]) > 5 * max(apart[:20])
 
 
+@pytest.mark.slow
 def test_one_variant_all_the_way(sample):
     """Short stretches; what is asked for is asked of the twenty by the command."""
     for name in ("franck", "cap12_edit"):

@@ -215,16 +215,16 @@ def test_names_are_checked(tmp_path):
 
 
 @pytest.fixture
-def clips(sample, tmp_path):
+def clips(planted_piece, genuine_piece, tmp_path):
     rows = [
         {
-            "path": str(sample("planted_cap12")),
+            "path": str(planted_piece),
             "label": "fake",
             "method": "planted",
             "extra": "kept",
         },
         {"path": str(tmp_path / "absent.mp4"), "label": "real", "method": "", "extra": ""},
-        {"path": str(sample("cap13_edit2")), "label": "real", "method": "", "extra": ""},
+        {"path": str(genuine_piece), "label": "real", "method": "", "extra": ""},
     ]
     rows = [r | {"dataset": "samples", "scene": r["path"]} for r in rows]
     return verdicts.read_list(write_list(tmp_path / "c.csv", rows))

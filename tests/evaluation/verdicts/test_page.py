@@ -117,9 +117,9 @@ def test_a_curve_at_the_floor_is_drawn_too(fake):
     assert page.render(made, others=[made]).count("<polyline") == 4
 
 
-def test_the_command_puts_the_page_beside_the_json(sample, tmp_path, capsys):
+def test_the_command_puts_the_page_beside_the_json(genuine_piece, tmp_path, capsys):
     listed = tmp_path / "clips.csv"
-    listed.write_text(f"path,label,method,dataset,scene\n{sample('cap13_edit2')},real,,a,b\n")
+    listed.write_text(f"path,label,method,dataset,scene\n{genuine_piece},real,,a,b\n")
     out = tmp_path / "made" / "result.json"
     command = ["benchmark", str(listed), "--out", str(out), "--frames", "16"]
     assert cli.main([*command, "--detectors", "control.size"]) == 0

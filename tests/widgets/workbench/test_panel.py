@@ -8,7 +8,21 @@ import time
 from dataclasses import replace
 
 from tests.widgets import made_up
-from tests.widgets.pressing import look_at, part, run, shown, until
+from tests.widgets.pressing import (
+    analyse_with,
+    classes,
+    clips,
+    holder,
+    look_at,
+    part,
+    run,
+    said,
+    send,
+    shown,
+    speak,
+    text,
+    until,
+)
 from toolkit import _i18n, samples
 from toolkit.api.result import Analysis
 from toolkit.errors import VideoError
@@ -18,7 +32,7 @@ from toolkit.widgets.workbench.panel import Workbench
 
 
 def views(panel):
-    return [view for _title, view in panel._result.views.options]
+    return [view for _title, view in part(panel, "views").options]
 
 
 # --- from file to verdict
@@ -26,18 +40,18 @@ def views(panel):
 
 def test_it_starts_idle_and_shows_no_result(panel):
     assert panel.state == "idle"
-    assert {"dz-workbench", "dz-state-idle"} <= set(panel._dom_classes)
-    assert not shown(panel._result)
+    assert {"dz-workbench", "dz-state-idle"} <= classes(panel)
+    assert not shown(part(panel, "result"))
     assert part(panel, "cancel").disabled
-    assert "stays on this computer" in panel._status.text
+    assert "stays on this computer" in part(panel, "status").text
 
 
 def test_a_run_ends_with_words_player_and_pictures(panel, clip):
     run(panel)
-    result = panel._result
+    result = part(panel, "result")
     assert panel.error is None
-    assert "dz-state-done" in panel._dom_classes
-    assert not {f"dz-state-{s}" for s in STATES if s != "done"} & set(panel._dom_classes)
+    assert "dz-state-done" in classes(panel)
+    assert not {f"dz-state-{s}" for s in STATES if s != "done"} & classes(panel)
     assert "calls this video forged" in result.verdict.value
     assert "face is too small" in result.not_judged.value
     assert "Most important to this detector" in result.words.value
@@ -67,34 +81,39 @@ def test_starting_returns_at_once(make):
     until(panel, "cancelled")
 
 
-def test_a_second_start_or_a_click_into_the_gallery_while_running_is_ignored(make):
-    panel = make(pause=0.01)
+def test_a_second_start_or_a_click_into_the_gallery_while_running_is_ignored(panel, clip):
+    analyses, examine = [], made_up.examine(pause=0.01)
+
+    def counted(path, **options):
+        analyses.append(path)
+        return examine(path, **options)
+
+    analyse_with(panel, counted)
     panel.start()
-    job = panel._run._job
     panel.start()
     panel.reopen("report-" + "0" * 32 + ".npz")
-    assert panel._run._job is job
-    panel.cancel()
-    until(panel, "cancelled")
+    assert panel.state == "running"
+    until(panel, "done")
+    assert analyses == [clip]
 
 
 def test_cancel_keeps_no_result_and_allows_another_run(make):
     panel = make(pause=0.02)
     panel.start()
     part(panel, "cancel").click()
-    assert panel._status.text == "Stopping …"
+    assert part(panel, "status").text == "Stopping …"
     until(panel, "cancelled")
     assert panel.report is None
-    assert not shown(panel._result)
+    assert not shown(part(panel, "result"))
     assert panel.save() is None
-    panel._do_examine = made_up.examine()
+    analyse_with(panel, made_up.examine())
     run(panel)
     assert panel.state == "done"
 
 
 def test_progress_names_the_stage(make):
     panel, said = make(pause=0.01), []
-    panel._status.observe(lambda change: said.append(change["new"]), "text")
+    part(panel, "status").observe(lambda change: said.append(change["new"]), "text")
     run(panel)
     assert any("looking for faces" in text for text in said)
     assert any("left" in text for text in said)
@@ -103,13 +122,13 @@ def test_progress_names_the_stage(make):
 
 def test_results_appear_while_it_computes(make):
     panel, seen = make(pause=0.005), []
-    panel._live.observe(lambda change: seen.append(change["new"]), "value")
+    part(panel, "live").observe(lambda change: seen.append(change["new"]), "value")
     run(panel)
     assert any("2 persons were found" in text for text in seen)
     assert any("20 of 40 moments judged" in text for text in seen)
     assert any("of them above the threshold" in text for text in seen)
     assert all("forged" not in text for text in seen)  # not a verdict yet
-    assert not shown(panel._live)
+    assert not shown(part(panel, "live"))
 
 
 def test_the_verdict_is_there_before_the_player(make, monkeypatch):
@@ -128,13 +147,13 @@ def test_the_verdict_is_there_before_the_player(make, monkeypatch):
     panel.start()
     assert asked.wait(10)
     assert panel.state == "running"
-    assert "calls this video forged" in panel._result.verdict.value
-    assert not shown(panel._result.player)
-    panel._form.language.value = "nl"  # also now
-    assert "vervalst" in panel._result.verdict.value
+    assert "calls this video forged" in text(panel, "verdict")
+    assert not shown(part(panel, "result").player)
+    speak(panel, "nl")  # also now
+    assert "vervalst" in text(panel, "verdict")
     wait.set()
     until(panel, "done")
-    assert shown(panel._result.player)
+    assert shown(part(panel, "result").player)
 
 
 def test_a_verdict_stays_when_the_preparation_of_the_player_is_stopped(make, monkeypatch):
@@ -149,8 +168,8 @@ def test_a_verdict_stays_when_the_preparation_of_the_player_is_stopped(make, mon
     monkeypatch.setattr(cached, "display_copy", stopped)
     run(panel)
     assert panel.state == "done"
-    assert "calls this video forged" in panel._result.verdict.value
-    assert "preparation was stopped" in panel._result.no_player.value
+    assert "calls this video forged" in text(panel, "verdict")
+    assert "preparation was stopped" in text(panel, "no-player")
 
 
 def test_without_a_player_the_charts_are_drawn(make, monkeypatch):
@@ -161,7 +180,7 @@ def test_without_a_player_the_charts_are_drawn(make, monkeypatch):
 
     monkeypatch.setattr(cached, "display_copy", fail)
     panel = run(make())
-    result = panel._result
+    result = part(panel, "result")
     assert panel.state == "done"
     assert "&lt;a&gt;.mp4" in result.no_player.value
     assert not shown(result.player)
@@ -174,7 +193,7 @@ def test_without_a_player_the_charts_are_drawn(make, monkeypatch):
     result.persons.value = "B"
     assert result.charts.children == (chart,)
     assert sum(len(t.x) for t in chart.data) == 20 != moments
-    panel._form.language.value = "nl"
+    speak(panel, "nl")
     result.persons.value = "A"
     assert "Detectorscore in de tijd" in str(chart.layout.annotations)
 
@@ -185,20 +204,20 @@ def test_without_a_player_the_charts_are_drawn(make, monkeypatch):
 def test_an_error_is_shown_as_cause_value_remedy(make):
     error = VideoError("the file is empty", "<b>a.mp4", "Download or copy it again.")
     panel = run(make(error=error))
-    verdict = panel._result.verdict
+    verdict = part(panel, "verdict")
     assert panel.state == "error"
     assert panel.error is error
     assert "The file is empty: &lt;b&gt;a.mp4." in verdict.value
     assert "Download or copy it again." in verdict.value
-    assert [c for c in panel._result.children if shown(c)] == [verdict]
-    panel._form.language.value = "nl"
+    assert [c for c in part(panel, "result").children if shown(c)] == [verdict]
+    speak(panel, "nl")
     assert "Het bestand is leeg" in verdict.value
 
 
 def test_an_unforeseen_error_leaves_the_panel_usable(make):
     panel = run(make(error=RuntimeError("<boom>")))
-    assert "RuntimeError: &lt;boom&gt;" in panel._result.verdict.value
-    panel._do_examine = made_up.examine()
+    assert "RuntimeError: &lt;boom&gt;" in text(panel, "verdict")
+    analyse_with(panel, made_up.examine())
     run(panel)
     assert panel.state == "done"
     assert shown(part(panel, "save"))
@@ -213,28 +232,28 @@ def test_no_video_chosen(tmp_path, monkeypatch):
     monkeypatch.setattr(samples, "FOLDER", tmp_path)  # no samples at all
     panel = run(Workbench(examine=made_up.examine(), runs=tmp_path))
     assert panel.state == "error"
-    assert "No video was chosen." in panel._result.verdict.value
+    assert "No video was chosen." in text(panel, "verdict")
 
 
 def test_nobody_found(make):
     panel = run(make(change=made_up.nobody))
     assert panel.state == "done"
-    assert "No verdict." in panel._result.verdict.value
-    assert "There is no face in the 9 frames looked at." in panel._result.verdict.value
-    assert panel._result.words.value == ""
-    assert panel._result.strip.items == []
+    assert "No verdict." in text(panel, "verdict")
+    assert "There is no face in the 9 frames looked at." in text(panel, "verdict")
+    assert text(panel, "person") == ""
+    assert part(panel, "result").strip.items == []
     assert views(panel) == ["why", "notes"]
-    assert "Nobody was judged." in panel._result.not_judged.value
+    assert "Nobody was judged." in text(panel, "notices")
 
 
 def test_a_clip_without_persons_follows_one_with_persons(panel, tmp_path):
     run(panel)
-    panel._do_examine = made_up.examine(change=made_up.nobody)
-    panel._choose.path.value = str(made_up.clip(tmp_path / "other.mp4", frames=30))
+    analyse_with(panel, made_up.examine(change=made_up.nobody))
+    part(panel, "path").value = str(made_up.clip(tmp_path / "other.mp4", frames=30))
     run(panel)
     assert panel.error is None
-    assert panel._result.player.person == ""
-    assert panel._result.person is None
+    assert part(panel, "result").player.person == ""
+    assert part(panel, "result").person is None
 
 
 # --- languages and persons
@@ -242,29 +261,29 @@ def test_a_clip_without_persons_follows_one_with_persons(panel, tmp_path):
 
 def test_language_switches_everything_at_once(panel):
     run(panel)
-    panel._form.language.value = "nl"
+    speak(panel, "nl")
     assert _i18n.language() == "nl"
-    assert panel._status.lang == "nl"
+    assert part(panel, "status").lang == "nl"
     assert part(panel, "analyse").description == "Analyseren"
-    assert "vervalst" in panel._result.verdict.value
-    assert "mond" in panel._result.words.value
-    assert panel._gallery._clips.lang == "nl"
-    assert panel._gallery._clips.items[0]["said"] == "vervalst genoemd"
-    assert panel._status.text == "Klaar."
+    assert "vervalst" in text(panel, "verdict")
+    assert "mond" in text(panel, "person")
+    assert clips(panel).lang == "nl"
+    assert clips(panel).items[0]["said"] == "vervalst genoemd"
+    assert part(panel, "status").text == "Klaar."
 
 
 def test_choices_survive_a_change_of_language(panel, clip):
-    panel._choose.frames.value = 80
-    panel._choose.detector.value = "meso4"
-    panel._form.language.value = "nl"
-    assert panel._choose.frames.value == 80
-    assert panel._choose.detector.value == "meso4"
-    assert panel._choose.video == (str(clip), True)
+    part(panel, "frames").value = 80
+    part(panel, "detector").value = "meso4"
+    speak(panel, "nl")
+    assert part(panel, "frames").value == 80
+    assert part(panel, "detector").value == "meso4"
+    assert part(panel, "choose").video == (str(clip), True)
 
 
 def test_another_person_is_followed_everywhere(panel):
     run(panel)
-    result = panel._result
+    result = part(panel, "result")
     result.player.person = "B"  # as a click in the player does
     assert result.person == "B"
     assert "Person B: no verdict" in result.words.value
@@ -275,15 +294,15 @@ def test_another_person_is_followed_everywhere(panel):
 
 
 def test_a_key_frame_leads_to_its_picture_and_back(panel):
-    result = run(panel)._result
+    result = part(run(panel), "result")
     position = result.strip.items[-1]["position"]
-    result.strip._on_message(None, {"position": position}, [])
+    send(result.strip, {"position": position})
     track = result.report.tracks[0].track
     assert result.copy.indices[result.player.frame] == track.indices[position]
     assert result.player.position == position == result.strip.current
     result.player.frame = 0
     assert result.strip.current == result.player.position == 0
-    result.strip._on_message(None, {"position": 999}, [])  # no such key frame
+    send(result.strip, {"position": 999})  # no such key frame
     assert result.player.frame == 0
 
 
@@ -298,9 +317,9 @@ def test_own_path_is_chosen_by_typing_it(tmp_path, clip):
         return made_up.examine()(clip)
 
     panel = Workbench(examine=examine, runs=tmp_path)
-    panel._choose.path.value = f' "{clip}" '
-    panel._choose.frames.value = 40
-    assert panel._choose.sample.value == ""
+    part(panel, "path").value = f' "{clip}" '
+    part(panel, "frames").value = 40
+    assert part(panel, "sample").value == ""
     run(panel)
     ((path, options),) = asked
     assert path == clip
@@ -319,13 +338,13 @@ def test_a_sample_is_chosen_from_those_that_are_here(tmp_path, clip, monkeypatch
     (tmp_path / samples.card("franck").file).touch()
     monkeypatch.setattr(samples, "FOLDER", tmp_path)
     panel = Workbench(examine=examine, runs=tmp_path / "runs")
-    assert [name for _title, name in panel._choose.sample.options] == ["franck", ""]
+    assert [name for _title, name in part(panel, "sample").options] == ["franck", ""]
     run(panel)
     assert asked == [tmp_path / "franck.mp4"]
     (tmp_path / "franck.mp4").unlink()
     run(panel)
     assert panel.state == "error"
-    assert "This sample is not here: franck.mp4." in panel._result.verdict.value
+    assert "This sample is not here: franck.mp4." in text(panel, "verdict")
 
 
 def test_comparison_with_planted_truth(make, clip, tmp_path):
@@ -334,13 +353,13 @@ def test_comparison_with_planted_truth(make, clip, tmp_path):
     truth = {"regions": ["mouth"], "start_s": 3.1, "end_s": 4.2}
     own.with_suffix(".truth.json").write_text(json.dumps(truth), encoding="utf-8")
     panel = make()
-    panel._choose.path.value = str(own)
+    part(panel, "path").value = str(own)
     run(panel)
-    assert 'data-top="mouth" data-region="right" data-iou="1.0000"' in panel._result.truth.value
+    assert 'data-top="mouth" data-region="right" data-iou="1.0000"' in text(panel, "truth")
 
 
 def test_other_videos_have_no_comparison(panel):
-    assert run(panel)._result.truth.value == ""
+    assert text(run(panel), "truth") == ""
 
 
 # --- saving
@@ -384,8 +403,8 @@ def test_a_hostile_reason_is_escaped(make):
         return replace(report, verdict=verdict)
 
     panel = run(make(change=hostile))
-    assert "&lt;script&gt;" in panel._result.verdict.value
-    assert "<script>" not in panel._result.verdict.value
+    assert "&lt;script&gt;" in text(panel, "verdict")
+    assert "<script>" not in text(panel, "verdict")
 
 
 def test_a_worker_makes_no_widgets_and_prints_nothing(make, capfd, monkeypatch):
@@ -417,14 +436,14 @@ def test_an_analysis_made_elsewhere_is_shown_at_once(clip, tmp_path):
     assert panel.error is None
     assert panel.report is analysis.report
     assert panel.examination.crops.keys() == {"A", "B"}
-    assert shown(panel._result)
-    assert "calls this video forged" in panel._result.verdict.value
+    assert shown(part(panel, "result"))
+    assert "calls this video forged" in text(panel, "verdict")
     assert panel.save() is not None
 
 
 def test_a_saved_report_has_the_users_notes_and_what_was_asked(panel):
     run(panel)
-    panel._notes._text.value = "The lips look <b>redder</b>."
+    part(panel, "notes-text").value = "The lips look <b>redder</b>."
     folder = panel.save()
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "Notes by the user, not by the program" in page
@@ -437,33 +456,33 @@ def test_the_form_folds_for_a_result_and_unfolds_on_request(panel):
     assert shown(part(panel, "example"))  # nothing was analysed yet
     run(panel)
     assert not shown(part(panel, "start"))
-    assert not shown(panel._run)
-    assert "clip.mp4" in panel._form._heading.value
+    assert not shown(holder(panel, "analyse"))
+    assert "clip.mp4" in said(panel, "top")
     part(panel, "change").click()
     assert shown(part(panel, "start"))
     assert not shown(part(panel, "example"))
-    assert "clip.mp4" not in panel._form._heading.value
+    assert "clip.mp4" not in said(panel, "top")
 
 
 def test_the_form_names_the_clip_that_the_gallery_shows(panel, clip, tmp_path):
     run(panel)
     other = made_up.clip(tmp_path / "other.mp4", frames=30)
-    panel._choose.path.value = str(other)
+    part(panel, "path").value = str(other)
     run(panel)
-    first = panel._gallery._clips.items[-1]["name"]
+    first = clips(panel).items[-1]["name"]
     panel.reopen(first)
     until(panel, "done")
-    assert panel._choose.video == (str(clip), True)
-    assert panel._result.player.region == ""
+    assert part(panel, "choose").video == (str(clip), True)
+    assert part(panel, "result").player.region == ""
 
 
 def test_a_contested_explanation_is_said_beside_the_verdict_and_drawn_weaker(panel):
     run(panel)
-    result = panel._result
+    result = part(panel, "result")
     assert "not checked" in result.verdict.value
     result._on_check("A", "contested")
     assert "contested" in result.verdict.value
-    assert "dz-contested" in result.player._dom_classes
+    assert "dz-contested" in classes(result.player)
     result._on_check("A", "agrees")
     assert "second witness agrees" in result.verdict.value
-    assert "dz-contested" not in result.player._dom_classes
+    assert "dz-contested" not in classes(result.player)

@@ -200,9 +200,9 @@ def attack(
     for number in range(budget.steps):
         noise = torch.randn(shape, generator=generator).to(device)
         both = torch.cat([noise, -noise])
-        asked = x.repeat(len(both), 1, 1, 1)
-        asked[:, :, mask] += budget.sigma * both
-        logits = _logits(net, asked, budget, tick, number)
+        batch = x.repeat(len(both), 1, 1, 1)
+        batch[:, :, mask] += budget.sigma * both
+        logits = _logits(net, batch, budget, tick, number)
         slope = (logits[: budget.pairs] - logits[budget.pairs :]) / (2 * budget.sigma)
         direction = (slope[:, None, None] * noise).mean(dim=0)
         x[:, mask] -= budget.step * direction.sign()

@@ -209,11 +209,11 @@ class _Bench:
 
         def save(sections: Sections) -> None:
             if out is not None:
-                found = document(sections, complete=False)
+                result = document(sections, complete=False)
                 # rows of other settings stay until this run is complete: it may be stopped
                 have = {row["key"] for rows in sections.values() for row in rows}
-                found["kept"] = [r for k, r in kept.items() if k not in have and k in keys]
-                _write(out, found)
+                result["kept"] = [r for k, r in kept.items() if k not in have and k in keys]
+                _write(out, result)
 
         sections = run_units(units, kept=kept, save=save, on_result=on_result, tick=self.tick)
         result = document(sections, complete=True)
@@ -391,9 +391,9 @@ def planted(
     )
 
     def summarise(sections: Sections) -> dict[str, Any]:
-        found = planted_grid.summarise(sections.get("planted", []), bench.keys, seed=seed)
+        summary = planted_grid.summarise(sections.get("planted", []), bench.keys, seed=seed)
         settings = bench.settings | {"seconds_kept": planted_grid.SECONDS}
-        return {"planted_summary": found, "settings": settings}
+        return {"planted_summary": summary, "settings": settings}
 
     return bench.run(
         units, summarise, out=out, fresh=fresh, schema=PLANTED_SCHEMA, on_result=on_result
@@ -549,11 +549,11 @@ def _summary(rows: Sequence[Row], key: str, seed: int) -> dict[str, Any]:
 
 def _timed(summary: dict[str, Any], key: str, temporal: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the summary of a method with how well it says when; only some say it."""
-    found = {"mean": None, "interval": None}
+    overlap = {"mean": None, "interval": None}
     if temporal is not None and (key == "ledger" or key in BLIND):
-        found = temporal["partial"]["iou" if key == "ledger" else key]
-    intervals = {**summary["intervals"], "temporal_iou": found["interval"]}
-    return {**summary, "temporal_iou": found["mean"], "intervals": intervals}
+        overlap = temporal["partial"]["iou" if key == "ledger" else key]
+    intervals = {**summary["intervals"], "temporal_iou": overlap["interval"]}
+    return {**summary, "temporal_iou": overlap["mean"], "intervals": intervals}
 
 
 def _ahead(
@@ -568,8 +568,8 @@ def _ahead(
         out[other] = {"pairs": len(both)}
         for name in ("mass", "hit"):
             gaps = [r["methods"][key][name] - r["methods"][other][name] for r in both]
-            found = mean_of(gaps, [r["scene"] for r in both], seed=seed)
-            out[other][name] = {k: found[k] for k in ("mean", "interval")}
+            lead = mean_of(gaps, [r["scene"] for r in both], seed=seed)
+            out[other][name] = {k: lead[k] for k in ("mean", "interval")}
     return out
 
 

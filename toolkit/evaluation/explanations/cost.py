@@ -50,12 +50,12 @@ def measure(clip: Path, *, device: str = "auto") -> dict[str, Any]:
         [*command, "--device", device], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         peak = Peak(process.pid)
-        told, complaint = process.communicate()
+        output, complaint = process.communicate()
     memory = peak.stop()
     if process.returncode:
         text = complaint.decode(errors="replace").strip().splitlines()
         raise ToolkitError("the measurement failed", text[-1] if text else str(clip))
-    result: dict[str, Any] = json.loads(told)
+    result: dict[str, Any] = json.loads(output)
     return result | {"clip": str(clip), "peak_mb": memory / 2**20}
 
 
@@ -119,7 +119,7 @@ def compare(subject: session.PersonExplainer, positions: Sequence[int]) -> dict[
             for s in range(SEEDS)
         ]
         clock.lap()
-        said = pixels.attribute(
+        attribution = pixels.attribute(
             net,
             subject.crops.rgb[position],
             "shapley_value_sampling",
@@ -134,8 +134,8 @@ def compare(subject: session.PersonExplainer, positions: Sequence[int]) -> dict[
                 "antithetic": own | {"error": float(np.mean(errors)), "passes": passes},
                 "captum": theirs
                 | {
-                    "error": float(np.abs(said.regions - truth.shares).max()) / total,
-                    "passes": said.passes,
+                    "error": float(np.abs(attribution.regions - truth.shares).max()) / total,
+                    "passes": attribution.passes,
                 },
             }
         )

@@ -96,9 +96,9 @@ def grade(
         for position in inside[order][:faces].tolist():
             answers = explain(position, keys)
             region_map = crops.region_map[position]
-            told = {k: [t] for k, t in answers.told.items()}
-            told |= answers.controls | controls(crops.rgb[position], region_map, seed=seed)
-            for key, several in told.items():
+            attributions = {k: [t] for k, t in answers.told.items()}
+            attributions |= answers.controls | controls(crops.rgb[position], region_map, seed=seed)
+            for key, several in attributions.items():
                 scored = [_scores(t, crops.mesh[position], truth, decoys) for t in several]
                 mean = {n: float(np.mean([s[n] for s in scored])) for n in scored[0]}
                 gathered.setdefault(key, []).append(mean | {"regions": several[0].regions})
@@ -114,12 +114,12 @@ def _speaking(report: Report) -> TrackResult | None:
 def _temporal(report: Report, result: TrackResult, truth: PlantTruth, seed: int) -> dict[str, Any]:
     assert result.explanation is not None
     span = forged_span(truth, report.video.pts)
-    found = [(i.start_s, i.end_s) for i in result.explanation.intervals]
+    intervals = [(i.start_s, i.end_s) for i in result.explanation.intervals]
     end = float(report.video.pts[-1]) + span[1] - truth.end_s
     return {
         "truth": list(span),
-        "found": [list(f) for f in found],
-        "iou": temporal_iou(found, span),
+        "found": [list(f) for f in intervals],
+        "iou": temporal_iou(intervals, span),
         "controls": blind_iou(end, span, seed=seed),
     }
 

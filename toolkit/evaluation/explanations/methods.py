@@ -108,9 +108,9 @@ class OnceDetector:
         self.asked += len(names)
         self.computed += len(new)
         if len(new) == len(names):  # also when it does not give one logit per crop
-            found = self._detector.evidence(crops, tick=tick)
-            self._keep(names, found)
-            return found
+            evidence = self._detector.evidence(crops, tick=tick)
+            self._keep(names, evidence)
+            return evidence
         if new:
             part = self._detector.evidence(take(crops, new), tick=tick)
             self._keep([names[i] for i in new], part)
@@ -251,15 +251,15 @@ class Explainer:
 
     def __call__(self, position: int, keys: Sequence[str]) -> MethodAnswers:
         """Return what each method says about one face."""
-        told: dict[str, Attribution] = {}
+        attributions: dict[str, Attribution] = {}
         blind: dict[str, list[Attribution]] = {}
         if "ledger" in keys and (own := intrinsic(self._crops, self._evidence, position)):
-            told["ledger"] = own
+            attributions["ledger"] = own
         if not any(k != "ledger" for k in keys):
-            return MethodAnswers(told, None)
+            return MethodAnswers(attributions, None)
         chosen, best = self._reference(position)
         if "intervention" in keys and chosen is not None:
-            told["intervention"], others = self._intervene(position, chosen)
+            attributions["intervention"], others = self._intervene(position, chosen)
             if others:  # there are none where a single region is in sight
                 blind[DEALT] = others
         for method in METHODS:
@@ -267,8 +267,8 @@ class Explainer:
             if key not in keys:
                 continue
             if method in ASKS_ONLY or (self._net is not None and not refusal(self._net, method)):
-                told[key] = self._captum(position, method, best)
-        return MethodAnswers(told, None if chosen is None else chosen.kind, blind)
+                attributions[key] = self._captum(position, method, best)
+        return MethodAnswers(attributions, None if chosen is None else chosen.kind, blind)
 
     def _reference(self, position: int) -> tuple[Reference | None, Reference]:
         """Return the valid reference, if any, and the best there was.
@@ -294,12 +294,12 @@ class Explainer:
     ) -> tuple[Attribution, list[Attribution]]:
         start = time.perf_counter()
         game = RegionGame(self._detector, self._crops, position, reference.rgb)
-        found = antithetic(game, seed=self._seed, tick=self._tick)
+        estimate = antithetic(game, seed=self._seed, tick=self._tick)
         seconds = time.perf_counter() - start
         region_map = self._crops.region_map[position]
-        told = by_pixel(game.heat(found.shares), region_map, found.passes, seconds)
-        blind = dealt(game.heat, found.shares, region_map, seed=self._seed)
-        return replace(told, regions=found.shares), blind
+        attribution = by_pixel(game.heat(estimate.shares), region_map, estimate.passes, seconds)
+        blind = dealt(game.heat, estimate.shares, region_map, seed=self._seed)
+        return replace(attribution, regions=estimate.shares), blind
 
     def _captum(self, position: int, method: Any, reference: Reference) -> Attribution:
         region_map = self._crops.region_map[position]
@@ -307,7 +307,7 @@ class Explainer:
         once = self._once if method in ASKS_ONLY else None
         before = once.saved_seconds if once is not None else 0.0
         start = time.perf_counter()
-        said = attribute(
+        attribution = attribute(
             self._net if once is None else once,
             self._crops.rgb[position],
             method,
@@ -320,8 +320,8 @@ class Explainer:
         if once is not None:
             seconds += max(0.0, once.saved_seconds - before)
         if is_region:
-            return by_region(said.regions, region_map, said.passes, seconds)
-        return by_pixel(said.heat, region_map, said.passes, seconds)
+            return by_region(attribution.regions, region_map, attribution.passes, seconds)
+        return by_pixel(attribution.heat, region_map, attribution.passes, seconds)
 
 
 def intrinsic(crops: FaceCrops, evidence: Evidence, position: int) -> Attribution | None:
@@ -339,5 +339,5 @@ def intrinsic(crops: FaceCrops, evidence: Evidence, position: int) -> Attributio
     )[0]
     size = own.shape[1]
     heat = cv2.resize(cells.astype(np.float64), (size, size), interpolation=cv2.INTER_NEAREST)
-    told = by_pixel(heat, own[0], 0, time.perf_counter() - start)
-    return replace(told, regions=shares)
+    attribution = by_pixel(heat, own[0], 0, time.perf_counter() - start)
+    return replace(attribution, regions=shares)

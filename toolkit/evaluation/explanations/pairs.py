@@ -217,8 +217,10 @@ def find_truth(
     crops = collector.crops()
     per_region = np.zeros(len(REGIONS))
     for r in np.unique(crops.region_map).tolist():
-        shown = [(m, p == r) for m, p in zip(maps, crops.region_map, strict=True) if (p == r).any()]
-        per_region[r] = np.mean([m[where].mean() for m, where in shown])
+        visible = [
+            (m, p == r) for m, p in zip(maps, crops.region_map, strict=True) if (p == r).any()
+        ]
+        per_region[r] = np.mean([m[where].mean() for m, where in visible])
     found = tuple(np.flatnonzero(per_region > per_region.max() / 2).tolist())
     ratio = float(np.mean(inside)) / max(float(np.mean(outside)), 1e-3)
     pixels = np.stack(masks)
@@ -310,9 +312,9 @@ def _touching(changed: NDArray[np.bool_], mesh: NDArray[np.float32]) -> NDArray[
 
 def gallery_of(paths: Sequence[Path], spec: InputSpec, tick: Tick) -> FaceCrops | None:
     """Return faces of genuine clips, to make references from; None where there are none."""
-    found = [faces_of(p, spec, tick=tick) for p in paths]
-    found = [f for f in found if len(f.rgb)]
-    if not found:
+    faces = [faces_of(p, spec, tick=tick) for p in paths]
+    faces = [f for f in faces if len(f.rgb)]
+    if not faces:
         return None
     names = FaceCrops.__dataclass_fields__
-    return FaceCrops(*(np.concatenate([getattr(f, n) for f in found]) for n in names))
+    return FaceCrops(*(np.concatenate([getattr(f, n) for f in faces]) for n in names))

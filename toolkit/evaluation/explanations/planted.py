@@ -25,9 +25,8 @@ import numpy as np
 from toolkit import media
 from toolkit.detectors.base import Detector
 from toolkit.evaluation.explanations.known_truth import Gallery, grade
-from toolkit.evaluation.explanations.scores import EVERY_CONTROL, mean_of
+from toolkit.evaluation.explanations.scores import EVERY_CONTROL, called_forged, mean_of
 from toolkit.evaluation.resumable import Row, Unit, digest
-from toolkit.evaluation.verdicts.scores import wilson
 from toolkit.forge.plant import DECOYS, plant
 from toolkit.forge.selfblend import PARTS
 from toolkit.types import Tick
@@ -188,13 +187,13 @@ def summarise(rows: Sequence[Row], keys: Sequence[str], *, seed: int) -> dict[st
     alarmed = {r["clip"] for r in judged if r["role"] == "nothing" and r["called_fake"]}
     return {
         "methods": {key: _method(judged, key, seed=seed) for key in (*keys, *EVERY_CONTROL)},
-        "called_forged": _rate(forged),
-        "called_forged_and_unforged_copy_not": _rate(
+        "called_forged": called_forged(forged),
+        "called_forged_and_unforged_copy_not": called_forged(
             [r for r in forged if r["clip"] not in alarmed]
         ),
-        "nothing": _rate([r for r in judged if r["role"] == "nothing"]),
+        "nothing": called_forged([r for r in judged if r["role"] == "nothing"]),
         "decoys_alone": {
-            kind: _rate([r for r in judged if r["role"] == "decoy" and r["decoy"] == kind])
+            kind: called_forged([r for r in judged if r["role"] == "decoy" and r["decoy"] == kind])
             for kind in DECOYS
         },
         "cells": [
@@ -216,23 +215,13 @@ def summarise(rows: Sequence[Row], keys: Sequence[str], *, seed: int) -> dict[st
     }
 
 
-def _rate(rows: Sequence[Row]) -> dict[str, Any]:
-    called = sum(bool(r["called_fake"]) for r in rows)
-    return {
-        "clips": len(rows),
-        "called_forged": called,
-        "rate": called / len(rows) if rows else None,
-        "interval": wilson(called, len(rows)),
-    }
-
-
 def _method(judged: Sequence[Row], key: str, *, seed: int) -> dict[str, Any]:
     flagged = [r for r in judged if r["called_fake"] and r["role"] == "forged"]
     own = [r for r in flagged if key in r.get("methods", {})]
 
     def over(name: str, rows: Sequence[Row]) -> dict[str, Any]:
-        found = [(r["methods"][key][name], r["clip"]) for r in rows]
-        return mean_of([v for v, _ in found], [c for _, c in found], seed=seed)
+        values = [(r["methods"][key][name], r["clip"]) for r in rows]
+        return mean_of([v for v, _ in values], [c for _, c in values], seed=seed)
 
     out: dict[str, Any] = {
         name: over(name, own) for name in ("region_hit", "all_regions", "mass", "area")
@@ -259,8 +248,8 @@ def _iou(row: Row, key: str) -> float | None:
     temporal = row.get("temporal")
     if temporal is None:
         return None
-    found = temporal["iou"] if key == "ledger" else temporal["controls"].get(key)
-    return None if found is None else float(found)
+    overlap = temporal["iou"] if key == "ledger" else temporal["controls"].get(key)
+    return None if overlap is None else float(overlap)
 
 
 def _cell(rows: Sequence[Row], keys: Sequence[str]) -> dict[str, Any]:

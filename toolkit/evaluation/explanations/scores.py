@@ -11,8 +11,9 @@ earn when only the places are wrong.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -270,4 +271,25 @@ def mean_of(values: Sequence[float], scenes: Sequence[str], *, seed: int) -> dic
         "n": len(values),
         "mean": float(column.mean()) if len(values) else None,
         "interval": scene_interval(column, scenes, seed=seed) if len(values) else None,
+    }
+
+
+def called_forged(
+    rows: Sequence[Mapping[str, Any]], *, interval: str = "interval"
+) -> dict[str, Any]:
+    """Return how many rows are called forged: `clips`, `called_forged`, `rate` and its interval.
+
+    Parameters
+    ----------
+    rows
+        Each with ``called_fake``.
+    interval
+        The key of Wilson's interval.
+    """
+    called = sum(bool(r["called_fake"]) for r in rows)
+    return {
+        "clips": len(rows),
+        "called_forged": called,
+        "rate": called / len(rows) if rows else None,
+        interval: scores.wilson(called, len(rows)),
     }

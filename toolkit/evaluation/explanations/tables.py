@@ -16,14 +16,14 @@ def table(result: dict[str, Any]) -> str:
     ``contrast`` less that of the picture's own contrast about the centre.
     """
     lines = []
-    shown = [(k, m) for k, m in result["methods"].items() if m["pairs"]]
-    if shown:
-        lines += _where_lines(shown)
+    scored = [(k, m) for k, m in result["methods"].items() if m["pairs"]]
+    if scored:
+        lines += _where_lines(scored)
         seen, groups = result["detected"], result["settings"]["groups"]
         lines.append(f"{seen['called_fake']} of {seen['pairs']} pairs are called forged")
         lines.append(f"(low high): 95 %, from drawing {len(groups)} scenes: {', '.join(groups)}")
         for part, title in _PARTS.items():
-            lines += ["", *_part_lines(shown, part, title)]
+            lines += ["", *_part_lines(scored, part, title)]
         for key, others in result["ahead"].items():
             lines += ["", *_ahead_lines(key, others)]
         lines += ["", *_way_lines(result["ways"]), "", *_lower_lines(result["lower_face"])]
@@ -35,9 +35,9 @@ def table(result: dict[str, Any]) -> str:
         lines += ["", *_attack_lines(result["attacked"])]
     lines.append("")
     lines += [
-        f"{name}: {found['mean']:.1f} s each, {found['rows']} rows"
-        for name, found in result["seconds"].items()
-        if found["rows"]
+        f"{name}: {seconds['mean']:.1f} s each, {seconds['rows']} rows"
+        for name, seconds in result["seconds"].items()
+        if seconds["rows"]
     ]
     return "\n".join(lines)
 
@@ -63,11 +63,11 @@ def _where_lines(shown: Sequence[tuple[str, dict[str, Any]]]) -> list[str]:
 
 def _part_lines(shown: Sequence[tuple[str, dict[str, Any]]], part: str, title: str) -> list[str]:
     """Return mass and hit over some of the pairs: a method that abstains is not the better one."""
-    found = [(key, m[part]) for key, m in shown if m[part]["pairs"]]
-    if not found:
+    answered = [(key, m[part]) for key, m in shown if m[part]["pairs"]]
+    if not answered:
         return [f"{title}: none"]
-    found.sort(key=lambda item: -item[1]["mass"])
-    return [_mass_and_hit_head(title), *(_mass_and_hit(key, m) for key, m in found)]
+    answered.sort(key=lambda item: -item[1]["mass"])
+    return [_mass_and_hit_head(title), *(_mass_and_hit(key, m) for key, m in answered)]
 
 
 def _mass_and_hit_head(title: str) -> str:
@@ -117,8 +117,8 @@ def _lower_lines(found: Mapping[str, Any]) -> list[str]:
         for key in keys:
             own = found[key].get(group)
             part = own and own["part"]["mean"]
-            told = "" if part is None else f" ({part:.2f})"
-            cells.append(f"{own['leads']} of {own['pairs']}{told}" if own else "-")
+            addition = "" if part is None else f" ({part:.2f})"
+            cells.append(f"{own['leads']} of {own['pairs']}{addition}" if own else "-")
         lines.append(f"{group[:40]:40} " + "".join(f"{c:>22}" for c in cells))
     return lines
 
@@ -134,8 +134,8 @@ def _when_lines(found: Mapping[str, Any]) -> list[str]:
         values = [m["iou_all"], *(m[key] for key in BLIND)]
         called = f"{m['called_forged']} of {m['clips']}"
         span = _span(m["iou"]["interval"], "")
-        shown = " ".join(_number(v["mean"]) for v in values)
-        lines.append(f"{name:12} {called:>14} {_number(m['iou']['mean'])} {span:>13} {shown}")
+        figures = " ".join(_number(v["mean"]) for v in values)
+        lines.append(f"{name:12} {called:>14} {_number(m['iou']['mean'])} {span:>13} {figures}")
     plain = found["unforged"]
     lines.append(f"{plain['called_forged']} of {plain['clips']} unforged copies are called forged")
     return lines
@@ -195,14 +195,14 @@ def planted_table(result: dict[str, Any]) -> str:
     head = " ".join(f"{word:>6}" for word in columns.values())
     lines = [f"{'method':32} {'clips':>5} {head}"]
     for key, m in planted["methods"].items():
-        shown = " ".join(_number(m[name]["mean"]) for name in columns)
-        lines.append(f"{key:32} {m['mass']['n']:5} {shown}")
+        figures = " ".join(_number(m[name]["mean"]) for name in columns)
+        lines.append(f"{key:32} {m['mass']['n']:5} {figures}")
     lines += ["", f"{'called forged (of)':18} " + "".join(f"{s:>10}" for s in STRENGTHS)]
     at = {(c["kind"], c["strength"]): c for c in planted["cells"]}
     for kind in KINDS:
         row = [at[kind, s] for s in STRENGTHS]
-        shown = "".join(f"{c['called_forged']:>5} ({c['clips']})".rjust(10) for c in row)
-        lines.append(f"{kind:18} {shown}")
+        figures = "".join(f"{c['called_forged']:>5} ({c['clips']})".rjust(10) for c in row)
+        lines.append(f"{kind:18} {figures}")
     called = planted["called_forged"]
     clean = planted["called_forged_and_unforged_copy_not"]
     nothing = planted["nothing"]

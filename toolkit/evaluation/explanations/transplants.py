@@ -20,9 +20,13 @@ import numpy as np
 from toolkit.detectors.base import Detector
 from toolkit.evaluation.explanations.known_truth import Gallery, grade
 from toolkit.evaluation.explanations.pairs import ForgeryPair
-from toolkit.evaluation.explanations.scores import BLIND, EVERY_CONTROL, mean_of
+from toolkit.evaluation.explanations.scores import (
+    BLIND,
+    EVERY_CONTROL,
+    called_forged,
+    mean_of,
+)
 from toolkit.evaluation.resumable import Row, Unit
-from toolkit.evaluation.verdicts.scores import wilson
 from toolkit.forge.selfblend import PARTS
 from toolkit.forge.transplant import Aligned, align, itself, splice, transplant
 from toolkit.types import Tick
@@ -110,11 +114,11 @@ def pair_digests(pair: ForgeryPair) -> dict[str, Any]:
 
 def _open(pair: ForgeryPair, seconds: float, tick: Tick) -> tuple[Aligned, float]:
     """Return the pair, and how many seconds of it are used."""
-    found = align(
+    alignment = align(
         pair.original, pair.fake, crop_x=pair.crop_x, frames=pair.common_frames, tick=tick
     )
-    pts = found.original.pts[: found.frames]
-    return found, min(seconds, float(pts[-1] - pts[0]))
+    pts = alignment.original.pts[: alignment.frames]
+    return alignment, min(seconds, float(pts[-1] - pts[0]))
 
 
 def _placed(pair: ForgeryPair, length: float, part: float, seed: int) -> tuple[float, float]:
@@ -130,16 +134,16 @@ def _splice(
     aligned, length = _open(pair, SPLICE_SECONDS, tick)
     start, end = _placed(pair, length, fraction or 1.0, seed)
     with tempfile.TemporaryDirectory(prefix="doorzicht-") as folder:
-        made = Path(folder, "splice.mp4")
+        clip = Path(folder, "splice.mp4")
         truth = splice(
             aligned if fraction else itself(aligned),
-            made,
+            clip,
             start_s=start,
             end_s=end,
             keep=_kept(aligned, length),
             tick=tick,
         )
-        row = grade(made, truth, judge, (), seed=seed, tick=tick)
+        row = grade(clip, truth, judge, (), seed=seed, tick=tick)
     if not fraction:
         row.pop("temporal", None)  # nothing is forged
     return row
@@ -160,17 +164,17 @@ def _transplant(
     aligned, length = _open(pair, TRANSPLANT_SECONDS, tick)
     start, end = _placed(pair, length, TRANSPLANT_PART, seed)
     with tempfile.TemporaryDirectory(prefix="doorzicht-") as folder:
-        made = Path(folder, "transplant.mp4")
+        clip = Path(folder, "transplant.mp4")
         truth = transplant(
             itself(aligned) if control else aligned,
-            made,
+            clip,
             regions=[part],
             start_s=start,
             end_s=end,
             keep=_kept(aligned, length),
             tick=tick,
         )
-        return grade(made, truth, judge, keys, gallery=gallery(), faces=faces, seed=seed, tick=tick)
+        return grade(clip, truth, judge, keys, gallery=gallery(), faces=faces, seed=seed, tick=tick)
 
 
 def _kept(aligned: Aligned, length: float) -> tuple[float, float]:
@@ -206,13 +210,7 @@ def temporal_summary(rows: Sequence[Row], *, seed: int) -> dict[str, Any]:
 
 def detection(rows: Sequence[Row]) -> dict[str, Any]:
     """Return how many of the rows are called forged."""
-    called = sum(bool(r["called_fake"]) for r in rows)
-    return {
-        "clips": len(rows),
-        "called_forged": called,
-        "rate": called / len(rows) if rows else None,
-        "rate_interval": wilson(called, len(rows)),
-    }
+    return called_forged(rows, interval="rate_interval")
 
 
 def _times(rows: Sequence[Row], seed: int) -> dict[str, Any]:

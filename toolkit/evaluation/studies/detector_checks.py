@@ -183,7 +183,7 @@ def spoil(
 
 def faces(*, tick: Tick = no_tick) -> dict[str, list[Canary]]:
     """Return frames with a face of a genuine and of a forged sample."""
-    finder, found = LargestFace(), {}
+    finder, faces_by_clip = LargestFace(), {}
     for name in (GENUINE, FORGED):
         video = media.probe(samples.path(name))
         indices = spread(len(video.pts), FRAMES)
@@ -192,8 +192,8 @@ def faces(*, tick: Tick = no_tick) -> dict[str, list[Canary]]:
             tick("faces", done, len(indices))
             if (face := finder.detect(frame.rgb)) is not None:
                 rows.append(Canary(frame.rgb, name == FORGED, None, *face))
-        found[name] = rows
-    return found
+        faces_by_clip[name] = rows
+    return faces_by_clip
 
 
 def one(
@@ -206,8 +206,8 @@ def one(
     if published:
         logits = [float(right.logits(c.crop(right.spec)[None])[0]) for c in pair]
         pair = [replace(c, expected=round(z, 2)) for c, z in zip(pair, logits, strict=True)]
-    found: Conformance = check(spoil(right, planted, rng), pair)
-    return CheckOutcome(planted, found.mistakes, found.passed, right.card.name, number)
+    conformance: Conformance = check(spoil(right, planted, rng), pair)
+    return CheckOutcome(planted, conformance.mistakes, conformance.passed, right.card.name, number)
 
 
 def run(
@@ -254,9 +254,9 @@ def table(outcomes: Sequence[CheckOutcome]) -> Iterator[str]:
     """Yield a line per mistake, and one for detectors that are read rightly."""
     for mistake in MISTAKES:
         rows = [o for o in outcomes if o.planted == mistake]
-        found = sum(o.is_right for o in rows)
+        right = sum(o.is_right for o in rows)
         alone = sum(o.is_right and o.named == (mistake,) for o in rows)
-        yield f"  {mistake:<14} found in {found} of {len(rows)} tries, alone in {alone}"
+        yield f"  {mistake:<14} found in {right} of {len(rows)} tries, alone in {alone}"
     rows = [o for o in outcomes if o.planted is None]
     alarms = sum(not o.is_right for o in rows)
     yield f"  nothing wrong  {alarms} false alarms in {len(rows)}"

@@ -134,18 +134,18 @@ def run(
         kind, work = ROWS[name]
         with tempfile.TemporaryDirectory() as folder:
             try:
-                found = work(Workshop(Path(folder), clips or CLIPS, detector))
+                outcome = work(Workshop(Path(folder), clips or CLIPS, detector))
             except _Missing as why:
                 yield {"row": name, "kind": kind, "right": "", "got": str(why), "ok": None}
                 continue
             except ToolkitError as error:
-                found = RowOutcome("a result", f"refused: {error}", False)
+                outcome = RowOutcome("a result", f"refused: {error}", False)
         yield {
             "row": name,
             "kind": kind,
-            "right": found.right,
-            "got": found.got,
-            "ok": found.ok,
+            "right": outcome.right,
+            "got": outcome.got,
+            "ok": outcome.ok,
         }
 
 
@@ -186,13 +186,13 @@ def _near(a: Report, b: Report) -> bool:
 
 def _as_like(shop: Workshop, odd: Path, plain: Path, *codes: str) -> RowOutcome:
     """Hold an odd file against the same footage without its fault."""
-    got, right = shop.judge(odd), shop.judge(plain)
-    told = {n.code for n in got.notices}
-    agree = got.verdict.abstained or (
-        _near(got, right) and got.verdict.is_fake == right.verdict.is_fake
+    odd_report, right = shop.judge(odd), shop.judge(plain)
+    told = {n.code for n in odd_report.notices}
+    agree = odd_report.verdict.abstained or (
+        _near(odd_report, right) and odd_report.verdict.is_fake == right.verdict.is_fake
     )
     wanted = f"near {_said(right)}" + (f", told: {', '.join(codes)}" if codes else "")
-    return RowOutcome(wanted, _said(got), agree and told >= set(codes))
+    return RowOutcome(wanted, _said(odd_report), agree and told >= set(codes))
 
 
 def _turned(change: str, name: str) -> Callable[[Workshop], RowOutcome]:
@@ -207,7 +207,7 @@ def _turned(change: str, name: str) -> Callable[[Workshop], RowOutcome]:
 
 def _dissolve(shop: Workshop) -> RowOutcome:
     genuine = shop.clip("liveportrait_d10.mp4")
-    found = []
+    reports = []
     for name, join in (
         ("odd", "xfade=fade:duration=1.5:offset=7.5"),
         ("plain", "concat=n=2:v=1"),
@@ -216,10 +216,12 @@ def _dissolve(shop: Workshop) -> RowOutcome:
         command = "-stream_loop 1 -t 9 -i {genuine} -i {planted} -filter_complex"
         words = f"{command} {graph} {CODE}"
         path = shop.make(f"{name}.mp4", words, genuine=genuine, planted=shop.planted)
-        found.append(shop.judge(path))
-    got, right = found
-    ok = len(got.tracks) == 2 and got.verdict.is_fake == right.verdict.is_fake
-    return RowOutcome(f"2 persons, near {_said(right)}", _said(got), ok and _near(got, right))
+        reports.append(shop.judge(path))
+    odd_report, right = reports
+    ok = len(odd_report.tracks) == 2 and odd_report.verdict.is_fake == right.verdict.is_fake
+    return RowOutcome(
+        f"2 persons, near {_said(right)}", _said(odd_report), ok and _near(odd_report, right)
+    )
 
 
 def _joined(order: str) -> Callable[[Workshop], RowOutcome]:
@@ -231,14 +233,14 @@ def _joined(order: str) -> Callable[[Workshop], RowOutcome]:
         path = shop.folder / "joined.ts"
         path.write_bytes(b"".join(parts[name].read_bytes() for name in order))
         frames = sum(len(media.probe(part).pts) for part in parts.values())
-        got, right = shop.judge(path), shop.judge(parts["b"])
-        told = "clock_restarts" in {n.code for n in got.notices}
-        whole = len(got.video.pts) == frames
-        ok = told and whole and len(got.tracks) == 2 and got.verdict.is_fake
+        joined, right = shop.judge(path), shop.judge(parts["b"])
+        restarts = "clock_restarts" in {n.code for n in joined.notices}
+        whole = len(joined.video.pts) == frames
+        ok = restarts and whole and len(joined.tracks) == 2 and joined.verdict.is_fake
         return RowOutcome(
             f"{frames} frames, 2 persons, near {_said(right)}",
-            f"{len(got.video.pts)} frames, {_said(got)}",
-            ok and _near(got, right),
+            f"{len(joined.video.pts)} frames, {_said(joined)}",
+            ok and _near(joined, right),
         )
 
     return work
@@ -255,12 +257,12 @@ def _shapes(shop: Workshop) -> RowOutcome:
     where.write_text("".join(f"file {name}.webm\n" for name in grounds), encoding="utf-8")
     odd = shop.make("odd.webm", "-f concat -i {where} -c copy", where=where)
     words = f"-t 4 -i {{source}} -vf scale=360:360 {code}"
-    right, got = shop.judge(shop.make("plain.webm", words, source=source)), shop.judge(odd)
-    size = f"{got.video.width}x{got.video.height}"
-    faceless = "frames_without_face" in {n.code for n in got.notices}
-    ok = size == "640x640" and not faceless and _near(got, right)
+    right, odd_report = shop.judge(shop.make("plain.webm", words, source=source)), shop.judge(odd)
+    size = f"{odd_report.video.width}x{odd_report.video.height}"
+    faceless = "frames_without_face" in {n.code for n in odd_report.notices}
+    ok = size == "640x640" and not faceless and _near(odd_report, right)
     wanted = f"640x640, a face in every moment, near {_said(right)}"
-    return RowOutcome(wanted, f"{size}, {_said(got)}", ok)
+    return RowOutcome(wanted, f"{size}, {_said(odd_report)}", ok)
 
 
 def _tag(shop: Workshop) -> RowOutcome:
@@ -279,10 +281,10 @@ def _interlaced(flag: str, *codes: str) -> Callable[[Workshop], RowOutcome]:
         odd = shop.make("odd.mp4", words, source=source)
         words = "-i {source} -vf scale=512:480,framestep=2 -an -c:v libx264 -crf 12"
         plain = shop.make("plain.mp4", words, source=source)
-        got, right = shop.judge(odd), shop.judge(plain)
-        told = set(codes) <= {n.code for n in got.notices}
-        same = got.verdict.is_fake == right.verdict.is_fake
-        return RowOutcome(f"the verdict of {_said(right)}", _said(got), same and told)
+        odd_report, right = shop.judge(odd), shop.judge(plain)
+        is_noticed = set(codes) <= {n.code for n in odd_report.notices}
+        same = odd_report.verdict.is_fake == right.verdict.is_fake
+        return RowOutcome(f"the verdict of {_said(right)}", _said(odd_report), same and is_noticed)
 
     return work
 

@@ -232,8 +232,8 @@ def _figures(
     against, plain = (
         Separation([_scored(m, relative=relative) for m in methods]) for relative in (True, False)
     )
-    told, without = ([s for m in part.methods for s in m] for part in (against, plain))
-    hits = [(s.group, s.value > limit) for s in told if s.is_fake]
+    informed, without = ([s for m in part.methods for s in m] for part in (against, plain))
+    hits = [(s.group, s.value > limit) for s in informed if s.is_fake]
     # the halves of an original differ upwards once: each original counts once
     originals = {o.clip.row["path"]: o for m in methods for _, o in m}
     alarms = [o.apart > limit for o in originals.values()]

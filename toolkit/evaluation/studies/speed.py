@@ -128,7 +128,7 @@ def per_crop(*, device: str = "auto", runs: int = CROP_RUNS) -> dict[str, Any]:
     from toolkit.explain.fused import JudgesWithNetwork, fuse_batch_norm
 
     runtime.prepare()
-    told: dict[str, Any] = {}
+    milliseconds: dict[str, Any] = {}
     default = registry.substitute(registry.DEFAULT) is None
     for name in (registry.DEFAULT, registry.SMALL) if default else (registry.SMALL,):
         judge = registry.load(name, device=device, stand_in=False)
@@ -136,15 +136,17 @@ def per_crop(*, device: str = "auto", runs: int = CROP_RUNS) -> dict[str, Any]:
         noise = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), np.uint8)
         wall, cpu = _milliseconds(lambda: judge.logits(noise), batch, runs)  # noqa: B023 - at once
         quick = fuse_batch_norm(judge)
-        told[name] = {
+        milliseconds[name] = {
             "batch": batch,
             "analysis": wall,
             "cpu": cpu,
             "explanation": _milliseconds(lambda: quick.logits(noise), batch, runs)[0],  # noqa: B023
         }
         if not isinstance(judge, JudgesWithNetwork):
-            told[name]["network"] = _network_milliseconds(network_of(judge), noise[:1], runs)
-    return told
+            milliseconds[name]["network"] = _network_milliseconds(
+                network_of(judge), noise[:1], runs
+            )
+    return milliseconds
 
 
 def paths(clip: Path, *, crops: int = 200, tick: Tick = no_tick) -> dict[str, Any]:

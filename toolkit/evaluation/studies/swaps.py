@@ -162,17 +162,17 @@ def match_curve(
     rng = np.random.default_rng(seed)
     rows = []
     for size in sorted({s for s in sizes if 0 < s <= len(gallery)}):
-        found = []
+        points = []
         for _ in range(draws if size < len(gallery) else 1):
             drawn = rng.choice(len(gallery), size, replace=False)
             best = drawn[total[:, drawn].argmin(axis=1)]
             at = np.arange(len(moments)), best
-            found.append([float(np.sqrt(p[at]).mean()) for p in (total, *parts)])
-        means = np.array(found)
+            points.append([float(np.sqrt(p[at]).mean()) for p in (total, *parts)])
+        means = np.array(points)
         rows.append(
             {
                 "size": int(size),
-                "draws": len(found),
+                "draws": len(points),
                 "mean": float(means[:, 0].mean()),
                 "low": float(np.percentile(means[:, 0], 5)),
                 "high": float(np.percentile(means[:, 0], 95)),
@@ -273,14 +273,14 @@ def _likeness(
     detector, embed = FaceDetector(), Identity()
 
     def mean_of(pictures: Iterator[NDArray[np.uint8]]) -> Float | None:
-        found = []
+        means = []
         for rgb in pictures:
             face = max(detector(rgb), key=lambda f: f.box[2] * f.box[3], default=None)
             if face is not None:
-                found.append(embed(rgb, face.points))
-        if not found:
+                means.append(embed(rgb, face.points))
+        if not means:
             return None
-        mean = np.mean(found, axis=0)
+        mean = np.mean(means, axis=0)
         return np.asarray(mean / np.linalg.norm(mean), np.float64)
 
     def some(path: Path, indices: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
@@ -491,7 +491,7 @@ def grade(clip: Path, result: TrackResult, crops: FaceCrops) -> dict[str, dict[s
     import cv2
 
     size = crops.rgb.shape[1]
-    found: dict[str, list[dict[str, float]]] = {}
+    scores: dict[str, list[dict[str, float]]] = {}
     for position, index in enumerate(result.track.indices.tolist()):
         whole = marks.read_mask(clip, index)
         local = cv2.warpAffine(
@@ -508,7 +508,7 @@ def grade(clip: Path, result: TrackResult, crops: FaceCrops) -> dict[str, dict[s
             for r in range(len(REGIONS))
             if (region_map == r).any() and mask[region_map == r].mean() > 0.5
         ]
-        told: dict[str, list[Attribution]] = dict(
+        attributions: dict[str, list[Attribution]] = dict(
             controls(crops.rgb[position], region_map, seed=position)
         )
         cells = ledger.heat(result.evidence, position)
@@ -516,17 +516,19 @@ def grade(clip: Path, result: TrackResult, crops: FaceCrops) -> dict[str, dict[s
             heat = cv2.resize(
                 cells.astype(np.float64), (size, size), interpolation=cv2.INTER_NEAREST
             )
-            told["heat"] = [by_pixel(np.asarray(heat), region_map, 0, 0.0)]
+            attributions["heat"] = [by_pixel(np.asarray(heat), region_map, 0, 0.0)]
         if result.explanation is not None and position < len(result.explanation.shares):
-            told["regions"] = [by_region(result.explanation.shares[position], region_map, 0, 0.0)]
-        for name, says in told.items():
+            attributions["regions"] = [
+                by_region(result.explanation.shares[position], region_map, 0, 0.0)
+            ]
+        for name, says in attributions.items():
             each = [score(one, mask, changed) for one in says]
-            found.setdefault(name, []).append(
+            scores.setdefault(name, []).append(
                 {k: float(np.mean([e[k] for e in each])) for k in each[0]}
             )
     return {
         name: {k: float(np.mean([e[k] for e in each])) for k in each[0]}
-        for name, each in found.items()
+        for name, each in scores.items()
     }
 
 
@@ -645,16 +647,16 @@ def _run_curve(options: argparse.Namespace) -> dict[str, Any]:
         sizes = [int(s) for s in options.sizes.split(",")]
     except ValueError as error:
         raise UsageError("sizes are not numbers", options.sizes, "For example 5,50,500.") from error
-    found = match_curve(*_materials(options), sizes=sizes, draws=options.draws, seed=options.seed)
-    print(text_table(found["sizes"]))
-    return found
+    curve = match_curve(*_materials(options), sizes=sizes, draws=options.draws, seed=options.seed)
+    print(text_table(curve["sizes"]))
+    return curve
 
 
 def _run_follow(options: argparse.Namespace) -> dict[str, Any]:
     performance, gallery = _materials(options, keep_pictures=True)
-    found = follow(options.clip, performance, gallery)
-    print(json.dumps(found, indent=1))
-    return found
+    followed = follow(options.clip, performance, gallery)
+    print(json.dumps(followed, indent=1))
+    return followed
 
 
 def _run_sheet(options: argparse.Namespace) -> dict[str, Any]:

@@ -169,10 +169,10 @@ def _scene(
     """Yield the frames of a stretch at `RATE`, the face in the middle of the canvas."""
     video = media.probe(samples.path(sample))
     wanted = start_s + np.arange(round(seconds * RATE)) / RATE
-    shown = np.searchsorted(video.pts, wanted + 1e-4, side="right") - 1
-    frames = {f.index: f.rgb for f in media.read(video, np.unique(shown), tick=tick, stage="story")}
+    rows = np.searchsorted(video.pts, wanted + 1e-4, side="right") - 1
+    frames = {f.index: f.rgb for f in media.read(video, np.unique(rows), tick=tick, stage="story")}
     placed = _framing(video, [frames[i] for i in sorted(frames)[:: max(1, len(frames) // 8)]])
-    for index in shown.tolist():
+    for index in rows.tolist():
         if index not in frames:
             raise VideoError(
                 "a sample has frames that cannot be read", phrase("frame {index}", index=index)
@@ -184,7 +184,7 @@ def _scene(
 def _framing(video: Video, few: Sequence[Picture]) -> NDArray[np.float64]:
     """Return the 2x3 map from sample to canvas that puts the face in the middle."""
     detector = FaceDetector()
-    boxes = [max(found, key=_area).box for rgb in few if (found := detector(rgb))]
+    boxes = [max(faces, key=_area).box for rgb in few if (faces := detector(rgb))]
     if not boxes:
         raise VideoError("no face was found in this stretch", video.path.name)
     x, y, width, height = np.median(np.stack(boxes), axis=0)
@@ -222,19 +222,19 @@ class _Forger:
         self._last: NDArray[np.float32] | None = None
 
     def forge(self, rgb: Picture) -> Picture:
-        found = max(self._detector(rgb), key=_area, default=None)
-        result = self._mesh(rgb, found) if found else None
+        face = max(self._detector(rgb), key=_area, default=None)
+        result = self._mesh(rgb, face) if face else None
         mesh = result.points if result else self._last
         if mesh is None:
             return rgb
         self._last = mesh
-        told, width = self._variant, face_width(mesh)
-        if told.mask == "face":
+        variant, width = self._variant, face_width(mesh)
+        if variant.mask == "face":
             mask = hull_mask(mesh[list(OVAL), :2], rgb.shape[:2], grow=0.95)
         else:
             mask = region_mask(mesh, rgb.shape[:2], list(PARTS))
         mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), max(0.8, 0.03 * width)), np.float32)
-        return blend(KINDS[told.kind](rgb, width, told.strength), rgb, mask)
+        return blend(KINDS[variant.kind](rgb, width, variant.strength), rgb, mask)
 
 
 # --- judging ------------------------------------------------------------------------------
@@ -262,9 +262,9 @@ def judge(
     """
     with tempfile.TemporaryDirectory(prefix="doorzicht-") as scratch:
         place = Path(folder or scratch)
-        told, shared = (place / f"{n}_{variant.number:02d}.mp4" for n in ("story", "shared"))
-        cut_s = on_result(variant, told, tick=tick)
-        reshare(told, shared, CHAIN, tick=tick)
+        original, shared = (place / f"{n}_{variant.number:02d}.mp4" for n in ("story", "shared"))
+        cut_s = on_result(variant, original, tick=tick)
+        reshare(original, shared, CHAIN, tick=tick)
         report = pipeline.analyse(shared, detector=detector, explain=False, tick=tick)
     return compare(variant, report, cut_s)
 
@@ -275,9 +275,9 @@ def compare(variant: Variant, report: Report, cut_s: float) -> StoryOutcome:
     a, b = _who(report, 0.0, cut_s), _who(report, cut_s, end_s)
     if a is b:  # one person for both: nothing was told apart
         b = None
-    found = None
+    boundary_s = None
     if a is not None and b is not None:
-        found = (float(a.track.seen[:, 1].max()) + float(b.track.seen[:, 0].min())) / 2
+        boundary_s = (float(a.track.seen[:, 1].max()) + float(b.track.seen[:, 0].min())) / 2
     threshold = report.verdict.threshold
     return StoryOutcome(
         variant=variant,
@@ -290,7 +290,7 @@ def compare(variant: Variant, report: Report, cut_s: float) -> StoryOutcome:
         a_reason=a.verdict.reason_code if a else None,
         b_reason=b.verdict.reason_code if b else None,
         cut_s=cut_s,
-        found_s=found,
+        found_s=boundary_s,
     )
 
 
@@ -374,8 +374,8 @@ def _run(options: argparse.Namespace) -> int:
         }
         atomic_write(options.out, json.dumps(facts, indent=1) + "\n")
         right = "as told" if outcome.is_told_right else "NOT as told"
-        found = f"{outcome.persons} persons, A {outcome.a}, B {outcome.b}"
-        print(f"{variant.number:2d}  {found}: {right}", flush=True)
+        line = f"{outcome.persons} persons, A {outcome.a}, B {outcome.b}"
+        print(f"{variant.number:2d}  {line}: {right}", flush=True)
     print(json.dumps(summarise(done)))
     return 0
 

@@ -146,7 +146,7 @@ def benchmark(
     Returns
     -------
     dict
-        `clips`, `summary` and `settings` as the README documents them. A clip that is refused
+        `clips`, `summary` and `settings` as `docs/files.rst` documents them. A clip that is refused
         counts as abstained, with the refusal as its reason.
 
     Raises
@@ -178,13 +178,13 @@ def benchmark(
             rows[name].append(row)
         vectors.append(run.vector)
     if features:
-        found = baselines.held_out_logits(
+        logits = baselines.held_out_logits(
             vectors,
             [c.is_fake for c in clips],
             [c.scene for c in clips],
             [not c.is_marginal for c in clips],
         )
-        for row, logit in zip(rows[baselines.IMAGENET], found, strict=True):
+        for row, logit in zip(rows[baselines.IMAGENET], logits, strict=True):
             if logit is not None:
                 row |= {"logit": logit, "abstained": False, "reason": None}
     tick("benchmark", total, total)
@@ -269,13 +269,15 @@ class _Run:
         verdict = report.verdict if report else None
         decisive = speaking(report) if report else None
         logit = decisive.verdict.logit if decisive else None
-        found = self.maps[name]
+        frozen_logits = self.maps[name]
         reason = refusal if verdict is None else str(verdict.reason) if verdict.reason else None
         row = _plain_row(clip, name, logit, reason)
         return row | {
             "abstained": verdict.abstained if verdict else True,
             "reason": reason,
-            "log10_lr": found.log10_lr(logit) if found and logit is not None else None,
+            "log10_lr": frozen_logits.log10_lr(logit)
+            if frozen_logits and logit is not None
+            else None,
             "faces": len(report.tracks) if report else 0,
             "seconds": round(seconds, 3),
             "conditions": abstention.measures(decisive.track, seen.crops[decisive.track.person])
@@ -344,7 +346,7 @@ def summarise(
     *,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Return the figures of each detector: see the README.
+    """Return the figures of each detector: see `docs/files.rst`.
 
     Parameters
     ----------
@@ -438,9 +440,9 @@ class _Part:
         fake, real = _values(self.usable)
         rows = []
         for alarms in scores.ALARMS:
-            found = scores.found_at(fake, real, alarms)
-            if found is not None:
-                at, share = found
+            rates = scores.found_at(fake, real, alarms)
+            if rates is not None:
+                at, share = rates
                 per = {s: float((f >= at).mean()) for s, (f, _) in of.items() if len(f)}
                 rows.append({"alarms": alarms, "threshold": at, "found": share, "per_source": per})
         return rows
@@ -464,14 +466,14 @@ class _Part:
             mine = Separation([_scores(judged) for _, judged in methods])
             for other in parts.values():
                 theirs = dict(dict(self._methods(other.usable))[source])
-                found = scores.difference(
+                gap = scores.difference(
                     mine,
                     Separation([_scores(theirs[n]) for n in names]),
                     seed=self.seed,
                     may_turn=other.name in baselines.MAY_TURN,
                 )
-                if other is not self and found:
-                    out.setdefault(source, {})[other.name] = asdict(found)
+                if other is not self and gap:
+                    out.setdefault(source, {})[other.name] = asdict(gap)
         return out
 
     @staticmethod
@@ -508,15 +510,15 @@ class _Part:
 
     def _rates(self, judged: Sequence[_Judged]) -> dict[str, Any]:
         """Return how often clips of one label are called forged: with abstention, and forced."""
-        given = [j.logit for j in judged if not j.row["abstained"] and j.logit is not None]
+        logits = [j.logit for j in judged if not j.row["abstained"] and j.logit is not None]
         scored = [j.logit for j in judged if j.logit is not None]
-        hits, forced = self._called(given), self._called(scored)
+        hits, forced = self._called(logits), self._called(scored)
         return {
             "clips": len(judged),
-            "abstained": len(judged) - len(given),
+            "abstained": len(judged) - len(logits),
             "called_fake": hits,
-            "rate": None if hits is None else _share(hits, len(given)),
-            "interval": None if hits is None else scores.wilson(hits, len(given)),
+            "rate": None if hits is None else _share(hits, len(logits)),
+            "interval": None if hits is None else scores.wilson(hits, len(logits)),
             "scored": len(scored),
             "forced_rate": None if forced is None else _share(forced, len(scored)),
             "median_logit": float(np.median(scored)) if scored else None,
@@ -537,12 +539,12 @@ class _Part:
 
     def _separation(self, methods: Iterable[Sequence[_Judged]]) -> dict[str, Any]:
         """Return AUC and equal error rate of forced logits; None without clips of both labels."""
-        found = Separation([_scores(m) for m in methods])
-        pooled = found.methods[0] if len(found.methods) == 1 else ()
+        separation = Separation([_scores(m) for m in methods])
+        pooled = separation.methods[0] if len(separation.methods) == 1 else ()
         fake, real = (np.array([s.value for s in pooled if s.is_fake == w]) for w in (True, False))
         return {
-            "auc": found.value,
-            "auc_interval": found.interval(self.seed),
+            "auc": separation.value,
+            "auc_interval": separation.interval(self.seed),
             "eer": scores.equal_error_rate(fake, real),
         }
 
@@ -650,8 +652,8 @@ def table(result: dict[str, Any]) -> str:
         lines += [
             f"  less {other} on {source}: {d['difference']:+.2f} {between(d['interval'], '+.2f')}"
             + (" (the other way round)" if d["turned"] else "")
-            for source, found in s["differences"].items()
-            for other, d in found.items()
+            for source, gap in s["differences"].items()
+            for other, d in gap.items()
         ]
         lines += [
             f"  {of}Cllr {with_interval(cost['cllr'], cost['cllr_interval'], '.3f')}, at best "

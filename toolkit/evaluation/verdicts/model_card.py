@@ -59,12 +59,12 @@ def record(card: Path, result: dict[str, Any]) -> HeldBack:
     detector = next((n for n, sha256 in weights.items() if sha256 == facts["sha256"]), None)
     if detector is None:
         raise UsageError("the benchmark was run with other weights", card.name, "Run it again.")
-    found = held_back(result, detector, facts["training_clips"])
+    counts = held_back(result, detector, facts["training_clips"])
     logits = sorted(
         round(float(r["logit"]), 3)
         for r in _kept(result, detector, facts["training_clips"])
         if not r["abstained"]
     )
-    facts |= {"held_back": asdict(found), "genuine_logits": logits}
+    facts |= {"held_back": asdict(counts), "genuine_logits": logits}
     atomic_write(card, json.dumps(facts, indent=1) + "\n")
-    return found
+    return counts

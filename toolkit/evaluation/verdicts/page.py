@@ -59,13 +59,13 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         result: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
-        found = result["schema"], result["summary"], result["settings"]["reshare"]
+        parts = result["schema"], result["summary"], result["settings"]["reshare"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             "the result of a benchmark cannot be read", path.name, "Give its JSON file."
         ) from error
-    if found[0] != SCHEMA:
-        raise UsageError("not a benchmark's result", f"{path.name}: {found[0]!r}"[:80])
+    if parts[0] != SCHEMA:
+        raise UsageError("not a benchmark's result", f"{path.name}: {parts[0]!r}"[:80])
     return result
 
 
@@ -230,8 +230,8 @@ def _differences(summary: dict[str, Any]) -> str:
             str(d["clips"]),
         ]
         for name, s in summary.items()
-        for source, found in s["differences"].items()
-        for other, d in found.items()
+        for source, gap in s["differences"].items()
+        for other, d in gap.items()
     ]
     if not rows:
         return ""

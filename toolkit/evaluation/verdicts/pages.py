@@ -71,12 +71,12 @@ def summarise(
 
 
 def _page(mine: Sequence[Score], seed: int) -> dict[str, Any]:
-    found = Separation([mine])
+    separation = Separation([mine])
     return {
         "forged": sum(s.is_fake for s in mine),
         "genuine": sum(not s.is_fake for s in mine),
-        "auc": found.value,
-        "interval": found.interval(seed),
+        "auc": separation.value,
+        "interval": separation.interval(seed),
     }
 
 
@@ -92,10 +92,10 @@ def _found(
     real = _values([s for mine in other.values() for s in mine], is_fake=False)
     rows = []
     for alarms in scores.ALARMS:
-        found = scores.found_at(fake, real, alarms)
-        if found is None:
+        rates = scores.found_at(fake, real, alarms)
+        if rates is None:
             continue
-        at, share = found
+        at, share = rates
         others = {p: _values(mine, is_fake=True) for p, mine in other.items()}
         rows.append(
             {

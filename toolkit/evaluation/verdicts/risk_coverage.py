@@ -114,8 +114,8 @@ class _LimitRule:
     threshold: float
 
     def value(self, row: Row) -> float | None:
-        found: float | None = row["conditions"].get(self.code)
-        return found
+        condition: float | None = row["conditions"].get(self.code)
+        return condition
 
     def limits(self, rows: Iterable[Row]) -> list[float]:
         """Return limits from one that leaves all that was measured to one that leaves few."""
@@ -123,8 +123,8 @@ class _LimitRule:
         if not values:
             return []
         shares = np.linspace(0.05, 1, POINTS) if self.above else np.linspace(0, 0.95, POINTS)
-        found = np.unique(np.quantile(values, shares, method="higher" if self.above else "lower"))
-        return [float(v) for v in (found[::-1] if self.above else found)]
+        limits = np.unique(np.quantile(values, shares, method="higher" if self.above else "lower"))
+        return [float(v) for v in (limits[::-1] if self.above else limits)]
 
     def leaves(self, row: Row, limit: float) -> bool:
         """Return whether a clip would get a verdict; what is not a number never does."""

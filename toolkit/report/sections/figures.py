@@ -44,17 +44,19 @@ def figure_blocks(
         if explanation is None or bars is None or matrix is None:
             yield Section(f"figures-{where}", person_name(e, person, facts), tuple(blocks))
             continue
-        said = f"{disclaimer()} {figures.region_sentence(r)}"
+        sentence = f"{disclaimer()} {figures.region_sentence(r)}"
         head = line_head(
             explanation.region_shares.tolist(), unsplit=bars.unsplit, ident=f"head-{where}"
         )
         title = _("Share of each region, on a neutral head")
-        blocks.append(Figure(f"head-{where}.svg", head.encode(), said, f"{title}. {disclaimer()}"))
+        blocks.append(
+            Figure(f"head-{where}.svg", head.encode(), sentence, f"{title}. {disclaimer()}")
+        )
         blocks += _stills(person, where, shown, r)
         caption = figures.table(r, "matrix").caption
         strokes = _("A stroke marks shares that speak against forged.")
         caption = f"{caption}. {strokes} {disclaimer()}"
-        blocks.append(chart_figure(f"matrix-{where}", charts_svg.matrix(matrix), caption, said))
+        blocks.append(chart_figure(f"matrix-{where}", charts_svg.matrix(matrix), caption, sentence))
         blocks.append(Grid(figures.table(r, "regions")))
         blocks.append(Facts(tuple(_attribution(r))))
         if trust is not None and trust["person"] == person:
@@ -69,18 +71,18 @@ def figure_blocks(
 
 def _stills(person: str, where: str, shown: ExhibitFigures, r: TrackResult) -> Iterator[Block]:
     """Yield the key frames of a revealed person: the face, and the same with the evidence."""
-    found = []
+    stills = []
     for still in shown.stills:
         if still.person == person:
             at = figures.frame_sentence(r, still.position)
             alt = _("{at}. Left the face, right the same with the detector's evidence over it.")
             caption = f"{at}. {disclaimer()}"
             name = f"face-{where}-{still.position}.png"
-            found.append(
+            stills.append(
                 Figure(name, still.picture, f"{alt.format(at=at)} {disclaimer()}", caption)
             )
-    if found:
-        yield Strip(tuple(found))
+    if stills:
+        yield Strip(tuple(stills))
 
 
 def _attribution(r: TrackResult) -> Iterator[tuple[str, str]]:
@@ -176,14 +178,14 @@ def compared(number: int, pair: Mapping[str, Any], line: str, sizes: Any) -> lis
     sizes
         Width and height of both pictures, or None.
     """
-    source, share, found = pair["source"], pair["reshare"], pair["alignment"]
+    source, share, alignment = pair["source"], pair["reshare"], pair["alignment"]
     names = _("source {id}").format(id=source), _("re-share {id}").format(id=share)
     said = f"{names[1]} – {names[0]}: {line}"
     blocks: list[Block] = [Text(said)]
-    if found["aligned"] and sizes is not None:
+    if alignment["aligned"] and sizes is not None:
         ident = f"aligned-{source}-{share}-{number}"
         boxes = [
-            tuple(found[key][side] for side in ("x", "y", "width", "height"))
+            tuple(alignment[key][side] for side in ("x", "y", "width", "height"))
             for key in ("kept", "shown")
         ]
         svg = charts_svg.aligned(boxes[0], boxes[1], sizes=sizes, names=names, ident=ident)

@@ -75,8 +75,8 @@ def _parameters(facts: Mapping[str, Any]) -> str:
     # settings stand under “Method”; the log says which of them were changed
     # `message` is `what` once more, in the parts that a translation needs
     untold = {"settings", "schema", "message"}
-    told = {key: value for key, value in facts.items() if key not in untold}
-    return written("; ".join(flat(told)) or "–")
+    parameters = {key: value for key, value in facts.items() if key not in untold}
+    return written("; ".join(flat(parameters)) or "–")
 
 
 def glossary_pairs() -> list[tuple[str, str]]:
@@ -133,8 +133,8 @@ def checklist_section(facts: Mapping[str, Any]) -> Section:
     """Return where each point of the checklist is dealt with."""
     heads = ("#", _("point"), _("section"), "report.json")
     rows = tuple(
-        (number, point_title(int(number)), found["section"], ", ".join(found["fields"]))
-        for number, found in facts["checklist"].items()
+        (number, point_title(int(number)), answer["section"], ", ".join(answer["fields"]))
+        for number, answer in facts["checklist"].items()
     )
     title = _("Where each point of the checklist stands")
     purpose = _(

@@ -85,8 +85,8 @@ def _flat(values: Mapping[str, Any]) -> str:
 
 def validation_blocks(e: Mapping[str, Any], _shown: ExhibitFigures) -> list[Block]:
     """Return how well the detector does on clips whose truth is known."""
-    found = e["validation"]
-    held, ratio = found["held_back"], found["calibration"]
+    validation = e["validation"]
+    held, ratio = validation["held_back"], validation["calibration"]
     blocks: list[Block] = []
     if held:
         blocks.append(
@@ -138,7 +138,7 @@ def validation_blocks(e: Mapping[str, Any], _shown: ExhibitFigures) -> list[Bloc
         )
     )
     blocks.append(Text(unlike, "warning"))
-    when_ = found["date"] or unknown()
+    when_ = validation["date"] or unknown()
     blocks.append(Facts(((_("date of validation"), str(when_)),)))
     rows = tuple(
         (
@@ -148,7 +148,7 @@ def validation_blocks(e: Mapping[str, Any], _shown: ExhibitFigures) -> list[Bloc
             figures.number(c["yaw_degrees"], 0),
             figures.number(100 * c["outside_picture"], 0),
         )
-        for c in found["exhibit"]
+        for c in validation["exhibit"]
     )
     if rows:
         heads = (

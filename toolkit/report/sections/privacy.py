@@ -24,9 +24,9 @@ FILES_LISTED = 400
 def privacy_section(facts: Mapping[str, Any]) -> Section:
     """Return which personal data there are, and on what basis."""
     about = facts["privacy"]
-    asked = about["asked"]
+    requested = about["asked"]
     covered = [f"{e}: {', '.join(p)}" for e, p in about["covered"].items() if p]
-    revealed = [f"{e}: {', '.join(p)}" for e, p in asked["reveal"].items()]
+    revealed = [f"{e}: {', '.join(p)}" for e, p in requested["reveal"].items()]
     synthetic = ", ".join(about["synthetic_material"])
     pairs = (
         (_("legal basis"), or_unknown(about["legal_basis"])),
@@ -45,19 +45,19 @@ def privacy_section(facts: Mapping[str, Any]) -> Section:
 
 def file_blocks(e: Mapping[str, Any], _shown: ExhibitFigures) -> list[Block]:
     """Return the files of an exhibit with their hashes."""
-    made = e["derived"]
+    derived = e["derived"]
     intro = _("Everything was made from a working copy with the same hash as the original.")
     heads = (_("file within the case"), "SHA-256")
-    listed = list(made["files"].items())
+    listed = list(derived["files"].items())
     rows = tuple((name, sha256) for name, sha256 in listed[:FILES_LISTED])
     pictures = tuple(
         (p["file"], str(p["frame"]), figures.clock(p["pts"], 3), p["sha256"])
-        for p in made["pictures"]
+        for p in derived["pictures"]
     )
     frames = (_("file within the case"), _("frame"), _("time"), "SHA-256")
     blocks: list[Block] = [
         Text(intro),
-        Facts(((_("SHA-256 of the working copy"), made["working_copy_sha256"]),)),
+        Facts(((_("SHA-256 of the working copy"), derived["working_copy_sha256"]),)),
         Grid(FigureTable(_("Files"), heads, rows), is_long=True),
     ]
     if pictures:

@@ -32,29 +32,29 @@ from toolkit.types import TrackResult
 
 def exhibit_section(e: Mapping[str, Any]) -> Section:
     """Return the facts of an exhibit."""
-    got, whole = e["received"], e["integrity"]
+    received, whole = e["received"], e["integrity"]
     labels = {
         "original_name": _("name of the file"),
         "received_from": _("received from"),
         "source": _("address it came from"),
         "original_changed_at": _("last written to, as the file system says"),
     }
-    told = [
+    rows = [
         (
             label,
             _("withheld: persons are covered; it is kept in the case")
-            if key in got["withheld"]
-            else _told(key, got[key]),
+            if key in received["withheld"]
+            else _told(key, received[key]),
         )
         for key, label in labels.items()
     ]
     bytes_ = _("{n} bytes")
     same = whole["sha256_at_end"] == whole["sha256_at_intake"]
     pairs = [
-        (_("received by"), or_unknown(got["by"])),
-        (_("received on"), or_unknown(got["at"])),
-        (_("how"), or_unknown(got["how"])),
-        *told,
+        (_("received by"), or_unknown(received["by"])),
+        (_("received on"), or_unknown(received["at"])),
+        (_("how"), or_unknown(received["how"])),
+        *rows,
         (_("taken in"), when(whole["taken_in_at"])),
         (_("SHA-256 at intake"), whole["sha256_at_intake"]),
         (_("size at intake"), bytes_.format(n=whole["bytes_at_intake"])),
@@ -71,9 +71,9 @@ def exhibit_section(e: Mapping[str, Any]) -> Section:
         if whole["original_kept_in_case"]
         else _("The original is kept outside of the case; its hash is kept.")
     )
-    said = kept + " " + _("It was opened for reading only and never written to.")
+    sentence = kept + " " + _("It was opened for reading only and never written to.")
     title = _("Exhibit {id}").format(id=e["id"])
-    blocks: list[Block] = [Facts(tuple(pairs)), Text(said)]
+    blocks: list[Block] = [Facts(tuple(pairs)), Text(sentence)]
     if "why" in e:
         blocks.append(Text(not_analysed_sentence(e), "warning"))
     return Section(f"exhibit-{e['id']}", title, tuple(blocks))

@@ -464,9 +464,9 @@ class OddsLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
 def card_alarms() -> int:
     """Return how many of 100 genuine clips the card lets expect to be called forged, else 10."""
-    from toolkit.detectors.seamnet_small import WEIGHTS, SeamNetDetector
+    from toolkit.detectors.seamnet_small import WEIGHTS, read_card
 
-    held = SeamNetDetector._read_card(WEIGHTS.with_suffix(".json")).get("held_back")  # noqa: SLF001
+    held = read_card(WEIGHTS.with_suffix(".json")).get("held_back")
     if not held or not held.get("genuine"):
         return 10
     return int(100 * held["called_forged"] / held["genuine"] + 0.5)

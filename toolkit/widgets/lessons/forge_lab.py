@@ -30,6 +30,7 @@ from toolkit.widgets.jobs import JobBar
 from toolkit.widgets.lessons import forge_html
 from toolkit.widgets.lessons.forge_choice import ForgeChoice, heading
 from toolkit.widgets.lessons.forge_steps import ForgeSteps
+from toolkit.widgets.one_job import RunsOneJob
 from toolkit.widgets.status import StatusLine
 from toolkit.widgets.styling import classed
 
@@ -43,7 +44,7 @@ class LabStatus(StatusLine):
     _css = Path(__file__).with_name("forge_lab.css").read_text(encoding="utf-8")
 
 
-class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
+class ForgeLab(RunsOneJob, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
     """Panel in which a class makes a face swap and has it tested.
 
     Parameters
@@ -118,21 +119,7 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             "dz-forge-clip",
         )
 
-    def __repr__(self) -> str:
-        """Return a line; ipywidgets' own would print the pictures into the notebook."""
-        return f"ForgeLab(state={self.state!r})"
-
     # -- what the user may do
-
-    @property
-    def state(self) -> str:
-        """One of `jobs.STATES`; also a CSS class ``dz-forge-STATE``."""
-        return str(self._run.state)
-
-    @property
-    def error(self) -> BaseException | None:
-        """What the last job raised, or None."""
-        return self._run.error
 
     @property
     def performance(self) -> Performance | None:
@@ -222,10 +209,6 @@ class ForgeLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             return examine(clip, sampling=Sampling(frames=32), tick=tick)
 
         self._run.start(work, self._take_judgement, weights=STAGE_WEIGHTS)
-
-    def cancel(self) -> None:
-        """Ask the job to stop; the panel says when it has."""
-        self._run.cancel()
 
     def wait(self, timeout_s: float | None = None) -> ForgeLab:
         """Wait for the job and return the panel, for scripts.

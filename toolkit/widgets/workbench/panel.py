@@ -21,6 +21,7 @@ from toolkit.errors import Cancelled, ToolkitError, UsageError
 from toolkit.storage.cache import Cache, runs_folder
 from toolkit.types import Report, Tick
 from toolkit.widgets import html as fragments
+from toolkit.widgets.one_job import RunsOneJob
 from toolkit.widgets.status import StatusLine
 from toolkit.widgets.styling import classed
 from toolkit.widgets.workbench import saving
@@ -44,7 +45,7 @@ class Examined(Protocol):
         """The report with the faces that were judged."""
 
 
-class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
+class Workbench(RunsOneJob, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
     """Panel that analyses a video in the background and shows what drove the verdict.
 
     Parameters
@@ -96,20 +97,6 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
         else:
             self._show_analysis(analysis.examination)
         self._is_restoring = False
-
-    def __repr__(self) -> str:
-        """Return a line; ipywidgets' own would print the key frames into the notebook."""
-        return f"Workbench(state={self.state!r})"
-
-    @property
-    def state(self) -> str:
-        """One of `jobs.STATES`; also a CSS class ``dz-state-...`` of the panel."""
-        return str(self._run.state)
-
-    @property
-    def error(self) -> BaseException | None:
-        """What the last run raised, or None."""
-        return self._run.error
 
     @property
     def examination(self) -> Examination | None:
@@ -164,10 +151,6 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
     def show_example(self) -> None:
         """Analyse the planted sample, for which the right answer is known."""
         self._form.show_example()
-
-    def cancel(self) -> None:
-        """Ask the run to stop; the panel says when it has."""
-        self._run.cancel()
 
     def _show_analysis(self, examination: Examination) -> None:
         """Show what was analysed elsewhere; the player is prepared in another thread."""
