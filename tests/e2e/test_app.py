@@ -108,7 +108,7 @@ def test_a_lesson_is_a_page_without_code(path, context, output, tmp_path):
     with running(tmp_path, "--lesson", number) as address:
         page, problems = context.new_page(), []
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.set_viewport_size({"width": 1280, "height": 900})
+        page.set_viewport_size({"width": 1280, "height": 800})
         page.goto(address, timeout=120_000)
         page.locator(".dz-lesson-closing").wait_for(timeout=120_000)
         text = page.locator("body").inner_text()
@@ -117,6 +117,11 @@ def test_a_lesson_is_a_page_without_code(path, context, output, tmp_path):
             assert code not in text
         assert page.locator(".dz-exercise").count() == len(lesson.exercises)
         assert page.locator(".dz-lesson-text").count() == len(lesson.text)
+        pictures = page.locator(".dz-lesson-strip figure")
+        assert pictures.count() == 3
+        for picture in pictures.all():  # on the first screen of a small laptop, beside the words
+            box = picture.bounding_box()
+            assert 0 <= box["y"] < box["y"] + box["height"] <= 800
         for panel in page.locator(".dz-lesson").all():
             assert panel.bounding_box()["height"] > 10
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -10,6 +10,7 @@ import ipywidgets
 
 from toolkit._i18n import _, language
 from toolkit.errors import ToolkitError
+from toolkit.jobs import JobRecord
 from toolkit.types import Tick
 from toolkit.widgets.jobs import JobBar
 
@@ -78,6 +79,11 @@ class Task(ipywidgets.VBox, Generic[T]):  # type: ignore[misc]  # ipywidgets shi
     def error(self) -> BaseException | None:
         """What the work raised, or None."""
         return self._run.error
+
+    @property
+    def record(self) -> JobRecord | None:
+        """What was promised of the last run, and what happened; None before the first."""
+        return self._run.record
 
     def start(self) -> None:
         """Start the work; nothing happens while it is under way."""
