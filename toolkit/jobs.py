@@ -216,12 +216,16 @@ class Job(Generic[T]):
         Position of a progress bar, 0..1, never decreasing.
     record
         What was promised, and what happened.
+    clock
+        Monotonic seconds; a study of waiting may count processor time instead.
 
     Examples
     --------
     >>> Job(lambda tick: tick("hash", 1, 1) or "finished").start().wait()
     'finished'
     """
+
+    clock: Callable[[], float] = staticmethod(time.monotonic)
 
     def __init__(
         self,
@@ -233,10 +237,10 @@ class Job(Generic[T]):
     ) -> None:
         self._work, self._on_update, self._on_end = work, on_update, on_end
         self._weights = weights
-        self._progress = Progress(weights)
+        self._progress = Progress(weights, clock=self.clock)
         self._promise = Promise()
         self._last = float("-inf")
-        self._began = time.monotonic()
+        self._began = self.clock()
         self.record = JobRecord()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="doorzicht-job", daemon=True)
@@ -287,7 +291,7 @@ class Job(Generic[T]):
         if self._stop.is_set():
             raise Cancelled
         left = self._progress.update(stage, done, total)
-        now = time.monotonic()
+        now = self.clock()
         self.record.hear(stage, now - self._began)
         if now - self._last >= UPDATE_INTERVAL_S:
             self._last = now
@@ -297,13 +301,15 @@ class Job(Generic[T]):
 
     def _run(self) -> None:
         self._promise = Promise()
-        self._progress = Progress(self._weights)  # time starts now, not when the job was made
-        self._began = time.monotonic()
+        self._progress = Progress(
+            self._weights, clock=self.clock
+        )  # time starts now, not when the job was made
+        self._began = self.clock()
         try:
             self.result = self._work(self._tick)
         except BaseException as error:  # noqa: BLE001 - nobody sees a traceback in a thread: keep it
             self.error = error
-        self.record.end(time.monotonic() - self._began)
+        self.record.end(self.clock() - self._began)
         self._on_end(self)
 
 

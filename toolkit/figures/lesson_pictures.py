@@ -70,7 +70,7 @@ def _features(*, other: bool = False, is_open: bool = False) -> str:
         else f'<path d="M54 66H69M81 66H96" stroke="{_INK}" stroke-width="2.5"/>'
     )
     return (
-        f'<circle cx="62" cy="75" r="3" fill="{_INK}"/><circle cx="88" cy="75" r="3" fill="{_INK}"/>'
+        f'<g fill="{_INK}"><circle cx="62" cy="75" r="3"/><circle cx="88" cy="75" r="3"/></g>'
         f'<path d="M75 78L71 91H77" fill="none" stroke="{_INK}" stroke-width="2"/>{glasses}{mouth}'
     )
 
@@ -92,7 +92,8 @@ def _heat() -> str:
     """Draw what a detector points at: the mouth, shaded and outlined."""
     return (
         f'<ellipse cx="75" cy="103" rx="19" ry="13" fill="{_FORGED}" opacity=".55"/>'
-        f'<ellipse cx="75" cy="103" rx="19" ry="13" fill="none" stroke="{_INK}" stroke-width="1.5"/>'
+        '<ellipse cx="75" cy="103" rx="19" ry="13" fill="none" '
+        f'stroke="{_INK}" stroke-width="1.5"/>'
     )
 
 
@@ -188,7 +189,8 @@ def _arriving() -> str:
     """Draw a clip with the first digits of a hash below it."""
     return (
         f'<g transform="translate(19 8) scale(.75)">{_face()}</g>'
-        f'<rect x="19" y="8" width="112" height="112" fill="none" stroke="{_INK}" stroke-width="3"/>'
+        '<rect x="19" y="8" width="112" height="112" fill="none" '
+        f'stroke="{_INK}" stroke-width="3"/>'
         f'<path d="M67 50v28l24 -14z" fill="#fff" stroke="{_INK}" stroke-width="2"/>'
         f'<text x="75" y="140" text-anchor="middle" font-size="15" fill="{_INK}" '
         'font-family="monospace">#5c8f…</text>'
@@ -240,7 +242,8 @@ def _failed() -> Strip:
         (
             _alarms(),
             _(
-                "Of 100 clips one is forged: it is found (triangle), with five false alarms (rings)."
+                "Of 100 clips one is forged: it is found (triangle), with five false alarms "
+                "(rings)."
             ),
         ),
     ]

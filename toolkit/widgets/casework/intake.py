@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from toolkit.media.display import DisplayCopy
 
 _ADD = {"intake": 1.0, **STAGE_WEIGHTS, "provenance": 5.0}
+_TRUST = {"donors": 60.0, "trust": 480.0}  # beside `STAGE_WEIGHTS`
 _SHOW = {"display": 1.0}
 
 
@@ -59,7 +60,7 @@ class IntakeSection(FormSection):
         self._keep = self.box(lambda: _("Keep a copy of the original in the case"), on=True)
         self.trust = self.box(lambda: _("Also test the explanation (a minute more)"), on=True)
         self.adding: Task[Exhibit] = Task(
-            lambda: _("Take in and analyse"), self._add, self._arrive, weights=_ADD
+            lambda: _("Take in and analyse"), self._add, self._arrive, weights=self._stages
         )
         self.which = self.menu(lambda: _("Exhibit"))
         self.which.on_choose(self._on_exhibit)
@@ -151,6 +152,10 @@ class IntakeSection(FormSection):
         self.showing.layout.display = None if has and not fits else "none"
 
     # -- in the background: traits are set, no widgets are made
+
+    def _stages(self) -> dict[str, float]:
+        """Return what a run goes through, as the boxes are ticked."""
+        return {**_ADD, **_TRUST} if self.trust.value else _ADD
 
     def _add(self, tick: Tick) -> Exhibit:
         from toolkit.casework import operations
