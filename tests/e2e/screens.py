@@ -230,7 +230,7 @@ def take_made_up(context: BrowserContext, lab: harness.Lab, album: Album) -> Non
         page.locator(".dz-path input").press("Tab")
         page.locator(".dz-analyse").click()
         wait_for(page, "running")
-        page.locator(".dz-so-far").wait_for()
+        page.locator(".dz-so-far").first.wait_for()
         album.take(page, "running")
         (lab.folder / "gate").unlink()
         wait_for(page, "done")

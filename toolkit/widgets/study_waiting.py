@@ -308,11 +308,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m toolkit study waiting")
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--only", nargs="+", choices=list(JOBS), default=list(JOBS))
+    parser.add_argument(
+        "--clicks", action="store_true", help="only: how soon a click into the face is answered"
+    )
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     parser.add_argument("--out", type=Path, help="file of JSON lines, to go on from")
     options = parser.parse_args(argv)
     if options.clock == "cpu":
         Job.clock = staticmethod(ProcessorTime())
+    if options.clicks:
+        with tempfile.TemporaryDirectory() as folder:
+            first, *later = clicks(Ground(Path(folder)))
+        print(f"first click ({first[0]}, makes and tests a reference): {first[1]:.1f} s")
+        print("\n".join(f"{region}: {seconds:.2f} s" for region, seconds in later))
+        return 0
     rows = _read(options.out)
     for name in _in_turn(options.only, options.runs, rows):
         try:
@@ -330,6 +339,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(table(rows))
     long = [r for r in map(_record, rows) if (r.seconds or 0.0) >= LONG_S]
     return 0 if sum(map(is_kept, long)) >= SHARE * len(long) else 1
+
+
+def clicks(ground: Ground) -> list[tuple[str, float]]:
+    """Click one region of the face after the other; return each with seconds to its answer."""
+    from toolkit.types import REGIONS
+    from toolkit.widgets.workbench.explain import ExplainPanel
+
+    panel = ExplainPanel(ground.examination)
+    seconds = []
+    for region in REGIONS[:-1]:
+        began = time.perf_counter()
+        panel.replace(region)
+        panel.wait(TOO_LONG_S)
+        seconds.append((region, time.perf_counter() - began))
+    return seconds
 
 
 def _in_turn(names: Sequence[str], runs: int, rows: Sequence[dict[str, Any]]) -> Iterator[str]:

@@ -326,6 +326,7 @@ class ResultPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         """Answer a click into the face with what happens when that region is replaced."""
         self.selection.person, self.selection.region = asked.person, asked.region
         self.views.value = "ask"
+        self.ask.replace(asked.region)
 
     @synchronized
     def _on_marked(self) -> None:
