@@ -193,6 +193,10 @@ def _nothing(*_: object) -> None:
     """Listen to nobody."""
 
 
+def _wall_clock() -> float:
+    return time.monotonic()
+
+
 class Job(Generic[T]):
     """One run of ``work(tick)`` in a thread of its own.
 
@@ -225,7 +229,7 @@ class Job(Generic[T]):
     'finished'
     """
 
-    clock: Callable[[], float] = staticmethod(time.monotonic)
+    clock: Callable[[], float] = staticmethod(_wall_clock)
 
     def __init__(
         self,

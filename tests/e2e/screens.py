@@ -1,10 +1,9 @@
 """Take pictures of every panel, to be looked at: `python -m tests.e2e.screens --out FOLDER`.
 
 Each state is shown at two sizes, light and dark, in English and Dutch; beside the single pictures
-stands a sheet with all eight of a state; a state whose sheet is there is not taken again. Nothing is
-compared with anything: a person looks. With
-``--only`` a part is done at a time, for all of it takes minutes. The pictures show faces of the
-samples: they are not for the repository.
+stands a sheet with all eight of a state; a state whose sheet is there is not taken again. Nothing
+is compared with anything: a person looks. With ``--only`` a part is done at a time, for all of it
+takes minutes. The pictures show faces of the samples: they are not for the repository.
 """
 
 from __future__ import annotations
@@ -259,7 +258,7 @@ def take_real(context: BrowserContext, lab: harness.Lab, album: Album) -> None:
         album.take(page, "forged")
         said = "workbench._result._on_check(workbench._result.person, {!r})"
         harness.run_in_kernel(page, said.format("contested"))
-        page.locator(".dz-player.dz-contested").wait_for()
+        page.locator(".dz-contested").first.wait_for()
         album.take(page, "contested")
         harness.run_in_kernel(page, said.format("agrees"))
         view(page, 2)
