@@ -385,21 +385,21 @@ def test_methods_that_promise_to_add_up_are_held_to_it():
 def test_what_a_question_costs_is_known_beforehand():
     seen = made_up.examination()
     subject = session.PersonExplainer(seen, detector=made_up.Green())
-    assert np.isnan(session.expected_seconds(subject, "exact"))  # it was not judged here
+    assert np.isnan(costs.expected_seconds(subject, "exact"))  # it was not judged here
     moments = sum(len(r.track.pts) for r in seen.report.tracks)
     report = dataclasses.replace(seen.report, timings={"detect": 0.05 * moments})
     timed = session.PersonExplainer(
         dataclasses.replace(seen, report=report), detector=made_up.Green()
     )
-    assert session.expected_seconds(timed, "exact") == pytest.approx(1024 * 0.05)
-    assert session.expected_seconds(timed, "trust") > session.expected_seconds(timed, "exact")
-    assert session.expected_seconds(timed, "nothing") == 0
+    assert costs.expected_seconds(timed, "exact") == pytest.approx(1024 * 0.05)
+    assert costs.expected_seconds(timed, "trust") > costs.expected_seconds(timed, "exact")
+    assert costs.expected_seconds(timed, "nothing") == 0
 
 
 def test_a_question_counts_what_its_calls_cost():
     """A gradient weighs as much as it takes: the bar does not stand at its end meanwhile."""
     ticks = []
-    tick = session.Counted(lambda *t: ticks.append(t), "trust", 100, batch=2, gradient_cost=20)
+    tick = costs.Counted(lambda *t: ticks.append(t), "trust", 100, batch=2, gradient_cost=20)
     tick("intervene", 0, 10)
     tick("captum integrated_gradients", 0, 0)
     tick("captum integrated_gradients", 2, 0)
@@ -413,8 +413,8 @@ def test_a_question_counts_what_its_calls_cost():
 
 
 def test_a_bar_has_the_stages_of_what_is_asked(subject):
-    weights = session.stage_weights(subject, ["trust"], 0)
+    weights = costs.stage_weights(subject, ["trust"], 0)
     assert list(weights) == ["donors", "references", "trust"]
     assert weights["trust"] > weights["references"]
     subject.choice(0)
-    assert list(session.stage_weights(subject, ["trust"], 0)) == ["trust"]
+    assert list(costs.stage_weights(subject, ["trust"], 0)) == ["trust"]

@@ -336,7 +336,7 @@ def _trust(judge: Any, examination: Examination, seed: int, tick: Tick) -> dict[
     The panel on screen asks the same `PersonExplainer` with the same donors, so both say the same.
     """
     from toolkit import samples
-    from toolkit.explain import session
+    from toolkit.explain import costs, session
 
     report = examination.report
     decisive = next((r for r in report.tracks if r.track.person == report.decisive), None)
@@ -347,8 +347,7 @@ def _trust(judge: Any, examination: Examination, seed: int, tick: Tick) -> dict[
         examination, decisive.track.person, detector=judge, donors=donors, seed=seed
     )
     position = session.strongest(decisive)
-    counted = session.counted(subject, tick, "trust")
-    panel = subject.trust(position, tick=counted)
+    panel = subject.trust(position, tick=costs.counted(subject, tick, "trust"))
     intervention = panel.intervention
     return {
         "person": decisive.track.person,

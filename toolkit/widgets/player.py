@@ -197,6 +197,12 @@ class Player(_Playing):
     def __init__(self, scene: Scene | None = None) -> None:
         super().__init__(*(() if scene is None else (scene,)))
 
+    def offer_marking(self, marked: list[float] | None) -> None:
+        """Let a stretch of the lane be marked, beginning with this one; None = no marking."""
+        with self.hold_sync():
+            self.marking = marked is not None
+            self.marked = marked or []
+
     def show(self, scene: Scene | None) -> None:
         """Show another scene, or nothing, in the same place."""
         self._put(() if scene is None else (scene,))

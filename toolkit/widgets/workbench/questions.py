@@ -98,7 +98,7 @@ class Questions:
         """Draw maps that look like an explanation, and check each with random weights."""
 
         def work(session: PersonExplainer, row: int, tick: Tick) -> Any:
-            from toolkit.explain.session import Counted
+            from toolkit.explain.costs import Counted
 
             return session.look_alike(row, tick=Counted(tick, "lookalikes", 64))
 
@@ -107,7 +107,7 @@ class Questions:
     def _start(self, work: Callable[[PersonExplainer, int, Tick], Any], *questions: str) -> None:
         session, row = self.session, self.row
         if session is not None and self.can_ask:
-            from toolkit.explain.session import stage_weights
+            from toolkit.explain.costs import stage_weights
 
             self.asked = questions
             self.bar.start(
@@ -144,7 +144,7 @@ class AskButton(ipywidgets.Button):  # type: ignore[misc]  # ipywidgets ships no
         """Return how long the question takes, where that is more than a few seconds."""
         if session is None:
             return ""
-        from toolkit.explain.session import expected_seconds
+        from toolkit.explain.costs import expected_seconds
 
         seconds = expected_seconds(session, self._question)
         if not seconds >= LONG_S:  # nor where nothing is known

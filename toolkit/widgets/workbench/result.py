@@ -277,14 +277,7 @@ class ResultPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
             if len(self._people()) > 1:
                 shown.append(self.persons)
         self._show_only(*shown)
-        self._show_marked()
-
-    def _show_marked(self) -> None:
-        """Let the lane be marked while seconds known to be genuine are asked for."""
-        marked = self.compare.marked if self.view == "compare" else None
-        with self.player.hold_sync():
-            self.player.marking = marked is not None
-            self.player.marked = marked or []
+        self.player.offer_marking(self.compare.marked if self.view == "compare" else None)
 
     def _now_s(self) -> float | None:
         """Return the second that the player shows."""
