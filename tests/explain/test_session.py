@@ -10,7 +10,7 @@ import pytest
 
 from tests.widgets.workbench import made_up_inquiry as made_up
 from toolkit.errors import Cancelled, DetectorError, UsageError
-from toolkit.explain import answers, perturbation, pixels, session
+from toolkit.explain import answers, costs, perturbation, pixels, session
 from toolkit.explain.baselines import References, ValidityTest
 from toolkit.explain.trust import TrustFigure
 from toolkit.figures import inquiry as words
