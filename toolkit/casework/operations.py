@@ -565,9 +565,9 @@ def cover(
             shown = display_copy(
                 covered_copy, folder / "display.mp4", longest_s=VIDEO_LONGEST_S, tick=tick
             )
-            if (key := _covered_key(report, covered_copy)) is not None:
-                (folder / KEY_PICTURE).write_bytes(key.picture)
-                (folder / KEY_FACTS).write_text(dump(key.to_dict()), encoding="utf-8")
+            if (first := _covered_key(report, covered_copy)) is not None:
+                (folder / KEY_PICTURE).write_bytes(first.picture)
+                (folder / KEY_FACTS).write_text(dump(first.to_dict()), encoding="utf-8")
             (folder / "display.json").write_text(dump(shown.to_dict()), encoding="utf-8")
             whole.unlink()
         listed = []

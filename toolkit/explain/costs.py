@@ -125,7 +125,7 @@ def stage_weights(
 
     What is answered already is left out, so that a bar does not begin in its middle.
     """
-    weights = {"donors": DONORS_PASSES, "references": _PASSES["references"]}
+    weights: dict[str, float] = {"donors": DONORS_PASSES, "references": _PASSES["references"]}
     if subject.state(position).choice is not None:
         weights = {}
     for question in questions:
