@@ -226,6 +226,9 @@ def test_the_steps_open_one_after_another(tmp_path, clip):
     add(panel, clip)
     panel.intake.showing.wait(60)
     assert open_steps(panel) == [False, True, False, True, True, False]
+    assert panel.intake.path.layout.display == "none"  # the evidence has the room now
+    panel.intake._another.click()
+    assert panel.intake.path.layout.display is None
     panel.copies._fold.click()
     panel.retranslate()
     assert panel.copies.is_open  # what the user opened stays so
