@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from toolkit.errors import Cancelled
@@ -136,8 +137,64 @@ class Promise:
         return self._shortest
 
 
+@dataclass
+class JobRecord:
+    """What was promised of a job, and what happened: for whoever measures how honest that was.
+
+    Attributes
+    ----------
+    seconds
+        How long it took; None while it runs.
+    promised_s, promised_at_s, promised_at
+        The first time left that was told, when that was, and the position of the bar then, 0..1;
+        None where nothing was told.
+    silence_s, silence_in
+        The longest time without a word of the work, and the stage that broke it.
+    stages
+        Seconds by stage, those before its first word included.
+    """
+
+    seconds: float | None = None
+    promised_s: float | None = None
+    promised_at_s: float | None = None
+    promised_at: float | None = None
+    silence_s: float = 0.0
+    silence_in: str = ""
+    stages: dict[str, float] = field(default_factory=dict)
+    _last_s: float = 0.0
+
+    def hear(self, stage: str, at_s: float) -> None:
+        """Note that the work gave a sign of life, `at_s` seconds after it began."""
+        silence = at_s - self._last_s
+        if silence > self.silence_s:
+            self.silence_s, self.silence_in = silence, stage
+        self.stages[stage] = self.stages.get(stage, 0.0) + silence
+        self._last_s = at_s
+
+    def promise(self, seconds: float | None, at_s: float, fraction: float) -> None:
+        """Note the time left that was told; the first one counts."""
+        if self.promised_s is None and seconds is not None:
+            self.promised_s, self.promised_at_s, self.promised_at = seconds, at_s, fraction
+
+    def end(self, at_s: float) -> None:
+        """Note that the work is over."""
+        self.hear("end", at_s)
+        self.seconds = at_s
+
+    @property
+    def ratio(self) -> float | None:
+        """Return how many times longer it took than was promised; None without a promise."""
+        if self.seconds is None or not self.promised_s or self.promised_at_s is None:
+            return None
+        return (self.seconds - self.promised_at_s) / self.promised_s
+
+
 def _nothing(*_: object) -> None:
     """Listen to nobody."""
+
+
+def _wall_clock() -> float:
+    return time.monotonic()
 
 
 class Job(Generic[T]):
@@ -161,12 +218,18 @@ class Job(Generic[T]):
         What the work returned or raised; both None while it runs.
     fraction
         Position of a progress bar, 0..1, never decreasing.
+    record
+        What was promised, and what happened.
+    clock
+        Monotonic seconds; a study of waiting may count processor time instead.
 
     Examples
     --------
     >>> Job(lambda tick: tick("hash", 1, 1) or "finished").start().wait()
     'finished'
     """
+
+    clock: Callable[[], float] = staticmethod(_wall_clock)
 
     def __init__(
         self,
@@ -178,9 +241,11 @@ class Job(Generic[T]):
     ) -> None:
         self._work, self._on_update, self._on_end = work, on_update, on_end
         self._weights = weights
-        self._progress = Progress(weights)
+        self._progress = Progress(weights, clock=self.clock)
         self._promise = Promise()
         self._last = float("-inf")
+        self._began = self.clock()
+        self.record = JobRecord()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="doorzicht-job", daemon=True)
         self.result: T | None = None
@@ -230,18 +295,25 @@ class Job(Generic[T]):
         if self._stop.is_set():
             raise Cancelled
         left = self._progress.update(stage, done, total)
-        now = time.monotonic()
+        now = self.clock()
+        self.record.hear(stage, now - self._began)
         if now - self._last >= UPDATE_INTERVAL_S:
             self._last = now
-            self._on_update(stage, done, total, self._promise.told(self.fraction, left))
+            told = self._promise.told(self.fraction, left)
+            self.record.promise(told, now - self._began, self.fraction)
+            self._on_update(stage, done, total, told)
 
     def _run(self) -> None:
         self._promise = Promise()
-        self._progress = Progress(self._weights)  # time starts now, not when the job was made
+        self._progress = Progress(
+            self._weights, clock=self.clock
+        )  # time starts now, not when the job was made
+        self._began = self.clock()
         try:
             self.result = self._work(self._tick)
         except BaseException as error:  # noqa: BLE001 - nobody sees a traceback in a thread: keep it
             self.error = error
+        self.record.end(self.clock() - self._began)
         self._on_end(self)
 
 

@@ -101,6 +101,34 @@ def test_the_workbench_fills_the_page_and_shows_no_code(app, context, output):
     assert problems == []
 
 
+# What of the answer does not lie within the window.
+OUT_OF_SIGHT = """() => ['.dz-answer-says b', '.dz-answer-gauge svg', '.dz-answer-gauge p',
+  '.dz-player .dzp-overlay', '.dz-player .dzp-lanes'].filter((part) => {
+    const box = document.querySelector(part)?.getBoundingClientRect();
+    return !box?.height || box.top < 0 || box.bottom > innerHeight || box.right > innerWidth;
+  })"""
+
+
+def test_one_click_leads_to_the_answer(context, output, tmp_path):
+    """Two with the one that opened the app: where, when and how far, on a laptop's first screen."""
+    with running(tmp_path) as address:
+        page = context.new_page()
+        page.set_viewport_size({"width": 1280, "height": 800})
+        page.goto(address, timeout=60_000)
+        page.locator(".dz-workbench.dz-state-idle").wait_for(timeout=60_000)
+        page.locator(".dz-example").click()
+        page.locator(".dz-workbench.dz-state-done").wait_for(timeout=240_000)
+        page.locator(".dz-player[data-ready='1']:visible").wait_for()
+        page.locator(".dz-player .dzp-lanes").wait_for()
+        hidden = page.evaluate(OUT_OF_SIGHT)
+        said = page.locator(".dz-answer").inner_text()
+        page.screenshot(path=output / "app_first_screen.png")
+        page.close()
+    assert hidden == []
+    assert "mostly the mouth, from 0:0" in said
+    assert "above the line" in said
+
+
 @pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
 def test_a_lesson_is_a_page_without_code(path, context, output, tmp_path):
     lesson = read_lesson(path.stem)
@@ -108,7 +136,7 @@ def test_a_lesson_is_a_page_without_code(path, context, output, tmp_path):
     with running(tmp_path, "--lesson", number) as address:
         page, problems = context.new_page(), []
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.set_viewport_size({"width": 1280, "height": 900})
+        page.set_viewport_size({"width": 1280, "height": 800})
         page.goto(address, timeout=120_000)
         page.locator(".dz-lesson-closing").wait_for(timeout=120_000)
         text = page.locator("body").inner_text()
@@ -117,6 +145,11 @@ def test_a_lesson_is_a_page_without_code(path, context, output, tmp_path):
             assert code not in text
         assert page.locator(".dz-exercise").count() == len(lesson.exercises)
         assert page.locator(".dz-lesson-text").count() == len(lesson.text)
+        pictures = page.locator(".dz-lesson-strip figure")
+        assert pictures.count() == 3
+        for picture in pictures.all():  # on the first screen of a small laptop, beside the words
+            box = picture.bounding_box()
+            assert 0 <= box["y"] < box["y"] + box["height"] <= 800
         for panel in page.locator(".dz-lesson").all():
             assert panel.bounding_box()["height"] > 10
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.widgets.workbench import made_up_inquiry as made_up
 from toolkit.errors import Cancelled, DetectorError, UsageError
-from toolkit.explain import answers, perturbation, pixels, session
+from toolkit.explain import answers, costs, perturbation, pixels, session
 from toolkit.explain.baselines import References, ValidityTest
 from toolkit.explain.trust import TrustFigure
 from toolkit.figures import inquiry as words
@@ -385,12 +385,36 @@ def test_methods_that_promise_to_add_up_are_held_to_it():
 def test_what_a_question_costs_is_known_beforehand():
     seen = made_up.examination()
     subject = session.PersonExplainer(seen, detector=made_up.Green())
-    assert np.isnan(session.expected_seconds(subject, "exact"))  # it was not judged here
+    assert np.isnan(costs.expected_seconds(subject, "exact"))  # it was not judged here
     moments = sum(len(r.track.pts) for r in seen.report.tracks)
     report = dataclasses.replace(seen.report, timings={"detect": 0.05 * moments})
     timed = session.PersonExplainer(
         dataclasses.replace(seen, report=report), detector=made_up.Green()
     )
-    assert session.expected_seconds(timed, "exact") == pytest.approx(1024 * 0.05)
-    assert session.expected_seconds(timed, "trust") > session.expected_seconds(timed, "exact")
-    assert session.expected_seconds(timed, "nothing") == 0
+    assert costs.expected_seconds(timed, "exact") == pytest.approx(1024 * 0.05)
+    assert costs.expected_seconds(timed, "trust") > costs.expected_seconds(timed, "exact")
+    assert costs.expected_seconds(timed, "nothing") == 0
+
+
+def test_a_question_counts_what_its_calls_cost():
+    """A gradient weighs as much as it takes: the bar does not stand at its end meanwhile."""
+    ticks = []
+    tick = costs.Counted(lambda *t: ticks.append(t), "trust", 100, batch=2, gradient_cost=20)
+    tick("intervene", 0, 10)
+    tick("captum integrated_gradients", 0, 0)
+    tick("captum integrated_gradients", 2, 0)
+    tick("captum occlusion", 0, 0)  # another method begins anew; it asks the detector only
+    tick("captum occlusion", 3, 0)
+    assert [done for _question, done, _of in ticks] == [2, 2, 42, 42, 45]
+    tick("captum occlusion", 90, 0)
+    assert ticks[-1] == ("trust", 99, 100)  # never finished before it is
+    tick("donors", 1, 4)
+    assert ticks[-1] == ("donors", 1, 4)
+
+
+def test_a_bar_has_the_stages_of_what_is_asked(subject):
+    weights = costs.stage_weights(subject, ["trust"], 0)
+    assert list(weights) == ["donors", "references", "trust"]
+    assert weights["trust"] > weights["references"]
+    subject.choice(0)
+    assert list(costs.stage_weights(subject, ["trust"], 0)) == ["trust"]

@@ -11,6 +11,7 @@ from toolkit.analysis import robustness
 from toolkit.casework.case import Case
 from toolkit.media import alignment
 from toolkit.widgets.casework import Casework
+from toolkit.widgets.casework.outcome import INTERNAL, OUTGOING
 
 
 @pytest.fixture(scope="session")
@@ -208,3 +209,44 @@ def test_what_could_not_be_done_without_a_case_is_forgotten_once_one_is_open(tmp
     assert panel.check.checking.state == "idle"
     assert panel.check.checking._words.value == ""
     panel.close()
+
+
+def open_steps(panel):
+    return [section.is_open for section in panel._sections]
+
+
+def test_the_steps_open_one_after_another(tmp_path, clip):
+    panel = Casework(examine=made_up.examine_two)
+    assert open_steps(panel) == [True, False, False, False, False, False]
+    panel._case.folder.value = str(tmp_path / "case")
+    panel._case.open_button.click()
+    assert open_steps(panel) == [False, True, False, False, False, False]
+    panel.check._fold.click()  # any step may be opened before its turn
+    assert panel.check.is_open
+    add(panel, clip)
+    panel.intake.showing.wait(60)
+    assert open_steps(panel) == [False, True, False, True, True, False]
+    assert panel.intake.path.layout.display == "none"  # the evidence has the room now
+    panel.intake._another.click()
+    assert panel.intake.path.layout.display is None
+    panel.copies._fold.click()
+    panel.retranslate()
+    assert panel.copies.is_open  # what the user opened stays so
+
+
+def test_an_edition_for_the_house_names_the_sender(tmp_path, clip):
+    panel = Casework(tmp_path / "case", examine=made_up.examine_two)
+    panel.intake.path.value = str(clip)
+    panel.intake._from.value = "a sender of the test"
+    panel.intake.adding.start()
+    panel.intake.adding.wait(60)
+    panel.intake.showing.wait(60)
+    pages = {}
+    for edition in (OUTGOING, INTERNAL):
+        panel.outcome.edition.value = edition
+        assert run(panel.outcome.reporting) == "done", panel.outcome.reporting.error
+        pages[edition] = (panel.report / "report.html").read_text(encoding="utf-8")
+    assert "a sender of the test" not in pages[OUTGOING]
+    assert "a sender of the test" in pages[INTERNAL]
+    for page in pages.values():  # the covered key frame stands before the contents
+        assert "E1 at 0:0" in page[: page.index("<nav")]

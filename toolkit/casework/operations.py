@@ -11,6 +11,7 @@ import hashlib
 import os
 import platform
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from toolkit.detectors import registry
 from toolkit.errors import Cancelled, ToolkitError, UnknownNameError, UsageError
 from toolkit.files import atomic_write, parse_json
 from toolkit.messages import phrase
-from toolkit.types import Examination, FaceCrops, Report, Sampling, Tick, no_tick
+from toolkit.types import Examination, FaceCrops, Report, Sampling, Tick, Video, no_tick
 from toolkit.verdict import calibration
 from toolkit.verdict.aggregate import TOP_PART, rule_text
 
@@ -336,7 +337,7 @@ def _trust(judge: Any, examination: Examination, seed: int, tick: Tick) -> dict[
     The panel on screen asks the same `PersonExplainer` with the same donors, so both say the same.
     """
     from toolkit import samples
-    from toolkit.explain import session
+    from toolkit.explain import costs, session
 
     report = examination.report
     decisive = next((r for r in report.tracks if r.track.person == report.decisive), None)
@@ -347,7 +348,7 @@ def _trust(judge: Any, examination: Examination, seed: int, tick: Tick) -> dict[
         examination, decisive.track.person, detector=judge, donors=donors, seed=seed
     )
     position = session.strongest(decisive)
-    panel = subject.trust(position, tick=tick)
+    panel = subject.trust(position, tick=costs.counted(subject, tick, "trust"))
     intervention = panel.intervention
     return {
         "person": decisive.track.person,
@@ -470,6 +471,59 @@ def covered_name(folder: str, reveal: Collection[str]) -> str:
     return f"{folder}-covered" + "".join(f"-{p}" for p in sorted(reveal))
 
 
+KEY_PICTURE, KEY_FACTS = "key.png", "key.json"
+"""The covered key frame of the first page, and what it shows."""
+
+
+@dataclass(frozen=True, repr=False)
+class CoveredKey:
+    """The whole picture at the strongest key frame, with its faces covered as in the video.
+
+    Attributes
+    ----------
+    picture
+        PNG.
+    person, frame, pts
+        Whose key frame it is, its number in the video, and its second.
+    """
+
+    picture: bytes
+    person: str
+    frame: int
+    pts: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, without the picture."""
+        return {"person": self.person, "frame": self.frame, "pts": self.pts}
+
+
+def _covered_key(report: Report, covered: Video) -> CoveredKey | None:
+    """Return the picture of the first page out of a covered copy; None where nobody decides."""
+    from toolkit.media.video import read
+    from toolkit.report.stills import png
+
+    decisive = next((r for r in report.tracks if r.track.person == report.decisive), None)
+    if decisive is None or not decisive.key_frames:
+        return None
+    rows = [key.position for key in decisive.key_frames]
+    row = max(rows, key=lambda position: float(decisive.evidence.logits[position]))
+    pts = float(decisive.track.pts[row])
+    nearest = np.array([np.argmin(np.abs(covered.pts - pts))], np.int64)
+    rgb = next((frame.rgb for frame in read(covered, nearest)), None)
+    if rgb is None:
+        return None
+    person, index = decisive.track.person, int(decisive.track.indices[row])
+    return CoveredKey(png(rgb), person, index, pts)
+
+
+def covered_key(case: Case, folder: str) -> CoveredKey | None:
+    """Return the covered key frame of a folder that `cover` made; older ones have none."""
+    if f"{folder}/{KEY_FACTS}" not in case.files():
+        return None
+    facts = case.read_json(f"{folder}/{KEY_FACTS}")
+    return CoveredKey(case.read(f"{folder}/{KEY_PICTURE}"), **facts)
+
+
 def cover(
     case: Case, exhibit: Exhibit, reveal: Collection[str], *, video: bool, tick: Tick = no_tick
 ) -> str | None:
@@ -508,9 +562,13 @@ def cover(
         if video:
             whole = folder / "whole.mp4"
             covers = redaction.redact_video(report.video, covers, whole, max_height=720, tick=tick)
+            covered_copy = probe(whole)
             shown = display_copy(
-                probe(whole), folder / "display.mp4", longest_s=VIDEO_LONGEST_S, tick=tick
+                covered_copy, folder / "display.mp4", longest_s=VIDEO_LONGEST_S, tick=tick
             )
+            if (first := _covered_key(report, covered_copy)) is not None:
+                (folder / KEY_PICTURE).write_bytes(first.picture)
+                (folder / KEY_FACTS).write_text(dump(first.to_dict()), encoding="utf-8")
             (folder / "display.json").write_text(dump(shown.to_dict()), encoding="utf-8")
             whole.unlink()
         listed = []

@@ -284,7 +284,15 @@ def _shown(case: Case, exhibit: Exhibit, asked: ReportRequest) -> ExhibitFigures
         credentials=(signed.integrity_line(), signed.trust_line()),
         trust=_trust(case.read_json(f"{folder}/trust.json")),
         reshares=reshare_lines(casefile.reshares(case, exhibit)),
+        key=_key(case, exhibit, asked),
     )
+
+
+def _key(case: Case, exhibit: Exhibit, asked: ReportRequest) -> Still | None:
+    """Return the covered key frame of the first page, where a covered video was made."""
+    folder = _cover_folder(case, exhibit.id, asked)
+    key = None if folder is None else operations.covered_key(case, folder)
+    return None if key is None else Still(key.person, key.frame, key.picture, key.pts)
 
 
 def _scene(case: Case, exhibit: Exhibit, asked: ReportRequest) -> Scene | None:

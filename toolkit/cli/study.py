@@ -49,6 +49,10 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
         "toolkit.hardening.fuzz",
         "thousands of spoilt files: does anything crash, hang, leak or go missing without a word?",
     ),
+    ("study", "waiting"): (
+        "toolkit.widgets.study_waiting",
+        "what the bar of each long job promised, against what happened",
+    ),
     ("study", "pages"): (
         "toolkit.cli.pages",
         "what is found on each page of forgeries when it is left out of training",

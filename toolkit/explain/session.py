@@ -31,6 +31,7 @@ from toolkit.explain.answers import (
 )
 from toolkit.explain.bands import BandShares, band_shares
 from toolkit.explain.baselines import Choice, Kind, Reference, References
+from toolkit.explain.costs import KEY_FRAMES, Counted, counted
 from toolkit.explain.donors import read_donors
 from toolkit.explain.frames import flip_frames
 from toolkit.explain.fused import fuse_batch_norm
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
 
 QUESTIONS = ("witnesses", "exact", "trust", "bands", "methods")
 """What takes passes, in the order of asking. The ledger and `Change` need none."""
-
-KEY_FRAMES = 8
 
 Float = NDArray[np.float64]
 OnResult = Callable[[str, Any], None]
@@ -625,57 +624,6 @@ class PersonExplainer:
 # -- all of it
 
 
-class Counted:
-    """A tick for one question: it counts the calls within, out of about `expected`."""
-
-    def __init__(self, tick: Tick, question: str, expected: int) -> None:
-        self._tick, self._question, self._expected = tick, question, max(expected, 2)
-        self._calls = 0
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """Count a call; `donors` keeps its name, for that takes a while and is no question."""
-        self._calls += 1
-        if stage == "donors":
-            self._tick(stage, done, total)
-        else:
-            self._tick(self._question, min(self._calls, self._expected - 1), self._expected)
-
-
-_PASSES = {"references": 260, "witnesses": 80, "exact": 1024, "trust": 1300, "methods": 560}
-"""About how many crops a question asks the detector about. Witnesses: per key frame."""
-
-_GRADIENTS = {True: {"trust": 70, "methods": 90}, False: {"trust": 30, "methods": 55}}
-"""About how many pictures go through the network itself, by whether it is the one that judges."""
-
-GRADIENT_COST = {True: 3.0, False: 20.0}
-"""A gradient in passes: of the network that judges, or of a float32 one beside an INT8 judge."""
-
-
-def expected_seconds(
-    subject: PersonExplainer, question: str, *, key_frames: int = KEY_FRAMES
-) -> float:
-    """Return about how long a question takes on this computer; NaN while nothing is known of it.
-
-    Parameters
-    ----------
-    subject
-        Whom to ask.
-    question
-        From `QUESTIONS`, or ``"check"``.
-    key_frames
-        As for `ask`.
-    """
-    frames = len(subject.crops.rgb)
-    passes = {
-        "witnesses": _PASSES["references"] + _PASSES["witnesses"] * key_frames,
-        "bands": 64,
-        "check": 4 * frames,
-    }.get(question, _PASSES.get(question, 0))
-    own = subject.judges_with_network
-    gradients = _GRADIENTS[own].get(question, 0) * GRADIENT_COST[own]
-    return subject.seconds_per_pass * (passes + gradients)
-
-
 def ask(
     subject: PersonExplainer,
     questions: Sequence[str],
@@ -722,13 +670,9 @@ def ask(
     seconds: dict[str, float] = {}
     found: dict[str, Any] = {}
 
-    def counted(question: str, times: int = 1) -> Counted:
-        batch = subject.detector.batch or perturbation.WHOLE
-        return Counted(tick, question, math.ceil(_PASSES.get(question, 64) * times / batch))
-
     def timed(question: str, work: Callable[[Counted], Any], times: int = 1) -> None:
         start = time.perf_counter()
-        found[question] = work(counted(question, times))
+        found[question] = work(counted(subject, tick, question, times))
         seconds[question] = time.perf_counter() - start
 
     timed("references", lambda inner: subject.choice(position, tick=inner))

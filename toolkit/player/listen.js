@@ -3,6 +3,8 @@
 import { layout } from './charts.js';
 import { clock, fill, number } from './numbers.js';
 
+const DRAG_PX = 4; // less is a click
+
 export function listenToPicture(player, stage) {
   const { canvas } = stage;
   const name = (found) => player.text.regions[found.region];
@@ -27,9 +29,11 @@ export function listenToPicture(player, stage) {
   });
 }
 
-// Hover shows what lies there; press and drag goes there. `find` tells what a height stands for.
-export function listenToPlot(player, { plot, ghost, tip }, find) {
+// Hover shows what lies there; press and drag goes there, or marks a stretch of the lane where one
+// is asked for. `find` tells what a height stands for.
+export function listenToPlot(player, { plot, ghost, tip, marked }, find) {
   let isDragging = false;
+  let pressed = null; // where the pointer went down, while a stretch may be marked
   const where = (event) => {
     const around = plot.getBoundingClientRect();
     const [x, y] = [event.clientX - around.left, event.clientY - around.top];
@@ -46,6 +50,7 @@ export function listenToPlot(player, { plot, ghost, tip }, find) {
     player.main.video.pause();
     if (at.person && at.person.person !== player.active) player.choosePerson(at.person.person);
     if (at.region) player.chooseRegion(at.region);
+    if (marked && player.isMarking && at.x >= at.box.left) pressed = at;
     go(at);
     isDragging = true;
     plot.setPointerCapture(event.pointerId);
@@ -53,6 +58,7 @@ export function listenToPlot(player, { plot, ghost, tip }, find) {
   plot.addEventListener('pointermove', (event) => {
     const at = where(event);
     if (isDragging) go(at);
+    if (pressed && Math.abs(at.x - pressed.x) > DRAG_PX) player.mark(pressed.time, at.time);
     ghost.hidden = !at.isInside;
     ghost.style.transform = `translateX(${at.x}px)`;
     tip.textContent = tipText(player, at);
@@ -62,7 +68,14 @@ export function listenToPlot(player, { plot, ghost, tip }, find) {
     if (at.region) player.hover({ person: at.person?.person, region: at.region });
     else player.hover(null);
   });
-  const end = () => { if (isDragging) { isDragging = false; player.write(); } };
+  const end = (event) => {
+    if (!isDragging) return;
+    isDragging = false;
+    player.write();
+    // a click goes there and marks nothing
+    if (pressed && Math.abs(where(event).x - pressed.x) > DRAG_PX) player.tellMarked();
+    pressed = null;
+  };
   plot.addEventListener('pointerup', end);
   plot.addEventListener('pointercancel', end);
   plot.addEventListener('pointerleave', () => { ghost.hidden = tip.hidden = true; player.hover(null); });
@@ -122,6 +135,8 @@ export function listen(player) {
     },
     region: () => { if (model.get('region') !== player.state.region) player.chooseRegion(model.get('region')); },
     strings: () => player.retranslate(),
+    marking: () => player.showMarked(),
+    marked: () => player.showMarked(),
     offset_s: () => { player.offset = model.get('offset_s'); player.drawCharts(); player.follow(player.frame); },
   };
   for (const [name, action] of Object.entries(changes)) {
@@ -157,6 +172,10 @@ function onKey(player, event) {
     r: () => player.outlineBox.click(),
     p: () => player.stepPerson(),
   };
+  if (player.isMarking) {
+    keys['['] = () => player.markFrom(0);
+    keys[']'] = () => player.markFrom(1);
+  }
   if (!isPressed) keys[' '] = () => player.toggle();
   if (!isSlider && !isScrolled) {
     Object.assign(keys, {

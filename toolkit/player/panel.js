@@ -302,7 +302,10 @@ export class Panel {
   buildLanes(parent) {
     parent.hidden = !allLanes(this.scenes).length;
     this.heading(parent, 'lanes');
+    this.markHint = make('p', 'dzp-mark-hint', parent, { hidden: true });
+    this.say(() => { this.markHint.textContent = this.text.mark_hint; });
     this.lanes = this.plot(parent);
+    this.lanes.marked = make('div', 'dzp-marked', this.lanes.plot, { hidden: true });
     this.legend = make('ul', 'dzp-legend', parent);
     this.twin(parent, 'lanes');
     listenToPlot(this, this.lanes, (y) => {

@@ -113,6 +113,45 @@ class Player extends Panel {
       drawn.dataset.side = side;
     });
     this.drawLegend();
+    this.showMarked();
+  }
+
+  // -- a stretch of the video that the user marks on the lane, where one is asked for
+
+  get isMarking() { return Boolean(this.model.get('marking')); }
+  get marked() { return this.model.get('marked') ?? []; }
+
+  mark(one, other) {
+    const { start_s: start, end_s: end } = this.scenes[0];
+    const inside = (seconds) => Math.round(100 * Math.min(end, Math.max(start, seconds))) / 100;
+    this.model.set('marked', [inside(Math.min(one, other)), inside(Math.max(one, other))]);
+    this.showMarked();
+  }
+
+  tellMarked() { this.model.save_changes(); }
+
+  // The start (0) or the end (1) at the moment on screen: the way without a pointer.
+  markFrom(side) {
+    const now = this.scenes[0].timeOf(this.frame);
+    const [start, end] = this.marked.length ? this.marked : [this.scenes[0].start_s, this.scenes[0].end_s];
+    if (side) this.mark(Math.min(start, now), now);
+    else this.mark(now, Math.max(now, end));
+    this.tellMarked();
+  }
+
+  showMarked() {
+    const { marked } = this.lanes;
+    const [start, end] = this.marked;
+    const box = layout(this.width ?? 600, this.scenes[0], 0);
+    this.markHint.hidden = !this.isMarking;
+    this.figure.dataset.marking = this.isMarking ? '1' : '0';
+    marked.hidden = !this.isMarking || !(end > start);
+    if (marked.hidden) return;
+    marked.style.left = `${box.x(start)}px`;
+    marked.style.width = `${Math.max(2, box.x(end) - box.x(start))}px`;
+    marked.title = fill(this.text.marked, {
+      start: clock(start, 1, this.text.decimal), end: clock(end, 1, this.text.decimal),
+    });
   }
 
   drawLegend() {

@@ -149,6 +149,11 @@ def _charts() -> dict[str, str]:
             "Orange speaks for forged; blue, with a stroke, against. Pale where the frame lies "
             "below the line. A column adds up, with the start, to the score of its frame."
         ),
+        "mark_hint": _(
+            "Drag over the lane what is known to be genuine. By keyboard: [ marks its start and ] "
+            "its end at the moment on screen."
+        ),
+        "marked": _("known to be genuine: {start} to {end}"),
         "get": _("Download"),
         "get_as": _("{chart}: download as {kind}"),
     }

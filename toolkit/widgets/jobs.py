@@ -11,7 +11,7 @@ import traitlets
 from toolkit import figures
 from toolkit._i18n import _
 from toolkit.errors import Cancelled
-from toolkit.jobs import STAGE_WEIGHTS, Job
+from toolkit.jobs import STAGE_WEIGHTS, Job, JobRecord
 from toolkit.types import Tick
 from toolkit.widgets.status import duration
 from toolkit.widgets.styling import classed
@@ -87,6 +87,11 @@ class JobBar(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets ships no type
     def stage(self) -> str:
         """The stage that the job is in; empty before the first."""
         return self._stage
+
+    @property
+    def record(self) -> JobRecord | None:
+        """What was promised of the last job, and what happened; None before the first."""
+        return self._job.record if self._job is not None else None
 
     def show_state(self, panel: Any, prefix: str) -> None:
         """Keep a CSS class ``PREFIX-STATE`` on a panel. Call it after all else listens to `state`.

@@ -6,6 +6,7 @@ All drawing is in `toolkit.player`, which the page of `toolkit.report.playable` 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -177,10 +178,30 @@ class Player(_Playing):
         What is chosen, both ways. `frame` counts in the display copy; `region` may be empty.
     position
         The moment of that person's track that the frame belongs to, both ways; -1 = none.
+    marking
+        Whether a drag over the lane marks a stretch of the video.
+    marked
+        Start and end in seconds of the original, both ways; empty = nothing.
     """
+
+    marking = traitlets.Bool(default_value=False).tag(sync=True)
+    marked = traitlets.List(traitlets.Float()).tag(sync=True)
+
+    @traitlets.validate("marked")
+    def _be_a_stretch(self, proposal: Any) -> list[float]:
+        """Ignore what is no stretch: it comes from a page."""
+        seconds = list(proposal["value"])
+        is_sound = len(seconds) == 2 and all(map(math.isfinite, seconds))
+        return seconds if not seconds or (is_sound and 0 <= seconds[0] <= seconds[1]) else []
 
     def __init__(self, scene: Scene | None = None) -> None:
         super().__init__(*(() if scene is None else (scene,)))
+
+    def offer_marking(self, marked: list[float] | None) -> None:
+        """Let a stretch of the lane be marked, beginning with this one; None = no marking."""
+        with self.hold_sync():
+            self.marking = marked is not None
+            self.marked = marked or []
 
     def show(self, scene: Scene | None) -> None:
         """Show another scene, or nothing, in the same place."""

@@ -10,6 +10,7 @@ import ipywidgets
 
 from toolkit._i18n import _, language
 from toolkit.errors import ToolkitError
+from toolkit.jobs import JobRecord
 from toolkit.types import Tick
 from toolkit.widgets.jobs import JobBar
 
@@ -28,7 +29,8 @@ class Task(ipywidgets.VBox, Generic[T]):  # type: ignore[misc]  # ipywidgets shi
     on_result
         Called with the result in that thread: set traits there, never print.
     weights
-        Stages in order with their usual share of the time.
+        Stages in order with their usual share of the time; or what returns them when the work
+        starts, where they depend on what is chosen.
 
     Attributes
     ----------
@@ -44,15 +46,16 @@ class Task(ipywidgets.VBox, Generic[T]):  # type: ignore[misc]  # ipywidgets shi
         work: Callable[[Tick], T],
         on_result: Callable[[T], None],
         *,
-        weights: Mapping[str, float],
+        weights: Mapping[str, float] | Callable[[], Mapping[str, float]],
     ) -> None:
+        self._weights = weights if callable(weights) else lambda: weights
         self._name, self._work, self._on_result = name, work, on_result
         self.button = ipywidgets.Button(button_style="primary", layout={"width": "auto"})
         self.button.on_click(lambda _button: self.start())
         self._run = JobBar(
             self.button,
             words=self._outcome,
-            weights=weights,
+            weights=self._weights(),
             is_numbered=True,
             prefix="dz-task",
         )
@@ -79,9 +82,14 @@ class Task(ipywidgets.VBox, Generic[T]):  # type: ignore[misc]  # ipywidgets shi
         """What the work raised, or None."""
         return self._run.error
 
+    @property
+    def record(self) -> JobRecord | None:
+        """What was promised of the last run, and what happened; None before the first."""
+        return self._run.record
+
     def start(self) -> None:
         """Start the work; nothing happens while it is under way."""
-        self._run.start(self._work, self._on_result)
+        self._run.start(self._work, self._on_result, weights=self._weights())
 
     def cancel(self) -> None:
         """Ask the work to stop."""

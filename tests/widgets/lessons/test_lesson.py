@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import xml.etree.ElementTree as ET
+
 import pytest
 
 from tests.lessons import test_text
 from toolkit import _i18n
-from toolkit.lessons import text
-from toolkit.widgets.lessons.lesson import Lesson
+from toolkit.figures.lesson_pictures import lesson_strip
+from toolkit.lessons import read_lesson, text
+from toolkit.lessons.text import stems
+from toolkit.widgets.lessons.lesson import Lesson, _opening
 
 MORE = """
 [[exercises]]
@@ -163,3 +168,18 @@ def test_the_pupils_page_has_no_expected_answers(tmp_path, monkeypatch):
     assert "dz-teacher" in closing()
     monkeypatch.setenv(PUPILS_VARIABLE, "1")
     assert "dz-teacher" not in closing()
+
+
+@pytest.mark.parametrize("stem", stems())
+@pytest.mark.parametrize("code", ["en", "nl"])
+def test_the_first_screen_of_a_lesson_has_a_strip_of_pictures(stem, code):
+    _i18n.set_language(code)
+    strip = lesson_strip(stem)
+    names = re.findall(r'role="img" aria-label="([^"]+)"', strip)
+    assert len(set(names)) == 3
+    assert ET.fromstring(strip).findall(".//figcaption")  # well formed
+    assert strip in _opening(read_lesson(stem))
+
+
+def test_a_lesson_without_a_strip_says_nothing():
+    assert lesson_strip("99_something_else") == ""

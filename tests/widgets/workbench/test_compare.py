@@ -48,6 +48,34 @@ def test_the_player_makes_room_for_the_comparison_once_there_is_one(panel):
     assert result.player.layout.display is None
 
 
+def test_seconds_are_dragged_over_on_the_lane(panel):
+    run(panel)
+    result, compare = panel._result, panel._result.compare
+    look_at(panel, "compare")
+    compare.fields.other.value = Other("person", "B")
+    assert not result.player.marking  # there a drag goes to a moment, as everywhere
+    put(compare, Other("person", "B"))
+    compare.fields.other.value = Other("seconds")
+    assert result.player.layout.display is None  # the pair made room again
+    assert result.player.marking
+    assert result.player.marked == []
+    result.player.marked = [0.0, 2.2]  # what the page sends at the end of a drag
+    assert (compare.fields.start_s.value, compare.fields.end_s.value) == (0.0, 2.2)
+    assert "from 0:00.0 to 0:02.2" in compare._said.value  # answered at once
+    compare.fields.end_s.value = 2.1
+    assert result.player.marked == [0.0, 2.1]
+    look_at(panel, "why")
+    assert not result.player.marking
+
+
+@pytest.mark.parametrize("seconds", [[1.0], [2.0, 1.0], [-1.0, 2.0], [0.0, float("nan")]])
+def test_what_is_no_stretch_is_not_marked(panel, seconds):
+    player = panel._result.player
+    player.marked = [0.5, 1.0]
+    player.marked = seconds
+    assert player.marked == []
+
+
 def test_persons_and_moments_of_one_clip(compare, panel):
     assert offered(compare) == [Other("person", "B"), Other("moment"), Other("seconds")]
     seen = put(compare, Other("person", "B"))

@@ -247,6 +247,20 @@ def test_a_kind_on_request_warns_and_names_no_region(panel):
     assert "not been asked about this frame yet" in text(panel, "witnesses")
 
 
+def test_a_click_into_the_face_replaces_that_region(panel):
+    panel.views.menu.value = "trust"
+    panel.replace("mouth")
+    panel.wait(60)
+    assert panel.error is None
+    assert panel.views.menu.value == "try"
+    assert list(part(panel, "region-board").ticked) == ["mouth"]
+    first = part(panel, "composite").value
+    assert first.count("<img") == 2  # before and after
+    panel.replace("left_eye")
+    assert panel.state != "running"  # the next click takes one pass, and no job
+    assert part(panel, "composite").value != first
+
+
 def test_without_a_valid_reference_nothing_can_be_ticked():
     everywhere = made_up.examination(green=tuple(range(made_up.FRAMES)), persons="A")
     panel = ExplainPanel(everywhere, detector=made_up.Green(), donors=())

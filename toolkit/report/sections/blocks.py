@@ -126,16 +126,23 @@ class ReportTree:
 
 @dataclass(frozen=True)
 class Still:
-    """A PNG of a revealed person: the face and its evidence side by side, and the moment."""
+    """A PNG of a revealed person: the face and its evidence side by side, and the moment.
+
+    Or the whole picture at a moment, covered; then `at_s` is its second.
+    """
 
     person: str
     position: int
     picture: bytes
+    at_s: float | None = None
 
 
 @dataclass(frozen=True)
 class ExhibitFigures:
-    """What belongs to an exhibit besides its facts: the report for figures, and covered stills."""
+    """What belongs to an exhibit besides its facts: the report for figures, and covered stills.
+
+    `key` is the whole picture at the strongest key frame, covered, for the first page.
+    """
 
     report: Report
     stills: Sequence[Still] = ()
@@ -145,6 +152,7 @@ class ExhibitFigures:
     credentials: tuple[str, ...] = ()
     trust: tuple[tuple[str, str, str], ...] = ()
     reshares: tuple[str, ...] = ()
+    key: Still | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 

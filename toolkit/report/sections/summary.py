@@ -13,7 +13,10 @@ from toolkit.report.sections.blocks import (
     Block,
     ExhibitFigures,
     Facts,
+    Figure,
     Section,
+    Still,
+    Strip,
     Text,
     or_unknown,
     printed_lines,
@@ -58,6 +61,7 @@ def first_page_blocks(
             (_("examiner"), or_unknown(who)),
             (_("date of this report"), when(facts["date"])),
             (_("exhibits"), ", ".join(e["id"] for e in exhibits) or _("none")),
+            (_("edition"), edition_sentence(facts)),
         )
     )
     for e in facts["exhibits"]:
@@ -70,6 +74,23 @@ def first_page_blocks(
             yield Text(_explanation_holds(e))
         if known := figures.known_sentence(report):
             yield Text(known)
+        if key := shown[e["id"]].key:
+            yield Strip((_key_figure(e["id"], key),))
+
+
+def edition_sentence(facts: Mapping[str, Any]) -> str:
+    """Return whether the report names where its exhibits came from, and what that means for it."""
+    if facts["privacy"]["asked"]["name_source"]:
+        return _("internal: it names files and senders, and does not leave the house")
+    return _("to leave the house: files and senders are not named")
+
+
+def _key_figure(exhibit: str, key: Still) -> Figure:
+    """Return the strongest key frame as it may be shown."""
+    caption = _("{id} at {time}: person {person} where the score is highest, covered.").format(
+        id=exhibit, time=figures.clock(key.at_s or 0.0, 1), person=key.person
+    )
+    return Figure(f"{exhibit}-key.png", key.picture, caption, caption)
 
 
 def first_opinion_sections(facts: Mapping[str, Any]) -> tuple[Section, ...]:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from toolkit import _i18n
+from toolkit._i18n import _
 from toolkit.casework.case import Case
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.widgets.choices import Menu
+from toolkit.widgets.styling import classed
 from toolkit.widgets.task import Task
 
 if TYPE_CHECKING:
@@ -73,7 +75,9 @@ class CaseInHand:
 
 
 class FormSection(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
-    """A part of the form: its heading, and fields that are named in the language in use.
+    """A step of the form: its heading, and fields that are named in the language in use.
+
+    It folds to its heading, for a case is done step by step; anybody may open any step.
 
     Parameters
     ----------
@@ -84,19 +88,41 @@ class FormSection(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
     def __init__(self, title: Callable[[], str]) -> None:
         self._title, self._heading = title, ipywidgets.HTML()
         self._labels: list[tuple[Any, Callable[[], str]]] = []
-        super().__init__()
+        self._fold = classed(ipywidgets.Button(layout={"width": "auto"}), "dz-fold")
+        self._fold.on_click(lambda _button: self.show_parts(not self.is_open))
+        self._top = ipywidgets.HBox(
+            [self._heading, self._fold], layout={"align_items": "center", "flex_flow": "row wrap"}
+        )
+        self._parts = ipywidgets.VBox()
+        super().__init__([self._top, self._parts])
+        self.add_class("dz-step")
 
     def lay_out(self, parts: Sequence[Any]) -> None:
         """Put parts below the heading."""
-        self.children = (self._heading, *parts)
+        self._parts.children = tuple(parts)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more than the heading is shown."""
+        return str(self._parts.layout.display) != "none"
+
+    def show_parts(self, is_open: bool) -> None:
+        """Show what stands below the heading, or fold it away."""
+        self._parts.layout.display = None if is_open else "none"
+        self._say_fold()
+
+    def _say_fold(self) -> None:
+        self._fold.description = _("Fold") if self.is_open else _("Open")
+        self._fold.tooltip = f"{self._fold.description}: {self._title()}"
 
     @property
     def tasks(self) -> tuple[Task[Any], ...]:
         """What this section can set going."""
-        return tuple(child for child in self.children if isinstance(child, Task))
+        return tuple(child for child in self._parts.children if isinstance(child, Task))
 
     def retranslate(self) -> None:
         """Name everything in the language in use."""
+        self._say_fold()
         self._heading.value = f'<h3 lang="{_i18n.language()}">{escape(self._title())}</h3>'
         for widget, name in self._labels:
             widget.description = name()

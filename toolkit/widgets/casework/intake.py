@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from toolkit.media.display import DisplayCopy
 
 _ADD = {"intake": 1.0, **STAGE_WEIGHTS, "provenance": 5.0}
+_TRUST = {"donors": 60.0, "trust": 480.0}  # beside `STAGE_WEIGHTS`
 _SHOW = {"display": 1.0}
 
 
@@ -59,7 +60,7 @@ class IntakeSection(FormSection):
         self._keep = self.box(lambda: _("Keep a copy of the original in the case"), on=True)
         self.trust = self.box(lambda: _("Also test the explanation (a minute more)"), on=True)
         self.adding: Task[Exhibit] = Task(
-            lambda: _("Take in and analyse"), self._add, self._arrive, weights=_ADD
+            lambda: _("Take in and analyse"), self._add, self._arrive, weights=self._stages
         )
         self.which = self.menu(lambda: _("Exhibit"))
         self.which.on_choose(self._on_exhibit)
@@ -71,16 +72,22 @@ class IntakeSection(FormSection):
             lambda: _("Show the video with the evidence"), self._copy, self._play, weights=_SHOW
         )
         self._here = self.button(lambda: _("Note at this moment and region"), note_here)
+        self._another = self.button(lambda: _("Take in another file"), self._ask_for_another)
+        self._form = (
+            self._sample,
+            self.path,
+            self._from,
+            self._how,
+            self._source,
+            self._keep,
+            self.trust,
+            self.adding,
+        )
+        self._is_asking = True  # for a file; with one at hand the evidence has the room
         self.lay_out(
             [
-                self._sample,
-                self.path,
-                self._from,
-                self._how,
-                self._source,
-                self._keep,
-                self.trust,
-                self.adding,
+                *self._form,
+                self._another,
                 self.which,
                 self.result,
                 self.showing,
@@ -97,6 +104,17 @@ class IntakeSection(FormSection):
         cards = [samples.card(n) for n in samples.names(present=True)]
         self._sample.rename((card.title, card.name) for card in cards if card.is_video)
 
+    def _ask_for_another(self) -> None:
+        self._is_asking = True
+        self._show_form()
+
+    def _show_form(self) -> None:
+        """Show the fields while a file is asked for, else the button that brings them back."""
+        is_asking = self._is_asking or self._hand.exhibit is None
+        for widget in self._form:
+            widget.layout.display = None if is_asking else "none"
+        self._another.layout.display = "none" if is_asking else None
+
     def choose_exhibit(self) -> None:
         """Offer the exhibits, and look at the one in hand, else at the one chosen before."""
         hand, exhibits = self._hand, self._hand.exhibits()
@@ -112,6 +130,7 @@ class IntakeSection(FormSection):
         from toolkit.report import sections
 
         self._show_player()
+        self._show_form()
         exhibit, case = self._hand.exhibit, self._hand.case
         if exhibit is None or not exhibit.analyses or case is None:
             self.result.value = self.container.value = ""
@@ -152,6 +171,10 @@ class IntakeSection(FormSection):
 
     # -- in the background: traits are set, no widgets are made
 
+    def _stages(self) -> dict[str, float]:
+        """Return what a run goes through, as the boxes are ticked."""
+        return {**_ADD, **_TRUST} if self.trust.value else _ADD
+
     def _add(self, tick: Tick) -> Exhibit:
         from toolkit.casework import operations
 
@@ -171,6 +194,7 @@ class IntakeSection(FormSection):
 
     def _arrive(self, exhibit: Exhibit) -> None:
         self._hand.exhibit = exhibit
+        self._is_asking = False
         self._refresh()
         self.showing.start()
 

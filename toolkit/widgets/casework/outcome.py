@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from toolkit.casework.verify import Findings
 
 _REPORT = {"cover": 40.0, "redact": 30.0, "redact_check": 10.0, "display": 15.0, "report": 5.0}
+OUTGOING, INTERNAL = "outgoing", "internal"
 _VERIFY = {"verify": 5.0, **STAGE_WEIGHTS}
 
 
@@ -40,17 +41,26 @@ class ReportSection(FormSection):
         self.folder: Path | None = None
         self.reveal = self.several(lambda: _("Show the face of (all others are covered)"), rows=3)
         self.video = self.box(lambda: _("Put the covered video into the report"), on=True)
+        self.edition = self.menu(lambda: _("Edition"))
         self.reporting: Task[Path] = Task(
             lambda: _("Make the report"), self._make, self._take, weights=_REPORT
         )
         self._where = classed(ipywidgets.HTML(), "dz-report-where")
         self._saved = Saved()
-        self.lay_out([self.reveal, self.video, self.reporting, self._where, self._saved])
+        self.lay_out(
+            [self.reveal, self.video, self.edition, self.reporting, self._where, self._saved]
+        )
 
     def retranslate(self) -> None:
         """Name everything in the language in use."""
         super().retranslate()
         self._saved.retranslate()
+        self.edition.rename(
+            [
+                (_("to leave the house: files and senders are not named"), OUTGOING),
+                (_("internal: files and senders are named"), INTERNAL),
+            ]
+        )
 
     def show_report(self) -> None:
         """Offer the persons whose faces may be shown, and the report that was made."""
@@ -79,6 +89,7 @@ class ReportSection(FormSection):
             language=_i18n.language(),
             reveal=self.reveal.value,
             video=self.video.value,
+            name_source=self.edition.value == INTERNAL,
             tick=tick,
         )
 

@@ -129,6 +129,7 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
             self.outcome,
             self.check,
         )
+        self._reached = -1  # how far the case had come when steps were last opened
         super().__init__([status, self._language, *self._sections])
         self.add_class("dz-workbench")
         self.add_class("dz-casework")
@@ -201,6 +202,18 @@ class Casework(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self.notes.list_notes()
         self.outcome.show_report()
         self.check.show_findings()
+        self._open_steps()
+
+    def _open_steps(self) -> None:
+        """Open the steps whose turn it is, each time that the case has come farther."""
+        exhibit = self._hand.exhibit
+        reached = 0 if self.case is None else 2 if exhibit is not None and exhibit.analyses else 1
+        if reached == self._reached:
+            return  # what the user opened or folded stays so
+        self._reached = reached
+        turn = {0: {self._case}, 1: {self.intake}, 2: {self.intake, self.notes, self.outcome}}
+        for section in self._sections:
+            section.show_parts(section in turn[reached])
 
 
 def _default(folder: Path | str | None) -> str:

@@ -459,6 +459,8 @@ def _expected(content: LessonText) -> str:
 
 
 def _opening(content: LessonText) -> str:
+    from toolkit.figures.lesson_pictures import lesson_strip
+
     goals = "".join(f"<li>{_inline(str(g))}</li>" for g in content.goals)
     minutes = _("{n} min")
     plan = "".join(
@@ -472,9 +474,10 @@ def _opening(content: LessonText) -> str:
     after, words = _("After this lesson"), _("Words used here")
     when = _("Plan: {n} minutes").format(n=content.minutes)
     return (
-        f"<h3>{escape(after)}</h3><ul>{goals}</ul>"
+        f'<div class="dz-lesson-first"><div><h3>{escape(after)}</h3><ul>{goals}</ul>'
         f"<details><summary>{escape(when)}</summary><table>{plan}</table></details>"
-        f"<details><summary>{escape(words)}</summary><dl>{terms}</dl></details>"
+        f"<details><summary>{escape(words)}</summary><dl>{terms}</dl></details></div>"
+        f"{lesson_strip(content.stem)}</div>"
     )
 
 

@@ -67,6 +67,11 @@ class AskView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self.panel.shown()
         self.children = (self.panel,)
 
+    def replace(self, region: str) -> None:
+        """Show what happens when a region of the frame on screen is replaced."""
+        if self.panel is not None:
+            self.panel.replace(region)
+
     def stand_beside(self, *, player: bool) -> None:
         """Leave chart and slider to the player, where there is one."""
         if self.panel is not None:

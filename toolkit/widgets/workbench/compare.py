@@ -51,7 +51,8 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
     now_s
         Returns the second that the player beside it shows, or None.
     on_stage
-        Called when two things came to stand side by side, or left.
+        Called when two things came to stand side by side, or left, and when other seconds are
+        marked as genuine.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         on_stage: Callable[[], None] = lambda: None,
     ) -> None:
         self._cache, self._run, self._selection = cache, run, selection
+        self._on_stage = on_stage
         self._examination: Examination | None = None
         self._copy: DisplayCopy | None = None
         self._person = ""
@@ -85,6 +87,8 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self.retract.on_click(lambda _button: self._say_genuine(None))
         self._stage = ipywidgets.VBox()
         self._stage.observe(lambda _change: on_stage(), "children")
+        for field in (self.fields.start_s, self.fields.end_s):
+            field.observe(lambda _change: on_stage(), "value")
         super().__init__(
             [
                 self._hint,
@@ -107,6 +111,20 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
     def has_pair(self) -> bool:
         """Whether two things stand side by side."""
         return bool(self._stage.children)
+
+    @property
+    def marked(self) -> list[float] | None:
+        """The seconds in the fields; empty = none yet; None where no seconds are asked for."""
+        if self.fields.kind != "seconds":
+            return None
+        start, end = float(self.fields.start_s.value), float(self.fields.end_s.value)
+        return [start, end] if end > start else []
+
+    def take_marked(self, start_s: float, end_s: float) -> None:
+        """Take seconds that were marked on the lane, and hold the person against them."""
+        if self.fields.kind == "seconds":
+            self.fields.start_s.value, self.fields.end_s.value = start_s, end_s
+            self.start()
 
     def show(self, examination: Examination | None, copy: DisplayCopy | None) -> None:
         """Offer what the selected person can be compared with; None empties the field."""
@@ -137,6 +155,9 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
     def _show_fields(self) -> None:
         self.fields.show(self._known.said)
         is_seconds = self.fields.kind == "seconds"
+        if is_seconds:  # marked on the lane of the player, which a pair would hide
+            self._stage.children = ()
+        self._on_stage()
         self.go.description = _("Compare") if is_seconds else _("Show side by side")
         self.go.disabled = self.fields.kind is None or self._copy is None
 

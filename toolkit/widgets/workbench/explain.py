@@ -307,6 +307,12 @@ class ExplainPanel(_ScriptAccess, ipywidgets.VBox):  # type: ignore[misc]  # ipy
         """Replace the ticked regions in every moment, and form the verdict again."""
         self.views.what_if.check()
 
+    def replace(self, region: str) -> None:
+        """Show what happens when a region of the frame in view is replaced; at first in a while."""
+        if self.subject is not None:
+            self.views.menu.value = "try"
+            self.views.what_if.replace(region)
+
     def answered(self) -> list[str]:
         """Return what was asked and answered of the person that is shown, as sentences."""
         return [] if self.subject is None else words.answered_sentences(self.subject)

@@ -16,19 +16,6 @@ if TYPE_CHECKING:
     from toolkit.explain.answers import Checked
     from toolkit.explain.session import PersonExplainer
 
-_WEIGHTS = {
-    "donors": 10.0,
-    "references": 8.0,
-    "witnesses": 20.0,
-    "exact": 24.0,
-    "trust": 32.0,
-    "bands": 2.0,
-    "methods": 24.0,
-    "check": 6.0,
-    "lookalikes": 4.0,
-}
-"""About how long each question takes beside the others; they only place the bar."""
-
 LONG_S = 8.0
 """From here on a button says beforehand how long its question takes."""
 
@@ -58,9 +45,7 @@ class Questions:
         self.session: PersonExplainer | None = None
         self.row = 0
         self.asked: tuple[str, ...] = ()
-        self.bar = JobBar(
-            words=_outcome, weights=_WEIGHTS, name_stage=_stage_name, prefix="dz-inquiry"
-        )
+        self.bar = JobBar(words=_outcome, weights={}, name_stage=_stage_name, prefix="dz-inquiry")
         self.bar.progress.layout.width = "220px"
 
     @property
@@ -113,7 +98,7 @@ class Questions:
         """Draw maps that look like an explanation, and check each with random weights."""
 
         def work(session: PersonExplainer, row: int, tick: Tick) -> Any:
-            from toolkit.explain.session import Counted
+            from toolkit.explain.costs import Counted
 
             return session.look_alike(row, tick=Counted(tick, "lookalikes", 64))
 
@@ -122,8 +107,13 @@ class Questions:
     def _start(self, work: Callable[[PersonExplainer, int, Tick], Any], *questions: str) -> None:
         session, row = self.session, self.row
         if session is not None and self.can_ask:
+            from toolkit.explain.costs import stage_weights
+
             self.asked = questions
-            self.bar.start(lambda tick: work(session, row, tick))
+            self.bar.start(
+                lambda tick: work(session, row, tick),
+                weights=stage_weights(session, questions, row),
+            )
 
 
 class AskButton(ipywidgets.Button):  # type: ignore[misc]  # ipywidgets ships no types
@@ -152,9 +142,9 @@ class AskButton(ipywidgets.Button):  # type: ignore[misc]  # ipywidgets ships no
 
     def _cost(self, session: PersonExplainer | None) -> str:
         """Return how long the question takes, where that is more than a few seconds."""
-        if session is None or self._question not in _WEIGHTS:
+        if session is None:
             return ""
-        from toolkit.explain.session import expected_seconds
+        from toolkit.explain.costs import expected_seconds
 
         seconds = expected_seconds(session, self._question)
         if not seconds >= LONG_S:  # nor where nothing is known

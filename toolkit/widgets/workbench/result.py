@@ -73,6 +73,7 @@ class ResultPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         self.persons.on_choose(self._on_person)
         self.player = Player()
         self.player.on_region(self._on_region)
+        self.player.observe(lambda _change: self._on_marked(), "marked")
         self.no_player = classed(ipywidgets.HTML(), "dz-no-player")
         self.views = classed(Buttons(options=[(v, v) for v in VIEWS]), "dz-views")
         self.views.on_choose(lambda _view: self._on_view())
@@ -276,6 +277,7 @@ class ResultPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
             if len(self._people()) > 1:
                 shown.append(self.persons)
         self._show_only(*shown)
+        self.player.offer_marking(self.compare.marked if self.view == "compare" else None)
 
     def _now_s(self) -> float | None:
         """Return the second that the player shows."""
@@ -317,6 +319,14 @@ class ResultPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no
         """Answer a click into the face with what happens when that region is replaced."""
         self.selection.person, self.selection.region = asked.person, asked.region
         self.views.value = "ask"
+        self.ask.replace(asked.region)
+
+    @synchronized
+    def _on_marked(self) -> None:
+        """Take seconds that were dragged over on the lane; what was shown there is no news."""
+        marked = list(self.player.marked)
+        if self.player.marking and marked and marked != self.compare.marked:
+            self.compare.take_marked(*marked)
 
     @synchronized
     def _on_known(self, known: Known | None) -> None:

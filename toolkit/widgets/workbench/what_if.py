@@ -65,6 +65,10 @@ class WhatIf(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no type
             ]
         )
 
+    def replace(self, region: str) -> None:
+        """Replace one region alone, as a click into the face asks."""
+        self.board.ticked = [region]
+
     def put_back(self) -> None:
         """Replace no region any more."""
         self.board.ticked = []
