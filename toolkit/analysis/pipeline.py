@@ -19,8 +19,8 @@ from toolkit import media, runtime
 from toolkit.analysis import cached
 from toolkit.analysis.cached import Faces, StageCache
 from toolkit.detectors import registry
-from toolkit.detectors.base import Detector
-from toolkit.explain import ledger
+from toolkit.detectors.base import Detector, can_hold_still
+from toolkit.explain import ledger, spans
 from toolkit.faces.regions import DEFINITION
 from toolkit.faces.tracks import FaceReader, Scan
 from toolkit.messages import Message
@@ -474,6 +474,7 @@ def _result(
     explanation = None
     key_frames: tuple[KeyFrame, ...] = ()
     if explain:
+        within = spans.span_shares(judge, crops, evidence.spans) if can_hold_still(judge) else None
         explanation = ledger.explain(
             evidence,
             track.pts,
@@ -481,6 +482,7 @@ def _result(
             crops.region_map,
             threshold=judge.card.threshold,
             rule=rule,
+            within=within,
         )
         if not verdict.is_fake:  # stretches above the threshold, but no forged interval
             explanation = dataclasses.replace(explanation, intervals=())

@@ -215,21 +215,15 @@ def interval_sentence(interval: Interval) -> str:
 def frame_sentence(result: TrackResult, position: int) -> str:
     """Return a key frame's caption: its time and on which side of the line it lies."""
     time = clock(float(result.track.pts[position]))
-    if _logit_at(result, position) >= result.verdict.threshold:
+    if result.logit_at(position) >= result.verdict.threshold:
         return _("{time}: above the line").format(time=time)
     return _("{time}: below the line, for comparison").format(time=time)
 
 
 def strongest(result: TrackResult, *, count: int = 3) -> tuple[KeyFrame, ...]:
     """Return the key frames with the most evidence, in order of time."""
-    frames = sorted(result.key_frames, key=lambda f: -_logit_at(result, f.position))[:count]
+    frames = sorted(result.key_frames, key=lambda f: -result.logit_at(f.position))[:count]
     return tuple(sorted(frames, key=lambda f: f.position))
-
-
-def _logit_at(result: TrackResult, position: int) -> float:
-    spans = result.evidence.spans
-    row = int(np.flatnonzero((spans[:, 0] <= position) & (position <= spans[:, 1]))[0])
-    return float(result.evidence.logits[row])
 
 
 def not_judged(report: Report) -> list[str]:

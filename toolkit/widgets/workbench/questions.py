@@ -26,6 +26,7 @@ _WEIGHTS = {
     "methods": 24.0,
     "check": 6.0,
     "lookalikes": 4.0,
+    "spans": 6.0,
 }
 """About how long each question takes beside the others; they only place the bar."""
 
@@ -109,6 +110,14 @@ class Questions:
 
         self._start(work, "every_kind")
 
+    def ask_spans(self) -> None:
+        """Hold each region of each stretch still: for a detector of stretches."""
+
+        def work(session: PersonExplainer, _row: int, tick: Tick) -> Any:
+            return session.ask_spans(tick=tick)
+
+        self._start(work, "spans")
+
     def look_alike(self) -> None:
         """Draw maps that look like an explanation, and check each with random weights."""
 
@@ -183,4 +192,5 @@ def _stage_name(stage: str) -> str:
         "methods": _("asking Captum's methods"),
         "check": _("replacing in every frame"),
         "lookalikes": _("checking maps with random weights"),
+        "spans": _("holding regions still"),
     }.get(stage, stage)
