@@ -12,7 +12,9 @@ Command = Callable[[str, Any, str], argparse.ArgumentParser]
 
 def add_commands(command: Command) -> None:
     """Add the command to the parser; `command` takes its name, what runs it, and its help."""
-    sub = command("weights", _weights, "verify published MesoNet (.h5) or LRNet (.pth) files, convert once")
+    sub = command(
+        "weights", _weights, "verify published MesoNet (.h5) or LRNet (.pth) files, convert once"
+    )
     sub.add_argument("files", type=Path, nargs="+", metavar="FILE")
 
 

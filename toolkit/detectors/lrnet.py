@@ -150,17 +150,16 @@ def add(path: Path, folder: Path) -> tuple[str, Path]:
         If the file cannot be read, is not a published one, or does not convert as it should.
     """
     digest, shown = weights.sha256_of(path), show_name(path)
-    for name, known in PUBLISHED.items():
-        if digest in known.sha256:
-            stream = known.sha256.index(digest)
-            break
-    else:
+    name = next((n for n, known in PUBLISHED.items() if digest in known.sha256), None)
+    if name is None:
         raise ModelError(
             "this is not a published LRNet file",
             phrase("{name}, SHA-256 {sha256}", name=shown, sha256=digest),
             "Get it from github.com/frederickszk/LRNet; known are: {known}.",
             known=", ".join(file for known in PUBLISHED.values() for file in known.files),
         )
+    known = PUBLISHED[name]
+    stream = known.sha256.index(digest)
     where = stream_files(name, folder)[stream]
     with tempfile.TemporaryDirectory(prefix="doorzicht-") as work:
         converted = Path(work, "stream.safetensors")

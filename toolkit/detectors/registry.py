@@ -154,14 +154,8 @@ def load(name: str, *, device: str = "auto", stand_in: bool = True) -> Detector:
     if name not in NAMES:
         return _load_further(name, device)
     where = weights(name)
-    if name in MESONETS:
-        from toolkit.detectors.mesonet import MesoNetDetector
-
-        return MesoNetDetector(name, device=device, weights=where)
-    if name in LRNETS:
-        from toolkit.detectors.lrnet import LRNetDetector
-
-        return LRNetDetector(name, folder=where.parent, device=device)
+    if name in (*MESONETS, *LRNETS):
+        return _load_published(name, where, device)
     other = substitute(name) if stand_in else None
     if name == SMALL or other is not None:
         from toolkit.detectors.seamnet_small import SeamNetDetector
@@ -172,6 +166,23 @@ def load(name: str, *, device: str = "auto", stand_in: bool = True) -> Detector:
     from toolkit.detectors.seamnet_clip import SeamNet2Detector
 
     return SeamNet2Detector(device=device)
+
+
+def _load_published(name: str, where: Path, device: str) -> Detector:
+    """Return a detector of published weights, with the threshold that was measured here."""
+    from toolkit.detectors.measured import with_threshold
+
+    judge: Any
+    if name in MESONETS:
+        from toolkit.detectors.mesonet import MesoNetDetector
+
+        judge = MesoNetDetector(name, device=device, weights=where)
+    else:
+        from toolkit.detectors.lrnet import LRNetDetector
+
+        judge = LRNetDetector(name, folder=where.parent, device=device)
+    judge.card = with_threshold(judge.card)
+    return judge  # type: ignore[no-any-return]
 
 
 def _load_further(name: str, device: str) -> Detector:
@@ -212,8 +223,12 @@ def identity(name: str) -> dict[str, Any] | None:
 
     try:
         if name in NAMES:
-            found = hashlib.sha256(weights(name).read_bytes()).hexdigest()
-            return {"name": name, "file_sha256": found}
+            facts: dict[str, Any] = {"name": name}
+            facts["file_sha256"] = hashlib.sha256(weights(name).read_bytes()).hexdigest()
+            measures = added_folder() / "measured.json"
+            if name in (*MESONETS, *LRNETS) and measures.is_file():
+                facts["measured"] = measures.read_text("utf-8")
+            return facts
         if name in added_names() and name not in _registered:
             return {"name": name, "added": (added_folder() / name / FILE).read_text("utf-8")}
     except OSError:

@@ -96,7 +96,9 @@ def explain(
         )
         raise ShapeError("spans lie outside the track", have, "Use positions in the track.")
     kind, reference = "threshold", float(threshold)
-    if within is not None and (within.shape != (len(x), len(REGIONS)) or evidence.patches is not None):
+    if within is not None and (
+        within.shape != (len(x), len(REGIONS)) or evidence.patches is not None
+    ):
         have = phrase("{shape} for {n} logits", shape=str(within.shape), n=len(x))
         raise ShapeError("the regions' shares do not belong to the evidence", have)
     if evidence.patches is not None and evidence.head is not None:
