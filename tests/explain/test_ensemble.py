@@ -142,7 +142,7 @@ def test_shares_by_second_and_region_keep_the_sum_of_each_detector():
         assert own.sum() == pytest.approx(member.shares.sum() * scale)
     assert found.is_divided == (True, True)
     same, against, alone = found.differences()
-    assert against > 0
+    assert alone > 0  # one rises where the other falls: they rest on other seconds
     assert same + against + alone <= 10 * len(found.seconds)
     twice = side_by_side(result([1.0, 2, 3, 4], patches=True), result([1.0, 2, 3, 4], patches=True))
     assert twice.differences()[1:] == (0, 0)

@@ -7,7 +7,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.cli.common import DETECTOR_HELP, Command, check_writable, frames, write_json
+from toolkit.cli.common import (
+    DETECTOR_HELP,
+    Command,
+    TellAhead,
+    check_writable,
+    frames,
+    write_json,
+)
 from toolkit.errors import UsageError
 from toolkit.jobs import TerminalLine
 from toolkit.runtime import DEVICES
@@ -79,7 +86,11 @@ def _analyse(options: argparse.Namespace) -> int:
     check_writable(out)
     with TerminalLine() as progress:
         seen = pipeline.examine(
-            options.video, explain=not options.no_explain, tick=progress, **asked
+            options.video,
+            explain=not options.no_explain,
+            on_partial=TellAhead(progress.write),
+            tick=progress,
+            **asked,
         )
     from toolkit import figures  # only now: a refusal should not wait for the chart library
     from toolkit.files import atomic_path
@@ -142,8 +153,13 @@ def _tell_beside(options: argparse.Namespace, seen: Examination, asked: dict[str
     others = []
     for name in options.beside:
         with TerminalLine() as progress:
-            report = pipeline.examine(options.video, tick=progress, **asked | {"detector": name})
-        others.append(Analysis.of(report))
+            examination = pipeline.examine(
+                options.video,
+                on_partial=TellAhead(progress.write),
+                tick=progress,
+                **asked | {"detector": name},
+            )
+        others.append(Analysis.of(examination))
     found = Analysis.of(seen).beside(*others, person=options.person)
     write_json(options.out / "beside.json", found.to_dict())
     print("\n".join(found.sentences))

@@ -71,7 +71,7 @@ READS = tuple(int(region) for region in np.unique(REGION_OF))
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedPair:
     """The two published files of one LRNet, and what they become.
 
     Attributes
@@ -93,8 +93,8 @@ class Published:
     trained_on: str
 
 
-PUBLISHED: Mapping[str, Published] = {
-    "lrnet": Published(
+PUBLISHED: Mapping[str, PublishedPair] = {
+    "lrnet": PublishedPair(
         ("demo_g1.pth", "demo_g2.pth"),
         (
             "2d057605d518b7527fd1931aa2522bbb9040eb11ff8a3181b3e351e89b55ed4c",
@@ -107,7 +107,7 @@ PUBLISHED: Mapping[str, Published] = {
         -3.80900,
         "DeeperForensics-1.0",
     ),
-    "lrnet_ff": Published(
+    "lrnet_ff": PublishedPair(
         ("training_g1.pth", "training_g2.pth"),
         (
             "d953cfc1a5354493141e13ac074c7306e86ab768d6f015cedfc17f2b6485dd62",

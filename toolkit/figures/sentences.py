@@ -100,6 +100,27 @@ def stage_name(stage: str) -> str:
     }.get(stage, stage)
 
 
+LONG_S = 30.0
+"""From here on it is said beforehand how long judging takes."""
+
+
+def ahead_sentence(faces: int, seconds: float | None) -> str:
+    """Return how long judging will take; empty where that is unknown, or short."""
+    if seconds is None or seconds < LONG_S:
+        return ""
+    minutes = seconds / 60
+    if minutes < 1.5:
+        span = _("{n} s").format(n=5 * round(seconds / 5))
+    elif minutes < 90:
+        span = _("{n} min").format(n=round(minutes))
+    else:
+        span = _("{n} hours").format(n=round(minutes / 60))
+    text = _(
+        "Judging {n} faces takes about {time} on this processor. A GPU is used where there is one."
+    )
+    return text.format(n=faces, time=span)
+
+
 def reference_name(kind: str) -> str:
     """Return what stands for 'nothing forged' in the sum."""
     return {
