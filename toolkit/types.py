@@ -609,6 +609,22 @@ class TrackResult(_Brief):
     key_frames: tuple[KeyFrame, ...] = ()
     notices: tuple[Notice, ...] = ()
 
+    @property
+    def judges_spans(self) -> bool:
+        """Whether a logit stands for several moments: the detector looks at stretches."""
+        spans = self.evidence.spans
+        return bool((spans[:, 0] != spans[:, 1]).any())
+
+    def row_at(self, position: int) -> int:
+        """Return the row of the evidence that a moment of the track belongs to, or is next to."""
+        spans = self.evidence.spans
+        away = np.maximum(spans[:, 0] - position, position - spans[:, 1])
+        return int(np.maximum(away, 0).argmin())
+
+    def logit_at(self, position: int) -> float:
+        """Return the logit that stands for a moment of the track."""
+        return float(self.evidence.logits[self.row_at(position)])
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Report(_Brief):

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from toolkit.detectors import kinds, lrnet, weights
-from toolkit.detectors.lrnet import BLOCK, LRNetDetector
+from toolkit import models
+from toolkit.cli import main as cli
+from toolkit.detectors import kinds, lrnet, registry, weights
+from toolkit.detectors.base import can_hold_still
+from toolkit.detectors.lrnet import BLOCK
 from toolkit.errors import ModelError, ShapeError
+from toolkit.explain import spans
 from toolkit.types import REGIONS, FaceCrops
 
 VALUES = {
@@ -34,8 +38,50 @@ def files(shared, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def detector(files):
-    return LRNetDetector(files["demo_g1"], files["demo_g2"])
+def cache(shared, tmp_path_factory):
+    """Both published pairs, put where `registry.load` finds them by the command for it."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(models, "CACHE", folder)
+        source = shared / "data" / "weights" / "lrnet"
+        assert cli.main(["weights", *(str(source / f"{name}.pth") for name in VALUES)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def detector(cache):
+    with pytest.MonkeyPatch.context() as patch:  # the face models stay where they are
+        patch.setattr(models, "CACHE", cache)
+        return registry.load("lrnet")
+
+
+@pytest.mark.parametrize("name", registry.LRNETS)
+def test_both_published_pairs_are_known_by_name(cache, name, monkeypatch):
+    monkeypatch.setattr(models, "CACHE", cache)
+    assert name in registry.available()
+    detector = registry.load(name)
+    assert detector.card.name == name
+    assert "experimental" in detector.card.title
+    assert can_hold_still(detector)
+    known = lrnet.PUBLISHED[name]
+    logits = [VALUES[file.removesuffix(".pth")] for file in known.files]
+    p = np.mean([1 / (1 + np.exp(real - fake)) for real, fake in logits])
+    assert known.canary_logit == pytest.approx(np.log(p / (1 - p)), abs=1e-4)
+
+
+def test_half_a_pair_and_other_files_are_refused(shared, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(models, "CACHE", tmp_path)
+    registry.add_weights(shared / "data" / "weights" / "lrnet" / "demo_g1.pth")
+    assert "lrnet" not in registry.available()
+    with pytest.raises(ModelError, match=r"demo_g2\.pth"):
+        registry.load("lrnet")
+    (tmp_path / "lrnet-steps.safetensors").write_bytes(b"not these")
+    with pytest.raises(ModelError, match="damaged or another one"):
+        registry.load("lrnet")
+    other = tmp_path / "other.pth"
+    other.write_bytes(b"no pickle of theirs")
+    assert cli.main(["weights", str(other)]) == cli.EXIT_INSTALLATION
+    assert "not a published LRNet file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", list(VALUES))
@@ -89,6 +135,12 @@ def test_a_clip_is_explained_in_stretches(detector, sample):
     middles = {(a + b) // 2 for a, b in result.evidence.spans.tolist()}
     assert {k.position for k in result.key_frames} <= middles
     assert "threshold_not_measured" in {n.code for n in report.notices}
+    explanation = result.explanation
+    within = explanation.shares.sum(axis=1) + explanation.unsplit
+    assert within == pytest.approx(explanation.frame_shares)
+    assert (np.abs(explanation.shares).sum(axis=1) > 0).any()  # regions by stretches
+    background = explanation.shares[:, REGIONS.index("background")]
+    assert (background == 0).all()
 
 
 def test_landmarks_do_not_depend_on_the_crop_or_its_place(detector):
@@ -122,16 +174,29 @@ def test_the_logit_is_that_of_the_mean_probability(detector):
 
 
 def test_shares_of_regions_add_up_and_what_holds_still_has_none(detector):
-    x = lrnet.landmarks(crops(2 * BLOCK)).reshape(2, BLOCK, -1)
-    mouth = np.repeat(REGIONS.index("mouth") == lrnet.REGION_OF, 2)
-    x[1][:, mouth] = x[1][:, mouth].mean(axis=0)
-    shares = detector.region_shares(x)
+    track = crops(2 * BLOCK)
+    evidence = detector.evidence(track)
+    shares = spans.span_shares(detector, track, evidence.spans)
+    table, reads = spans.span_table(detector, track, evidence.spans)
+    assert reads == lrnet.READS
+    assert table[:, -1] == pytest.approx(evidence.logits, abs=1e-4)
+    assert shares.sum(axis=1) == pytest.approx(table[:, -1] - table[:, 0], abs=1e-6)
+    x = lrnet.landmarks(track).reshape(2, BLOCK, -1)
     still = np.broadcast_to(x.mean(axis=1, keepdims=True), x.shape)
-    gap = detector.block_logits(x) - detector.block_logits(still)
-    assert shares.sum(axis=1) == pytest.approx(gap, abs=1e-6)
-    assert shares[1, REGIONS.index("mouth")] == pytest.approx(0, abs=1e-6)
-    assert shares[0, REGIONS.index("mouth")] != 0
+    assert table[:, 0] == pytest.approx(detector.block_logits(still), abs=1e-6)
+    assert (shares[:, REGIONS.index("mouth")] != 0).all()
     assert (shares[:, REGIONS.index("background")] == 0).all()
+
+
+def test_a_region_that_does_not_move_has_no_share(detector, monkeypatch):
+    track = crops(BLOCK)
+    x = lrnet.landmarks(track)
+    mouth = np.repeat(REGIONS.index("mouth") == lrnet.REGION_OF, 2)
+    x[:, mouth] = x[:, mouth].mean(axis=0)
+    monkeypatch.setattr(lrnet, "landmarks", lambda _crops: x)
+    (shares,) = spans.span_shares(detector, track, np.array([[0, BLOCK - 1]]))
+    assert shares[REGIONS.index("mouth")] == pytest.approx(0, abs=1e-6)
+    assert shares[REGIONS.index("nose")] != 0
 
 
 def test_smoothing_holds_what_stands_still_and_follows_what_moves():

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from toolkit import _i18n
 from toolkit.errors import OutOfRangeError, UsageError
 from toolkit.explain import ledger
-from toolkit.explain.ensemble import LogitScale, ensemble
+from toolkit.explain.ensemble import LogitScale, compare_detectors, ensemble
+from toolkit.figures.detectors_beside import beside_html, beside_sentences, ledger_sentences
 from toolkit.types import REGIONS, Evidence, PatchHead
 from toolkit.verdict.aggregate import aggregate, rule_for
 
@@ -35,10 +36,10 @@ def result(logits, *, times=None, patches=False, explain=True):
         evidence, times, np.zeros(n, np.int64), regions, threshold=0.5, rule=rule
     )
     return SimpleNamespace(
-        track=SimpleNamespace(pts=times),
+        track=SimpleNamespace(pts=times, person="A"),
         evidence=evidence,
         explanation=explanation if explain else None,
-        verdict=SimpleNamespace(logit=aggregate(evidence.logits, rule)),
+        verdict=SimpleNamespace(logit=aggregate(evidence.logits, rule), threshold=0.5),
     )
 
 
@@ -110,3 +111,85 @@ def test_what_cannot_be_summed_is_refused():
     for mean, deviation in ((0, 0), (0, -1), (np.nan, 1), (0, np.inf)):
         with pytest.raises(OutOfRangeError):
             LogitScale(mean, deviation)
+
+
+TITLES = {"a": "Alpha", "b": "<Beta>"}
+
+
+def side_by_side(a, b, scales=None):
+    scales = {"a": LogitScale(0, 1, 12), "b": LogitScale(0, 2, 30)} if scales is None else scales
+    return compare_detectors({"a": a, "b": b}, {"a": None, "b": None} | scales)
+
+
+def test_seconds_on_which_side_of_the_line_by_hand():
+    # two frames a second; the line is 0.5
+    found = side_by_side(result([2.0, 2.0, -1.0, -1.0]), result([1.0, 1.0, 3.0, 3.0]))
+    assert found.seconds.tolist() == [0, 1]
+    assert found.margins == pytest.approx(np.array([[1.5, -1.5], [0.5, 2.5]]))
+    assert found.same_side.tolist() == [True, False]
+    told = "\n".join(beside_sentences(found, TITLES))
+    assert "In 1 of 2 seconds" in told
+    assert "They differ at 0:01" in told
+    assert "<Beta> is not divided over regions" in told
+
+
+def test_shares_by_second_and_region_keep_the_sum_of_each_detector():
+    found = side_by_side(
+        result(np.arange(9.0), patches=True), result(-np.arange(9.0), patches=True)
+    )
+    for own, member in zip(found.shares, found.ledger.members, strict=True):
+        scale = 2 * found.scales[member.name].deviation
+        assert own.sum() == pytest.approx(member.shares.sum() * scale)
+    assert found.is_divided == (True, True)
+    same, against, alone = found.differences()
+    assert alone > 0  # one rises where the other falls: they rest on other seconds
+    assert same + against + alone <= 10 * len(found.seconds)
+    twice = side_by_side(result([1.0, 2, 3, 4], patches=True), result([1.0, 2, 3, 4], patches=True))
+    assert twice.differences()[1:] == (0, 0)
+
+
+def test_a_stretch_fills_its_seconds():
+    many = result([2.0] * 8)
+    evidence = Evidence(np.array([1.0, -1.0], np.float32), np.array([[0, 3], [4, 7]]))
+    rule = rule_for(2)
+    few = SimpleNamespace(
+        track=many.track,
+        evidence=evidence,
+        explanation=ledger.explain(
+            evidence, many.track.pts, np.zeros(8, np.int64), None, threshold=0.5, rule=rule
+        ),
+        verdict=SimpleNamespace(logit=aggregate(evidence.logits, rule), threshold=0.5),
+    )
+    found = side_by_side(many, few)
+    assert found.margins[1] == pytest.approx([0.5, 0.5, -1.5, -1.5])
+    assert found.shares[1].sum() == pytest.approx(few.explanation.frame_shares.sum())
+
+
+def test_without_a_scale_there_is_no_sum_and_the_command_is_told():
+    found = side_by_side(result([1.0] * 4), result([2.0] * 4), {"a": LogitScale(0, 1, 12)})
+    assert found.ledger is None
+    (line,) = ledger_sentences(found, TITLES)
+    assert "detector threshold b --genuine" in line
+    assert "<table" not in beside_html(found, TITLES)
+
+
+def test_the_page_is_escaped_and_speaks_both_languages():
+    found = side_by_side(result([1.0] * 4, patches=True), result([2.0] * 4, patches=True))
+    english = beside_html(found, TITLES)
+    assert "<Beta>" not in english
+    assert "&lt;Beta&gt;" in english
+    assert english.count("<svg") == 1
+    assert "deviations of genuine clips" in english
+    _i18n.set_language("nl")
+    dutch = beside_html(found, TITLES)
+    assert dutch != english
+    for line in (*beside_sentences(found, TITLES), *ledger_sentences(found, TITLES)):
+        assert not line.startswith(("The mean", "In ", "They "))
+
+
+def test_a_long_clip_gets_columns_of_several_seconds():
+    times = np.arange(400.0)
+    wave = result(np.sin(times), times=times, patches=True)
+    found = side_by_side(wave, result(np.cos(times), times=times, patches=True))
+    assert len(found.seconds) == 400
+    assert beside_html(found, TITLES).count("<rect") <= 2 * 60 * 11

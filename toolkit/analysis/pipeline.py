@@ -19,8 +19,8 @@ from toolkit import media, runtime
 from toolkit.analysis import cached
 from toolkit.analysis.cached import Faces, StageCache
 from toolkit.detectors import registry
-from toolkit.detectors.base import Detector
-from toolkit.explain import ledger
+from toolkit.detectors.base import Detector, can_hold_still
+from toolkit.explain import ledger, spans
 from toolkit.faces.regions import DEFINITION
 from toolkit.faces.tracks import FaceReader, Scan
 from toolkit.messages import Message
@@ -92,11 +92,20 @@ class PersonSoFar:
 
 @dataclass(frozen=True, eq=False)
 class Partial:
-    """What is known while the analysis runs: the clip, the threshold and the persons so far."""
+    """What is known while the analysis runs: the clip, the threshold and the persons so far.
+
+    Attributes
+    ----------
+    faces_ahead, seconds_ahead
+        How many faces the detector is to judge on the processor, and about how long that will take,
+        from one that was timed; None before that is known, and on a GPU.
+    """
 
     video: Video
     threshold: float
     persons: tuple[PersonSoFar, ...]
+    faces_ahead: int = 0
+    seconds_ahead: float | None = None
 
 
 OnPartial = Callable[[Partial], None]
@@ -234,6 +243,7 @@ def examine(
     with clock("faces"):
         faces = _faces(scan, reader, sampling, judge=judge, known=known, tick=tick)
     told.faces(faces)
+    told.cost(judge, faces)
     with clock("detect"):
         evidence = _all_evidence(judge, faces, told, tick)
     results = []
@@ -391,7 +401,8 @@ def _evidence(
     if on_result is None or batch is None:
         whole = judge.evidence(crops, tick=tick)
         if on_result:
-            on_result(whole.logits)
+            lengths = np.diff(whole.spans, axis=1)[:, 0] + 1
+            on_result(np.repeat(whole.logits, lengths))  # a stretch speaks for all its moments
         return whole
     step = -(-TOLD_MIN // batch) * batch
     parts: list[Evidence] = []
@@ -416,6 +427,7 @@ class LiveResults:
         nothing = np.zeros(0), np.zeros(0, np.int64), np.zeros(0)
         spans = [[(t.times[0], t.times[-1]) for t in p.tracklets] for p in scan.persons]
         self._persons = [PersonSoFar("", np.array(s, np.float64), *nothing) for s in spans]
+        self._ahead: tuple[int, float | None] = (0, None)
         self._tell()
 
     def faces(self, faces: Faces) -> None:
@@ -433,6 +445,13 @@ class LiveResults:
         ]
         self._tell()
 
+    def cost(self, judge: Detector, faces: Faces) -> None:
+        """Tell how long judging will take, where somebody listens and no GPU does it."""
+        if self._listener is not None and (seconds := seconds_per_face(judge, faces)) is not None:
+            count = sum(len(track.pts) for track, _crops in faces.persons)
+            self._ahead = count, seconds * count
+            self._tell()
+
     def logits(self, track: FaceTrack) -> Callable[[NDArray[np.float64]], None] | None:
         """Return what is told of one person's evidence; None where nobody listens."""
         if self._listener is None:
@@ -447,7 +466,22 @@ class LiveResults:
 
     def _tell(self) -> None:
         if self._listener is not None:
-            self._listener(Partial(self._video, self._threshold, tuple(self._persons)))
+            self._listener(
+                Partial(self._video, self._threshold, tuple(self._persons), *self._ahead)
+            )
+
+
+def seconds_per_face(judge: Detector, faces: Faces) -> float | None:
+    """Time a detector on one face, the better of two; None on a GPU and for stretches."""
+    crops = next((crops for _track, crops in faces.persons if len(crops.rgb)), None)
+    if crops is None or judge.batch is None or judge.device != "cpu":
+        return None
+    seconds = []
+    for _again in range(2):  # the first one may load what it needs
+        start = time.perf_counter()
+        judge.logits(crops.rgb[:1])
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
 
 
 def _result(
@@ -474,6 +508,7 @@ def _result(
     explanation = None
     key_frames: tuple[KeyFrame, ...] = ()
     if explain:
+        within = spans.span_shares(judge, crops, evidence.spans) if can_hold_still(judge) else None
         explanation = ledger.explain(
             evidence,
             track.pts,
@@ -481,6 +516,7 @@ def _result(
             crops.region_map,
             threshold=judge.card.threshold,
             rule=rule,
+            within=within,
         )
         if not verdict.is_fake:  # stretches above the threshold, but no forged interval
             explanation = dataclasses.replace(explanation, intervals=())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import figures
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from toolkit.analysis.robustness import Robustness
     from toolkit.explain.answers import FrameAnswer
+    from toolkit.explain.ensemble import DetectorComparison, Ensemble
     from toolkit.explain.trust import Panel
     from toolkit.verdict.comparison import Comparison
 
@@ -251,6 +254,104 @@ class RecordingComparison(_Sentences):
         limit = "no limit known" if self.limit is None else f"limit {self.limit:.2f}"
         person = self.comparison.questioned.person
         return f"RecordingComparison(person {person}: {self.difference:+.2f} logit, {limit})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DetectorsCompared(_Sentences):
+    """Several detectors on one person of one clip.
+
+    Attributes
+    ----------
+    comparison
+        All figures (`toolkit.explain.ensemble.DetectorComparison`).
+    person
+        Letter.
+    """
+
+    comparison: DetectorComparison
+    person: str
+
+    @property
+    def ledger(self) -> Ensemble | None:
+        """The sum of their standardised mean; None where a scale was not measured."""
+        return self.comparison.ledger
+
+    @property
+    def _titles(self) -> dict[str, str]:
+        from toolkit.figures.detectors import title_of
+
+        return {name: title_of(name) for name in self.comparison.names}
+
+    @property
+    def sentences(self) -> list[str]:
+        """What it says, in the language in use."""
+        from toolkit.figures import detectors_beside as words
+
+        found, titles = self.comparison, self._titles
+        return [*words.beside_sentences(found, titles), *words.ledger_sentences(found, titles)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values; what is unknown is None."""
+        found = self.comparison
+        unknown = np.isnan(found.margins)
+        return {
+            "person": self.person,
+            "detectors": [
+                {
+                    "name": name,
+                    "logit": logit,
+                    "threshold": threshold,
+                    "scale": None if scale is None else dataclasses.asdict(scale),
+                    "margins": [None if u else float(m) for m, u in zip(row, gone, strict=True)],
+                    "shares": shares.tolist(),
+                }
+                for name, logit, threshold, scale, row, gone, shares in zip(
+                    found.names,
+                    found.logits,
+                    found.thresholds,
+                    found.scales.values(),
+                    found.margins,
+                    unknown,
+                    found.shares,
+                    strict=True,
+                )
+            ],
+            "seconds": found.seconds.tolist(),
+            "players": [*REGIONS, "unsplit"],
+            "same_side": found.same_side.tolist(),
+            "correlation": [
+                [None if np.isnan(v) else float(v) for v in row] for row in found.correlation
+            ],
+            "ledger": None if found.ledger is None else _ledger_dict(found.ledger),
+        }
+
+    def _repr_html_(self) -> str:
+        from toolkit.figures.detectors_beside import beside_html
+
+        return beside_html(self.comparison, self._titles)
+
+    def __repr__(self) -> str:
+        who = ", ".join(self.comparison.names)
+        mean = "no common scale" if self.ledger is None else f"mean {self.ledger.logit:+.2f}"
+        return f"DetectorsCompared(person {self.person}: {who}; {mean})"
+
+
+def _ledger_dict(ledger: Ensemble) -> dict[str, Any]:
+    return {
+        "logit": ledger.logit,
+        "reference": ledger.reference,
+        "residual": ledger.residual,
+        "members": [
+            {
+                "name": m.name,
+                "z": m.z,
+                "reference": m.reference,
+                "times": m.times.tolist(),
+                "shares": m.shares.tolist(),
+            }
+            for m in ledger.members
+        ],
+    }
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -38,6 +38,8 @@ from toolkit.types import (
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from toolkit.api.answers import DetectorsCompared
+
 Part = Literal["overview", "curve", "regions", "matrix"]
 PARTS: tuple[Part, ...] = ("overview", "curve", "regions", "matrix")
 
@@ -265,6 +267,42 @@ class Analysis:
         return chosen.figure(part)
 
     # -- keeping it
+
+    def beside(self, *others: Analysis, person: str | None = None) -> DetectorsCompared:
+        """Hold what other detectors say of the same clip against this: where they differ, and sum.
+
+        Parameters
+        ----------
+        *others
+            Analyses of the same clip by other detectors.
+        person
+            Letter; None = the one who decides this clip's verdict.
+
+        Raises
+        ------
+        UnknownNameError
+            If one of them knows no such person.
+        UsageError
+            If they are of another clip, by the same detector, or made without an explanation.
+        """
+        from toolkit.api.answers import DetectorsCompared
+        from toolkit.explain.ensemble import compare_detectors, known_scale
+
+        decisive = self.decisive
+        letter = person or (decisive.letter if decisive else "A")
+        results, scales = {}, {}
+        for analysis in (self, *others):
+            if analysis.video.sha256 != self.video.sha256:
+                name = show_name(analysis.video.path)
+                raise UsageError("this is another clip", name, "Give analyses of the same clip.")
+            facts = analysis.report.settings["detector"]
+            if facts["name"] in results:
+                raise UsageError(
+                    "one detector was given twice", str(facts["name"]), "Name each one once."
+                )
+            results[facts["name"]] = analysis[letter].result
+            scales[facts["name"]] = known_scale(facts["name"], facts["weights_sha256"])
+        return DetectorsCompared(compare_detectors(results, scales), letter)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``report.json``: plain values."""

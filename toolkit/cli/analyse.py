@@ -5,13 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from toolkit.cli.common import DETECTOR_HELP, Command, check_writable, frames, write_json
+from toolkit.cli.common import (
+    DETECTOR_HELP,
+    Command,
+    TellAhead,
+    check_writable,
+    frames,
+    write_json,
+)
 from toolkit.errors import UsageError
 from toolkit.jobs import TerminalLine
 from toolkit.runtime import DEVICES
 from toolkit.types import Sampling
+
+if TYPE_CHECKING:
+    from toolkit.types import Examination
 
 
 def add_commands(command: Command) -> None:
@@ -40,6 +50,13 @@ def add_commands(command: Command) -> None:
         help="also compare with these seconds of the video, known to be genuine",
     )
     sub.add_argument("--person", metavar="LETTER", help="whom to compare; default: who speaks")
+    sub.add_argument(
+        "--beside",
+        action="append",
+        default=[],
+        metavar="DETECTOR",
+        help="also let this detector judge, and tell where the two differ; may be repeated",
+    )
     sub.add_argument("--seed", type=int, default=0)
 
 
@@ -56,8 +73,8 @@ def _analyse(options: argparse.Namespace) -> int:
         "sampling": Sampling(frames=options.frames),
         "seed": options.seed,
     }
-    if options.person and not (options.known or options.known_seconds):
-        remedy = "Give --known or --known-seconds too, or leave it out."
+    if options.person and not (options.known or options.known_seconds or options.beside):
+        remedy = "Give --known or --known-seconds too, or --beside, or leave it out."
         raise UsageError("--person says whom to compare", options.person, remedy)
     # what can be refused is refused before the work, not after it
     if options.known_seconds and not options.known_seconds[0] < options.known_seconds[1]:
@@ -65,10 +82,15 @@ def _analyse(options: argparse.Namespace) -> int:
         raise UsageError("there are no such seconds", value, "Choose a start before the end.")
     if options.known:
         media.probe(options.known)
+    check_beside(options)
     check_writable(out)
     with TerminalLine() as progress:
         seen = pipeline.examine(
-            options.video, explain=not options.no_explain, tick=progress, **asked
+            options.video,
+            explain=not options.no_explain,
+            on_partial=TellAhead(progress.write),
+            tick=progress,
+            **asked,
         )
     from toolkit import figures  # only now: a refusal should not wait for the chart library
     from toolkit.files import atomic_path
@@ -84,7 +106,8 @@ def _analyse(options: argparse.Namespace) -> int:
         html.write(seen.report, page)
         write_json(run, pipeline.run_facts(seen.report))
         write_json(result, pipeline.to_dict(seen.report))
-    (out / "comparison.json").unlink(missing_ok=True)  # it would be about another report
+    for about_another in ("comparison.json", "beside.json"):
+        (out / about_another).unlink(missing_ok=True)
     for notice in seen.report.notices:
         if notice.code.startswith("stand_in"):
             print(notice.text(), file=sys.stderr)
@@ -102,4 +125,41 @@ def _analyse(options: argparse.Namespace) -> int:
         found = comparison.compare(seen, known, seconds=seconds, person=options.person)
         write_json(out / "comparison.json", comparison.to_dict(found, seen, known))
         print("\n".join(figures.comparison_sentences(found)))
+    if options.beside:
+        _tell_beside(options, seen, asked)
     return 0
+
+
+def check_beside(options: argparse.Namespace) -> None:
+    """Refuse what cannot be held side by side, before anything is read.
+
+    Raises
+    ------
+    UsageError
+        If a detector is named twice, or nothing would be explained.
+    """
+    names = [options.detector, *options.beside]
+    if len(set(names)) < len(names):
+        raise UsageError("detectors must differ", ", ".join(names), "Name each one once.")
+    if options.beside and options.no_explain:
+        raise UsageError("--beside compares explanations", "--no-explain", "Leave it out.")
+
+
+def _tell_beside(options: argparse.Namespace, seen: Examination, asked: dict[str, Any]) -> None:
+    """Let the other detectors judge the same clip; write and print where they differ."""
+    from toolkit.analysis import pipeline
+    from toolkit.api.result import Analysis
+
+    others = []
+    for name in options.beside:
+        with TerminalLine() as progress:
+            examination = pipeline.examine(
+                options.video,
+                on_partial=TellAhead(progress.write),
+                tick=progress,
+                **asked | {"detector": name},
+            )
+        others.append(Analysis.of(examination))
+    found = Analysis.of(seen).beside(*others, person=options.person)
+    write_json(options.out / "beside.json", found.to_dict())
+    print("\n".join(found.sentences))

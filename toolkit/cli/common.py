@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit._i18n import _
 
 if TYPE_CHECKING:
+    from toolkit.analysis.pipeline import Partial
     from toolkit.evaluation.resumable import UnitProgress
 
 FRAMES_MIN, FRAMES_MAX = 16, 400
@@ -70,3 +71,29 @@ def finished(unit: UnitProgress) -> str:
     return _("{done} of {total}: {name} ({facts})").format(
         done=unit.done, total=unit.total, name=unit.name, facts=", ".join(facts)
     )
+
+
+class TellAhead:
+    """Says once, before it begins, how long judging takes where that is long; an `OnPartial`.
+
+    Parameters
+    ----------
+    write
+        Leaves a line.
+    clips
+        How many clips like the first one there are.
+    """
+
+    def __init__(self, write: Callable[[str], None], *, clips: int = 1) -> None:
+        self._write, self._clips, self._is_said = write, clips, False
+
+    def __call__(self, partial: Partial) -> None:
+        """Hear what is known so far."""
+        if self._is_said or partial.seconds_ahead is None:
+            return
+        self._is_said = True
+        from toolkit.figures.sentences import ahead_sentence
+
+        seconds = partial.seconds_ahead * self._clips
+        if line := ahead_sentence(partial.faces_ahead * self._clips, seconds):
+            self._write(line)

@@ -285,13 +285,12 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _threshold(options: argparse.Namespace) -> int:
-    from toolkit.detectors import added
+    from toolkit.detectors import registry
     from toolkit.evaluation import own_threshold
     from toolkit.types import Sampling
 
-    recipe = added.read(options.name)
     clips = own_threshold.find_clips(options.genuine)
-    detector = added.load(options.name, device=options.device)
+    detector = registry.load(options.name, device=options.device, stand_in=False)
     with TerminalLine() as progress:
         found = own_threshold.measure(
             detector,
@@ -303,7 +302,7 @@ def _threshold(options: argparse.Namespace) -> int:
             ),
             tick=progress,
         )
-    added.set_recipe(dataclasses.replace(recipe, threshold=found.value, measured=found.measured))
+    is_used = own_threshold.keep(detector, found)
     text = _("threshold {value:.3f}, 90 % interval {low:.3f} to {high:.3f}, from {n} genuine clips")
     print(
         text.format(
@@ -313,6 +312,10 @@ def _threshold(options: argparse.Namespace) -> int:
             n=found.measured.clips,
         )
     )
+    text = _("genuine clips lie at {mean:.3f}, deviation {deviation:.3f}: the scale is kept")
+    print(text.format(mean=found.measured.mean, deviation=found.measured.deviation))
+    if not is_used:
+        print(_("This detector keeps the threshold that it came with."))
     if found.promised > options.share:
         text = _("So few clips cannot hold back less than {share:.0%} of genuine ones.")
         print(text.format(share=found.promised))

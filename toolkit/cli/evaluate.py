@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from toolkit._i18n import _
 from toolkit.cli import batch
-from toolkit.cli.common import DETECTOR_HELP, Command, finished, frames, write_json
+from toolkit.cli.common import DETECTOR_HELP, Command, TellAhead, finished, frames, write_json
 from toolkit.errors import UsageError
 from toolkit.jobs import TerminalLine
 from toolkit.runtime import DEVICES
@@ -162,6 +163,10 @@ def _benchmark(options: argparse.Namespace) -> int:
                 sampling=Sampling(frames=options.frames),
                 seed=options.seed,
                 cache=keep,
+                on_partial={
+                    name: TellAhead(partial(_write_for, progress, name), clips=len(clips))
+                    for name in options.detectors.split(",")
+                },
                 tick=progress,
             )
             results.append(result)
@@ -188,6 +193,10 @@ def _benchmark(options: argparse.Namespace) -> int:
         text = _("held back: {n} of {total} genuine clips called forged")
         print(text.format(n=found.called_forged, total=found.genuine))
     return 0
+
+
+def _write_for(progress: TerminalLine, name: str, line: str) -> None:
+    progress.write(f"{name}: {line}")
 
 
 def _explain_benchmark(options: argparse.Namespace) -> int:

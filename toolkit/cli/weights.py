@@ -12,8 +12,10 @@ Command = Callable[[str, Any, str], argparse.ArgumentParser]
 
 def add_commands(command: Command) -> None:
     """Add the command to the parser; `command` takes its name, what runs it, and its help."""
-    sub = command("weights", _weights, "verify published MesoNet files (.h5) and convert them once")
-    sub.add_argument("files", type=Path, nargs="+", metavar="FILE.h5")
+    sub = command(
+        "weights", _weights, "verify published MesoNet (.h5) or LRNet (.pth) files, convert once"
+    )
+    sub.add_argument("files", type=Path, nargs="+", metavar="FILE")
 
 
 def _weights(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
@@ -23,6 +24,8 @@ __all__ = [
     "HeldBack",
     "InputSpec",
     "PatchDetector",
+    "SpanDetector",
+    "can_hold_still",
     "network_of",
     "opens_network",
 ]
@@ -136,6 +139,19 @@ class PatchDetector(Detector, Protocol):
         """How patch logits make the logit."""
 
 
+class SpanDetector(Detector, Protocol):
+    """A detector of stretches of a track that can be asked about them with regions held still."""
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """Numbers of the regions that can change its logits."""
+
+    def still_logits(
+        self, crops: FaceCrops, spans: NDArray[np.int64], masks: Sequence[int]
+    ) -> NDArray[np.float64]:
+        """Return the logits (M, K) of spans in which the regions outside each mask hold still."""
+
+
 class FrameDetector(ABC):
     """A detector of single frames: give it a `card`, a `spec` and `logits`, no more.
 
@@ -169,6 +185,11 @@ class FrameDetector(ABC):
 def opens_network(detector: Detector) -> TypeGuard[PatchDetector]:
     """Whether a detector has a network to take gradients of; it is not built for the question."""
     return hasattr(type(detector), "net") or "net" in getattr(detector, "__dict__", {})
+
+
+def can_hold_still(detector: Detector) -> TypeGuard[SpanDetector]:
+    """Whether a detector of stretches can be asked about them with regions held still."""
+    return detector.batch is None and hasattr(detector, "still_logits")
 
 
 def network_of(detector: Detector) -> Any:

@@ -326,6 +326,8 @@ class MesoNetDetector:
                 "edits outside the face",
                 "sound",
             ),
+            threshold_measured=False,
+            training=known.trained_on,
         )
         self.spec = InputSpec(size=SIZE, margin=MARGIN)
         answer = float(self.logits(canary_picture()[None])[0])

@@ -42,6 +42,8 @@ class Measured:
         90 % interval of the threshold, from resampling the clips.
     date
         When, ISO 8601.
+    mean, deviation
+        Of these clips' logits; None in cards of earlier versions.
     """
 
     clips: int
@@ -49,6 +51,8 @@ class Measured:
     low: float
     high: float
     date: str = ""
+    mean: float | None = None
+    deviation: float | None = None
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,10 @@ DEFAULT, SMALL = "seamnet", "seamnet-small"
 MESONETS = ("meso4", "mesoinception4", "meso4_f2f", "mesoinception4_f2f")
 """MesoNet's four published weights; the user gives the file, see `add_weights`."""
 
-NAMES = (DEFAULT, SMALL, *MESONETS)
+LRNETS = ("lrnet", "lrnet_ff")
+"""LRNet's two published pairs of weights, of which the user gives the files; experimental."""
+
+NAMES = (DEFAULT, SMALL, *MESONETS, *LRNETS)
 """Names of the detectors that come with the toolkit."""
 
 Factory = Callable[[str], Detector]
@@ -67,7 +70,7 @@ def further() -> tuple[str, ...]:
 
 
 def weights(name: str) -> Path:
-    """Return where a bundled detector's weights lie, or would lie.
+    """Return where a bundled detector's weights lie, or would lie; of LRNet, the first of two.
 
     Raises
     ------
@@ -76,19 +79,25 @@ def weights(name: str) -> Path:
     """
     if name not in NAMES:
         raise _unknown(name)
-    folder = models.CACHE if name in MESONETS else models.ROOT / "models"
+    folder = models.CACHE if name in (*MESONETS, *LRNETS) else models.ROOT / "models"
     return folder / f"{name}.safetensors"
 
 
 def available() -> tuple[str, ...]:
     """Return the names whose weights are here, in the order of `names`; nothing is verified."""
-    return tuple(
-        dict.fromkeys((*(n for n in NAMES if weights(n).is_file()), *_registered, *further()))
-    )
+    here = (n for n in NAMES if all(file.is_file() for file in _files(n)))
+    return tuple(dict.fromkeys((*here, *_registered, *further())))
+
+
+def _files(name: str) -> tuple[Path, ...]:
+    where = weights(name)
+    return (where, where.with_stem(f"{name}-steps")) if name in LRNETS else (where,)
 
 
 def add_weights(path: Path) -> tuple[str, Path]:
     """Verify a file of published weights, convert it, and put it where `load` finds it.
+
+    MesoNet's are ``.h5``, LRNet's ``.pth``; of LRNet it takes both.
 
     Returns
     -------
@@ -100,9 +109,10 @@ def add_weights(path: Path) -> tuple[str, Path]:
     ModelError
         If the file cannot be read, is not a published one, or does not convert as it should.
     """
-    from toolkit.detectors import mesonet
+    from toolkit.detectors import lrnet, mesonet
 
-    return mesonet.add(path, models.CACHE)
+    add = lrnet.add if path.suffix.lower() == ".pth" else mesonet.add
+    return add(path, models.CACHE)
 
 
 def substitute(name: str) -> tuple[str, Message] | None:
@@ -144,10 +154,8 @@ def load(name: str, *, device: str = "auto", stand_in: bool = True) -> Detector:
     if name not in NAMES:
         return _load_further(name, device)
     where = weights(name)
-    if name in MESONETS:
-        from toolkit.detectors.mesonet import MesoNetDetector
-
-        return MesoNetDetector(name, device=device, weights=where)
+    if name in (*MESONETS, *LRNETS):
+        return _load_published(name, where, device)
     other = substitute(name) if stand_in else None
     if name == SMALL or other is not None:
         from toolkit.detectors.seamnet_small import SeamNetDetector
@@ -158,6 +166,23 @@ def load(name: str, *, device: str = "auto", stand_in: bool = True) -> Detector:
     from toolkit.detectors.seamnet_clip import SeamNet2Detector
 
     return SeamNet2Detector(device=device)
+
+
+def _load_published(name: str, where: Path, device: str) -> Detector:
+    """Return a detector of published weights, with the threshold that was measured here."""
+    from toolkit.detectors.measured import with_threshold
+
+    judge: Any
+    if name in MESONETS:
+        from toolkit.detectors.mesonet import MesoNetDetector
+
+        judge = MesoNetDetector(name, device=device, weights=where)
+    else:
+        from toolkit.detectors.lrnet import LRNetDetector
+
+        judge = LRNetDetector(name, folder=where.parent, device=device)
+    judge.card = with_threshold(judge.card)
+    return judge  # type: ignore[no-any-return]
 
 
 def _load_further(name: str, device: str) -> Detector:
@@ -198,8 +223,12 @@ def identity(name: str) -> dict[str, Any] | None:
 
     try:
         if name in NAMES:
-            found = hashlib.sha256(weights(name).read_bytes()).hexdigest()
-            return {"name": name, "file_sha256": found}
+            facts: dict[str, Any] = {"name": name}
+            facts["file_sha256"] = hashlib.sha256(weights(name).read_bytes()).hexdigest()
+            measures = added_folder() / "measured.json"
+            if name in (*MESONETS, *LRNETS) and measures.is_file():
+                facts["measured"] = measures.read_text("utf-8")
+            return facts
         if name in added_names() and name not in _registered:
             return {"name": name, "added": (added_folder() / name / FILE).read_text("utf-8")}
     except OSError:

@@ -7,6 +7,7 @@ share of clips like these would lie at or above it.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import math
 from collections.abc import Callable, Sequence
@@ -17,7 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toolkit.analysis.pipeline import examine
+from toolkit.detectors import added
+from toolkit.detectors import measured as measured_here
 from toolkit.detectors.base import Detector
+from toolkit.detectors.listing import added_names
 from toolkit.detectors.recipe import Measured
 from toolkit.errors import Cancelled, OutOfRangeError, ToolkitError, UsageError
 from toolkit.evaluation.verdicts.benchmark import speaking
@@ -172,6 +176,33 @@ def measure(
     tick("threshold", len(clips), len(clips))
     if len(logits) < CLIPS_MIN:
         raise _too_few(len(logits))
-    value, low, high = place_threshold(list(logits.values()), share=share)
+    values = list(logits.values())
+    value, low, high = place_threshold(values, share=share)
     today = dt.datetime.now(dt.UTC).date().isoformat()
-    return Threshold(value, Measured(len(logits), share, low, high, today), logits, refused)
+    mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
+    measured = Measured(len(logits), share, low, high, today, mean, deviation)
+    return Threshold(value, measured, logits, refused)
+
+
+def keep(detector: Detector, threshold: Threshold) -> bool:
+    """Keep what was measured; return whether verdicts use the threshold from now on.
+
+    A detector whose own threshold was measured before it came here keeps it. Of that one only the
+    scale is kept: how its logits of genuine clips lie.
+
+    Raises
+    ------
+    ModelError
+        If what is kept cannot be read.
+    """
+    card = detector.card
+    if card.name in added_names():
+        recipe = added.read(card.name)
+        added.set_recipe(
+            dataclasses.replace(recipe, threshold=threshold.value, measured=threshold.measured)
+        )
+        return True
+    before = measured_here.find(card.name, card.weights_sha256)
+    measure = measured_here.OwnMeasure(card.weights_sha256, threshold.value, threshold.measured)
+    measured_here.keep(card.name, measure)
+    return not card.threshold_measured or before is not None

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit._i18n import _
+from toolkit.detectors.measured import genuine_scale
 from toolkit.errors import OutOfRangeError, UsageError
 from toolkit.types import REGIONS, TrackResult
 
@@ -26,6 +27,8 @@ Float = NDArray[np.float64]
 class LogitScale:
     """How a detector's logits of genuine clips lie: their mean and deviation, in its own logits.
 
+    `clips` says of how many; 0 = not told.
+
     Raises
     ------
     OutOfRangeError
@@ -34,6 +37,7 @@ class LogitScale:
 
     mean: float
     deviation: float
+    clips: int = 0
 
     def __post_init__(self) -> None:
         if not (self.deviation > 0 and math.isfinite(self.mean) and math.isfinite(self.deviation)):
@@ -153,6 +157,153 @@ class Ensemble:
                 )
             )
         return found
+
+
+NOTABLE = 0.1
+"""A cell counts where its share has at least this part of the detector's largest."""
+
+
+@dataclass(frozen=True, eq=False)
+class DetectorComparison:
+    """Several detectors on one person of one clip: per second, and per region and second.
+
+    Attributes
+    ----------
+    names, thresholds, logits
+        Of the D detectors; a logit is None where there is none.
+    seconds : (T,) float64
+        Start of each second in which any of them judged.
+    margins : (D, T) float64
+        Mean logit in that second above the detector's own threshold; NaN where it did not judge.
+    shares : (D, T, 11) float64
+        Of each detector's own logit, by second, over the ten regions and what no region carries.
+    correlation : (D, D) float64
+        Of frame logits at the moments of the sparser one; NaN = unknown.
+    ledger
+        Of their standardised mean; None where a scale is unknown.
+    scales
+        By name, what was measured; None where nobody did.
+    """
+
+    names: tuple[str, ...]
+    thresholds: tuple[float, ...]
+    logits: tuple[float | None, ...]
+    seconds: Float
+    margins: Float
+    shares: Float
+    correlation: Float
+    ledger: Ensemble | None
+    scales: Mapping[str, LogitScale | None]
+
+    @property
+    def judged(self) -> NDArray[np.bool_]:
+        """In which seconds all of them judged: (T,)."""
+        return np.asarray(np.isfinite(self.margins).all(axis=0))
+
+    @property
+    def same_side(self) -> NDArray[np.bool_]:
+        """In which seconds all of them lie on the same side of their thresholds: (T,)."""
+        above = self.margins >= 0
+        return np.asarray(self.judged & (above.all(axis=0) | ~above.any(axis=0)))
+
+    @property
+    def is_divided(self) -> tuple[bool, ...]:
+        """Which detectors' shares are divided over regions at all."""
+        return tuple(bool(np.abs(s[:, : len(REGIONS)]).max(initial=0) > 0) for s in self.shares)
+
+    def cells(self, first: int, second: int) -> tuple[Float, Float]:
+        """Return two detectors' shares by second and region, each scaled to its own largest.
+
+        Returns
+        -------
+        (T, 11), (T, 11) float64
+            In -1..1; all 0 where a detector has no shares.
+        """
+        a, b = (
+            self.shares[i] / (np.abs(self.shares[i]).max(initial=0) or 1.0) for i in (first, second)
+        )
+        return a, b
+
+    def differences(self, first: int = 0, second: int = 1) -> tuple[int, int, int]:
+        """Return in how many cells two detectors agree, contradict, and only one speaks.
+
+        A cell is a region in a second; it counts where a share is `NOTABLE`.
+        """
+        a, b = (cells[:, : len(REGIONS)] for cells in self.cells(first, second))
+        loud_a, loud_b = np.abs(a) >= NOTABLE, np.abs(b) >= NOTABLE
+        both = loud_a & loud_b
+        same = both & (np.sign(a) == np.sign(b))
+        return int(same.sum()), int((both & ~same).sum()), int((loud_a ^ loud_b).sum())
+
+
+def known_scale(name: str, weights_sha256: str) -> LogitScale | None:
+    """Return how a detector's logits of genuine clips lie, where that was measured."""
+    scale = genuine_scale(name, weights_sha256)
+    return None if scale is None else LogitScale(*scale)
+
+
+def compare_detectors(
+    results: Mapping[str, TrackResult],
+    scales: Mapping[str, LogitScale | None],
+) -> DetectorComparison:
+    """Hold several detectors' results for one person of one clip against each other.
+
+    Parameters
+    ----------
+    results
+        By the detector's name: tracks with an explanation.
+    scales
+        By the detector's name (`known_scale`); with one missing there is no ledger of the mean.
+
+    Raises
+    ------
+    UsageError
+        If there are fewer than two, one has no explanation, or they are of other persons or clips.
+    """
+    nowhere = {name: LogitScale(0.0, 1.0) for name in results}
+    plain = ensemble(results, nowhere)  # checks that they belong together
+    ends = [
+        (r.track.pts[r.evidence.spans[:, 0]], r.track.pts[r.evidence.spans[:, 1]])
+        for r in results.values()
+    ]
+    start = min(int(first.min()) for first, _last in ends)
+    count = max(int(last.max()) for _first, last in ends) - start + 1
+    margins = np.full((len(results), count), np.nan)
+    shares = np.zeros((len(results), count, len(REGIONS) + 1))
+    for row, (member, result) in enumerate(zip(plain.members, results.values(), strict=True)):
+        spans = result.evidence.spans
+        own = member.shares * len(results)  # the mean's part, back to the detector's own logits
+        for at, (first, last) in enumerate(spans.tolist()):
+            low, high = int(result.track.pts[first]), int(result.track.pts[last])
+            inside = slice(low - start, high - start + 1)  # a stretch fills its seconds
+            shares[row, inside] += own[at] / (high - low + 1)
+        margins[row] = _by_second(result, start, count)
+    known = {name: scale for name in results if (scale := scales.get(name)) is not None}
+    return DetectorComparison(
+        names=tuple(results),
+        thresholds=tuple(float(r.verdict.threshold) for r in results.values()),
+        logits=tuple(r.verdict.logit for r in results.values()),
+        seconds=start + np.arange(count, dtype=np.float64),
+        margins=margins,
+        shares=shares,
+        correlation=plain.agreement(),
+        ledger=ensemble(results, known) if len(known) == len(results) else None,
+        scales={name: scales.get(name) for name in results},
+    )
+
+
+def _by_second(result: TrackResult, start: int, count: int) -> Float:
+    """Return the mean of the logits in each second, above the threshold; NaN = none."""
+    total, n = np.zeros(count), np.zeros(count)
+    for logit, (first, last) in zip(
+        result.evidence.logits, result.evidence.spans.tolist(), strict=True
+    ):
+        inside = slice(
+            int(result.track.pts[first]) - start, int(result.track.pts[last]) - start + 1
+        )
+        total[inside] += float(logit) - float(result.verdict.threshold)
+        n[inside] += 1
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
 def ensemble(results: Mapping[str, TrackResult], scales: Mapping[str, LogitScale]) -> Ensemble:

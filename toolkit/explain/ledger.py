@@ -45,6 +45,7 @@ def explain(
     *,
     threshold: float,
     rule: Aggregate,
+    within: Float | None = None,
 ) -> Explanation:
     """Write the ledger of one track.
 
@@ -67,6 +68,9 @@ def explain(
         Logit at which the detector says 'forged'.
     rule
         The rule that made the track's logit.
+    within : (M, 10) float64 or None
+        Each region's own share of each frame or block, where the detector has no patch logits and
+        was asked (`spans.span_shares`): the blocks are split in proportion to them.
 
     Returns
     -------
@@ -91,7 +95,12 @@ def explain(
             n=len(track_pts),
         )
         raise ShapeError("spans lie outside the track", have, "Use positions in the track.")
-    kind, reference, within = "threshold", float(threshold), None
+    kind, reference = "threshold", float(threshold)
+    if within is not None and (
+        within.shape != (len(x), len(REGIONS)) or evidence.patches is not None
+    ):
+        have = phrase("{shape} for {n} logits", shape=str(within.shape), n=len(x))
+        raise ShapeError("the regions' shares do not belong to the evidence", have)
     if evidence.patches is not None and evidence.head is not None:
         kind = evidence.head.reference_kind
         reference = float(patch_logits(evidence.head.reference, evidence.head))

@@ -37,6 +37,7 @@ from toolkit.explain.frames import flip_frames
 from toolkit.explain.fused import fuse_batch_norm
 from toolkit.explain.intervals import interval_level, interval_p_value
 from toolkit.explain.perturbation import Composite, Intervention, RegionGame, agreement
+from toolkit.explain.spans import SpanAnswer, ask_spans
 from toolkit.explain.trust import Panel, TrustFigure, panel
 from toolkit.messages import Message, phrase
 from toolkit.types import REGIONS, Examination, FaceCrops, Tick, TrackResult, no_tick
@@ -93,6 +94,8 @@ class PersonExplainer:
     ----------
     generation
         Counted up whenever answers are dropped: what was shown before is out of date.
+    spans
+        What `ask_spans` found last; empty before.
 
     Raises
     ------
@@ -143,6 +146,7 @@ class PersonExplainer:
         self._checked: dict[Kind | None, Checked] = {}
         self._every_kind: dict[int, tuple[Reference, ...]] = {}
         self._maps: dict[int, tuple[Lookalike, ...]] = {}
+        self.spans: tuple[SpanAnswer, ...] = ()
         self.generation = 0
 
     @property
@@ -174,7 +178,10 @@ class PersonExplainer:
         explanation = self.result.explanation
         if explanation is None:
             return tuple(sorted(np.argsort(-self.logits, kind="stable")[:n].tolist()))
-        return ledger.key_positions(explanation, n, pts=self.result.track.pts)
+        spans = self.result.evidence.spans
+        middles = spans.sum(axis=1) // 2
+        rows = ledger.key_positions(explanation, n, pts=self.result.track.pts[middles])
+        return tuple(middles[list(rows)].tolist())
 
     # -- what needs no pass
 
@@ -329,12 +336,27 @@ class PersonExplainer:
             If it does not judge single frames, or other weights are here than the report names.
         """
         if self._detector is None:
-            judge = registry.resolve(self._given) if self._given is not None else self._load()
+            judge = self._judge()
             if len(self.result.evidence.logits) != len(self.crops.rgb):
                 remedy = "Ask about a detector of single frames."
                 raise DetectorError("the detector judges blocks, not frames", "", remedy)
             self._given, self._detector = judge, fuse_batch_norm(judge)
         return self._detector
+
+    def _judge(self) -> Detector:
+        return registry.resolve(self._given) if self._given is not None else self._load()
+
+    def ask_spans(self, *, tick: Tick = no_tick) -> tuple[SpanAnswer, ...]:
+        """Hold each region of each stretch still, and keep what that does to its logit.
+
+        Raises
+        ------
+        DetectorError
+            If the detector judges frames.
+        """
+        track, evidence = self.result.track, self.result.evidence
+        self.spans = ask_spans(self._judge(), self.crops, track, evidence, tick=tick)
+        return self.spans
 
     def _load(self) -> Detector:
         settings = self.report.settings
@@ -779,4 +801,4 @@ def strongest(result: TrackResult) -> int:
     """Return the moment with the largest share, or without a ledger the largest logit."""
     explanation = result.explanation
     by = result.evidence.logits if explanation is None else explanation.frame_shares
-    return int(np.argmax(by))
+    return int(result.evidence.spans[int(np.argmax(by))].sum() // 2)

@@ -37,6 +37,7 @@ from toolkit.figures.comparison import comparison_sentences, comparison_svg
 from toolkit.figures.pictures import diverging, overlay, pictures, strength_at, strengths
 from toolkit.figures.planted import compare, planted_sentences, read_truth
 from toolkit.figures.sentences import (
+    ahead_sentence,
     clock,
     frame_sentence,
     interval_sentence,
@@ -59,6 +60,7 @@ from toolkit.figures.sentences import (
 __all__ = [
     "ANSWER_STYLE",
     "Check",
+    "ahead_sentence",
     "answer_html",
     "answer_lines",
     "bars",

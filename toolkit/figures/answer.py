@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-from toolkit import models
 from toolkit._i18n import _, ngettext
+from toolkit.detectors import measured
 from toolkit.explain.intervals import interval_level, interval_p_value
 from toolkit.figures.sentences import clock, number, speaking, top_region, verdict_mark
-from toolkit.files import parse_json
 from toolkit.messages import text_of
 from toolkit.types import Interval, Report, TrackResult
 from toolkit.verdict.aggregate import frame_logits
@@ -261,14 +260,9 @@ def genuine_logits(report: Report) -> tuple[float, ...]:
     held_back = detector.get("held_back") or {}
     values = detector.get("genuine_logits") or held_back.get("genuine_logits")
     if values is None:
-        path = models.ROOT / "models" / f"{detector.get('name', '')}.json"
-        try:
-            card = parse_json(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return ()
-        if card.get("sha256") != detector.get("weights_sha256"):
-            return ()
-        values = card.get("genuine_logits") or (card.get("held_back") or {}).get("genuine_logits")
+        return measured.genuine_logits(
+            str(detector.get("name", "")), str(detector.get("weights_sha256", ""))
+        )
     return tuple(sorted(float(v) for v in values or ()))
 
 

@@ -93,19 +93,20 @@ def frame_sum_sentence(result: TrackResult, position: int) -> str:
     explanation = result.explanation
     if explanation is None:
         return ""
+    row = result.row_at(position)
     time = clock(float(result.track.pts[position]), 2)
-    share = float(explanation.frame_shares[position])
-    logit = float(result.evidence.logits[position])
+    share = float(explanation.frame_shares[row])
+    logit = float(result.evidence.logits[row])
     if not share:
         text = _("Frame at {time}: logit {logit}. It carries nothing of the verdict.")
         return text.format(time=time, logit=number(logit, 2, signed=True))
-    split = explanation.shares[position]
+    split = explanation.shares[row]
     parts = [
         f"{region_name(REGIONS[i])} {number(float(split[i]), 3, signed=True)}"
         for i in np.argsort(-np.abs(split), kind="stable").tolist()
         if split[i]
     ]
-    unsplit = float(explanation.unsplit[position])
+    unsplit = float(explanation.unsplit[row])
     if abs(unsplit) >= 5e-4 or not parts:
         parts.append(_("not divided") + " " + number(unsplit, 3, signed=True))
     return _("Frame at {time}: logit {logit}. Its share {share} = {parts}.").format(
@@ -153,7 +154,7 @@ def _frames_line(result: TrackResult, change: Change) -> str:
             of=of
         )
     n = len(change.frames)
-    pts = result.track.pts
+    pts = result.track.pts[result.evidence.spans[:, 0]]
     first = sorted(change.frames)[:6]
     times = ", ".join(clock(float(pts[i])) for i in first) + (" …" if n > len(first) else "")
     text = _("The smallest set of frames that turns the verdict: {n} of {of} ({times}).")

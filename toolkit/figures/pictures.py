@@ -55,9 +55,7 @@ def strengths(result: TrackResult) -> NDArray[np.float64]:
 
 def strength_at(result: TrackResult, position: int) -> float:
     """Return how strongly the heat map of one moment is drawn: `strengths` at its frame."""
-    spans = result.evidence.spans
-    row = int(np.flatnonzero((spans[:, 0] <= position) & (position <= spans[:, 1]))[0])
-    return float(strengths(result)[row])
+    return float(strengths(result)[result.row_at(position)])
 
 
 def overlay(key_frame: KeyFrame, strength: float = 1.0) -> NDArray[np.uint8]:

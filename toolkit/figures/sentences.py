@@ -100,6 +100,27 @@ def stage_name(stage: str) -> str:
     }.get(stage, stage)
 
 
+LONG_S = 30.0
+"""From here on it is said beforehand how long judging takes."""
+
+
+def ahead_sentence(faces: int, seconds: float | None) -> str:
+    """Return how long judging will take; empty where that is unknown, or short."""
+    if seconds is None or seconds < LONG_S:
+        return ""
+    minutes = seconds / 60
+    if minutes < 1.5:
+        span = _("{n} s").format(n=5 * round(seconds / 5))
+    elif minutes < 90:
+        span = _("{n} min").format(n=round(minutes))
+    else:
+        span = _("{n} hours").format(n=round(minutes / 60))
+    text = _(
+        "Judging {n} faces takes about {time} on this processor. A GPU is used where there is one."
+    )
+    return text.format(n=faces, time=span)
+
+
 def reference_name(kind: str) -> str:
     """Return what stands for 'nothing forged' in the sum."""
     return {
@@ -215,21 +236,15 @@ def interval_sentence(interval: Interval) -> str:
 def frame_sentence(result: TrackResult, position: int) -> str:
     """Return a key frame's caption: its time and on which side of the line it lies."""
     time = clock(float(result.track.pts[position]))
-    if _logit_at(result, position) >= result.verdict.threshold:
+    if result.logit_at(position) >= result.verdict.threshold:
         return _("{time}: above the line").format(time=time)
     return _("{time}: below the line, for comparison").format(time=time)
 
 
 def strongest(result: TrackResult, *, count: int = 3) -> tuple[KeyFrame, ...]:
     """Return the key frames with the most evidence, in order of time."""
-    frames = sorted(result.key_frames, key=lambda f: -_logit_at(result, f.position))[:count]
+    frames = sorted(result.key_frames, key=lambda f: -result.logit_at(f.position))[:count]
     return tuple(sorted(frames, key=lambda f: f.position))
-
-
-def _logit_at(result: TrackResult, position: int) -> float:
-    spans = result.evidence.spans
-    row = int(np.flatnonzero((spans[:, 0] <= position) & (position <= spans[:, 1]))[0])
-    return float(result.evidence.logits[row])
 
 
 def not_judged(report: Report) -> list[str]:

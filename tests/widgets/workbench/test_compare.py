@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
 from tests.widgets import made_up
 from tests.widgets.pressing import look_at, run, shown, until
+from toolkit import _i18n
 from toolkit.analysis import cached
 from toolkit.errors import VideoError
 from toolkit.widgets.workbench.compare_fields import Other
@@ -393,3 +395,31 @@ def test_nobody_to_compare(make):
     panel = run(make(persons=1))
     compare = panel._result.compare
     assert offered(compare) == [Other("moment"), Other("seconds")]
+
+
+def test_two_detectors_on_one_clip_say_where_they_differ(all_weights, compare, panel):
+    panel._choose.detector.value = "meso4"
+    run(panel)
+    look_at(panel, "compare")
+    assert compare.beside.layout.display == "none"
+    put(compare, next(o for o in offered(compare) if o.kind == "detector"))
+    until(panel, "done")
+    text = compare.beside.value
+    assert compare.beside.layout.display is None
+    assert "Where they agree and where they differ" in text
+    assert "dz-beside-chart" in text
+    assert "detector threshold meso4 --genuine" in text  # nobody measured its scale
+    _i18n.set_language("nl")
+    panel._result.retranslate()
+    assert "Waar ze overeenstemmen" in compare.beside.value
+    panel._result.selection.person = "B"
+    assert compare.beside.value != text
+    put(compare, Other("moment"))  # one detector: there is nothing to hold against it
+    assert compare.beside.value == ""
+
+
+def test_a_person_whom_one_detector_did_not_see_is_said():
+    from toolkit.widgets.workbench.beside import beside_text
+
+    report = SimpleNamespace(settings={"detector": {"name": "a", "weights_sha256": ""}}, tracks=())
+    assert "Only one of the two" in beside_text(report, report, "A")

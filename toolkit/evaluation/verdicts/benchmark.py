@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.analysis.pipeline import examine
+from toolkit.analysis.pipeline import OnPartial, examine
 from toolkit.detectors import registry
 from toolkit.detectors.base import Card, Detector
 from toolkit.errors import Cancelled, ToolkitError, UsageError
@@ -125,6 +125,7 @@ def benchmark(
     sampling: Sampling | None = None,
     seed: int = 0,
     cache: Cache | None = None,
+    on_partial: Mapping[str, OnPartial] | None = None,
     tick: Tick = no_tick,
 ) -> dict[str, Any]:
     """Analyse every clip with every detector and summarise.
@@ -142,6 +143,8 @@ def benchmark(
     device, sampling, seed, cache, tick
         As for `analysis.analyse`. With a cache, a second detector need not read a clip again, nor
         need the same benchmark after it was interrupted; seconds then say what was left to do.
+    on_partial
+        By detector: is told what is known while a clip is judged, as for `analysis.examine`.
 
     Returns
     -------
@@ -169,7 +172,7 @@ def benchmark(
     if imagenet and baselines.IMAGENET in control_names:
         features = baselines.Features(imagenet, device=device)
 
-    run = _Run(judges, features, control_names, steps, sampling, seed, cache)
+    run = _Run(judges, features, control_names, steps, sampling, seed, cache, on_partial or {})
     total = len(clips) * max(1, len(judges))
     rows: dict[str, list[Row]] = {n: [] for n in names}
     vectors = []
@@ -213,6 +216,7 @@ class _Run:
     sampling: Sampling | None
     seed: int
     cache: Cache | None
+    on_partial: Mapping[str, OnPartial]
     done: int = 0
     vector: NDArray[np.float64] | None = None  # of the last clip, for `control.imagenet`
 
@@ -255,6 +259,7 @@ class _Run:
                 explain=False,
                 seed=self.seed,
                 cache=self.cache,
+                on_partial=self.on_partial.get(judge.card.name),
             )
         except Cancelled:
             raise

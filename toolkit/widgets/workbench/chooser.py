@@ -51,12 +51,16 @@ def detector_title(name: str) -> str:
         "seamnet-small": _("Small SeamNet (faster, misses more)"),
         "meso4": _("Meso4 (2018, a teaching example)"),
         "mesoinception4": _("MesoInception4 (2018, a teaching example)"),
+        "lrnet": _("LRNet (2021, landmarks over time, experimental)"),
+        "lrnet_ff": _("LRNet, other weights (2021, experimental)"),
     }.get(name) or title_of(name)
 
 
 def offered() -> tuple[str, ...]:
     """Return the names in the menu: ours, then those that were added, registered or plugged in."""
-    return (*DETECTORS, *(n for n in registry.names() if n not in registry.NAMES))
+    here = registry.available()
+    others = (n for n in registry.names() if n not in registry.NAMES)
+    return (*DETECTORS, *(n for n in registry.LRNETS if n in here), *others)
 
 
 class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types

@@ -20,6 +20,7 @@ from toolkit.widgets import html as fragments
 from toolkit.widgets.selection import Selection
 from toolkit.widgets.styling import classed
 from toolkit.widgets.workbench import pairs
+from toolkit.widgets.workbench.beside import DetectorsBeside
 from toolkit.widgets.workbench.compare_fields import CompareFields, Other
 from toolkit.widgets.workbench.known import Known, KnownGenuine
 from toolkit.widgets.workbench.state import Genuine, Memory
@@ -85,6 +86,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._said = classed(ipywidgets.HTML(), "dz-comparison")
         self.retract = classed(ipywidgets.Button(layout={"width": "auto"}), "dz-take-back")
         self.retract.on_click(lambda _button: self._say_genuine(None))
+        self.beside = DetectorsBeside()
         self._stage = ipywidgets.VBox()
         self._stage.observe(lambda _change: on_stage(), "children")
         for field in (self.fields.start_s, self.fields.end_s):
@@ -98,6 +100,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 self._said,
                 self.retract,
                 self._stage,
+                self.beside,
             ]
         )
         self.add_class("dz-compare")
@@ -132,9 +135,11 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         is_other = examination is not self._examination
         if is_other:
             self._stage.children = ()
+            self.beside.hide()
             self.fields.offset.value = 0.0
         is_somebody_else = is_other or person != self._person
         self._examination, self._copy, self._person = examination, copy, person
+        self.beside.look_at(person)
         if is_somebody_else:
             self._problem.value = ""
             self._recall()
@@ -149,6 +154,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self.fields.fill(self._examination, self._person, self._known.said)
         self._show_fields()
         self._show_known()
+        self.beside.retranslate()
         if self._comparison is not None:
             self._comparison.retranslate()
 
@@ -173,6 +179,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         if other is None or examination is None or copy is None:
             return
         self._problem.value = ""
+        self.beside.hide()
         fields, person = self.fields, self._person
         try:
             if other.kind == "seconds":
@@ -206,6 +213,8 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         def ready(their_copy: DisplayCopy) -> None:
             right = pairs.labelled_scene(theirs, their_copy)
             self._put(pairs.ScenePair(mine, right, offset))
+            if other.kind == "detector":
+                self.beside.show(examination, theirs, self._person)
 
         self._run(pairs.copy_of(self._cache, theirs, examination, copy), ready)
 

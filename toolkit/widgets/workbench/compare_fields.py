@@ -232,7 +232,5 @@ def _moments(result: TrackResult | None) -> list[tuple[str, int]]:
     """Return the key frames of a person, strongest evidence first."""
     if result is None:
         return []
-    rows = sorted(
-        (k.position for k in result.key_frames), key=lambda p: -float(result.evidence.logits[p])
-    )
+    rows = sorted((k.position for k in result.key_frames), key=lambda p: -result.logit_at(p))
     return [(figures.frame_sentence(result, row), row) for row in rows]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from toolkit._i18n import _, language
+from toolkit.detectors import registry
+from toolkit.detectors.listing import added_names
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.figures.detectors import list_detectors
 from toolkit.messages import text_of
@@ -301,6 +303,9 @@ class KeptDetectors(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         self._on_change = on_change
         self._list = classed(ipywidgets.HTML(), "dz-detectors")
         self.which = ipywidgets.Dropdown(layout=_WIDE, style=_STYLE)
+        self.which.observe(lambda _change: self._offer_removal(), "value")
+        self.remove = ipywidgets.Button(layout={"width": "auto"})
+        self.remove.on_click(lambda _button: self._remove())
         self.folder = _text("genuine-folder")
         self.measure = Task(
             lambda: _("Measure the threshold"),
@@ -308,8 +313,6 @@ class KeptDetectors(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
             self._on_threshold,
             weights={"threshold": 1},
         )
-        self.remove = ipywidgets.Button(layout={"width": "auto"})
-        self.remove.on_click(lambda _button: self._remove())
         self._told = ipywidgets.HTML()
         self._own = ipywidgets.VBox([self.which, self.folder, self.measure, self.remove])
         super().__init__([self._list, self._own, self._told])
@@ -328,27 +331,33 @@ class KeptDetectors(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
             )
             + "</ul>"
         )
+        here, chosen = registry.available(), self.which.value
         mine = [r["name"] for r in rows if r["kind"] == "added"]
-        chosen = self.which.value
-        self.which.options = mine
-        if mine:
-            self.which.value = chosen if chosen in mine else mine[0]
-        self.which.description = _("Added detector")
+        # of any can be measured; those that were added come first, as only they can be removed
+        names = [*mine, *(n for n in here if n not in mine)]
+        new = [n for n in mine if n not in self.which.options] if self.which.options else []
+        self.which.options = names
+        if names:
+            usual = chosen if chosen in names else names[0]
+            self.which.value = new[0] if new else usual  # what was just added comes next
+        self.which.description = _("Detector")
         self.folder.description = _("Genuine clips")
         self.folder.placeholder = _("a folder with genuine clips of your own")
         self.remove.description = _("Remove this detector")
-        self._own.layout.display = None if mine else "none"
+        self._own.layout.display = None if names else "none"
+        self._offer_removal()
         self.measure.retranslate()
 
+    def _offer_removal(self) -> None:
+        self.remove.disabled = self.which.value not in added_names()
+
     def _measure(self, tick: Tick) -> Threshold:
-        from toolkit.detectors import added
         from toolkit.evaluation import own_threshold
 
-        name = str(self.which.value)
         clips = own_threshold.find_clips(Path(self.folder.value.strip()).expanduser())
-        found = own_threshold.measure(added.load(name), clips, sampling=Sampling(), tick=tick)
-        recipe = replace(added.read(name), threshold=found.value, measured=found.measured)
-        added.set_recipe(recipe)
+        detector = registry.load(str(self.which.value), stand_in=False)
+        found = own_threshold.measure(detector, clips, sampling=Sampling(), tick=tick)
+        own_threshold.keep(detector, found)
         return found
 
     def _on_threshold(self, found: Threshold) -> None:

@@ -15,6 +15,7 @@ from toolkit.widgets.selection import Selection
 from toolkit.widgets.styling import classed
 from toolkit.widgets.workbench.baseline import BaselineView
 from toolkit.widgets.workbench.questions import Questions
+from toolkit.widgets.workbench.spans import SpansView
 from toolkit.widgets.workbench.trust import BandsView, MethodsView, TrustView
 from toolkit.widgets.workbench.what_if import WhatIf
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 VIEWS = ("try", "reference", "trust", "bands", "methods")
 """What can be shown below the sum, in this order."""
+
+SPANS = "spans"
+"""What is shown instead for a detector of stretches, of which no single frame can be asked."""
 
 
 class ExplainHead(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
@@ -94,6 +98,7 @@ class ExplainViews(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships n
     ) -> None:
         self.menu = classed(Buttons(options=[(v, v) for v in VIEWS]), "dz-inquiry-views")
         self.menu.observe(lambda _change: self._show_view(), "value")
+        self._is_of_spans = False
         self.what_if = WhatIf(questions, selection)
         self.baseline = BaselineView(questions, on_change, donors)
         self._panes: dict[str, Any] = {
@@ -102,6 +107,7 @@ class ExplainViews(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships n
             "trust": TrustView(questions),
             "bands": BandsView(questions),
             "methods": MethodsView(questions),
+            SPANS: SpansView(questions),
         }
         for view, pane in self._panes.items():
             pane.add_class(f"dz-pane-{view}")
@@ -116,8 +122,10 @@ class ExplainViews(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships n
             "trust": _("Trust"),
             "bands": _("Frequencies"),
             "methods": _("Other methods"),
+            SPANS: _("Stretches"),
         }
-        self.menu.offer([(names[v], v) for v in VIEWS], self.menu.value)
+        views = (SPANS,) if self._is_of_spans else VIEWS
+        self.menu.offer([(names[v], v) for v in views], self._view)
         self.baseline.retranslate()
         self.say_buttons()
 
@@ -127,16 +135,29 @@ class ExplainViews(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships n
             pane.say_buttons()
 
     def fill(self, session: PersonExplainer, row: int) -> None:
-        """Show all that is known of a frame."""
+        """Show all that is known of a frame; of a detector of stretches, of those."""
+        if session.result.judges_spans != self._is_of_spans:
+            self._is_of_spans = session.result.judges_spans
+            self.retranslate()
+            self._show_view()
         self.fill_answers(session, row)
-        self.what_if.fill_composite(session, row)
+        if not self._is_of_spans:
+            self.what_if.fill_composite(session, row)
         self.say_buttons()
 
     def fill_answers(self, session: PersonExplainer, row: int) -> None:
         """Show what was answered so far; makes no widget and takes no pass."""
-        for pane in self._panes.values():
-            pane.fill_answers(session, row)
+        for view, pane in self._panes.items():
+            if (view == SPANS) == session.result.judges_spans:
+                pane.fill_answers(session, row)
+
+    @property
+    def _view(self) -> str:
+        """The view that is seen."""
+        if self._is_of_spans:
+            return SPANS
+        return str(self.menu.value) if self.menu.value in VIEWS else VIEWS[0]
 
     def _show_view(self) -> None:
         for view, pane in self._panes.items():
-            pane.layout.display = None if view == self.menu.value else "none"
+            pane.layout.display = None if view == self._view else "none"

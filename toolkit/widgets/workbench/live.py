@@ -11,6 +11,7 @@ import numpy as np
 
 from toolkit._i18n import _, ngettext
 from toolkit.figures.pictures import data_address
+from toolkit.figures.sentences import ahead_sentence
 
 if TYPE_CHECKING:
     from toolkit.analysis.pipeline import Partial, PersonSoFar
@@ -45,8 +46,10 @@ def so_far(partial: Partial) -> str:
     else:
         found = ngettext("{n} person was found.", "{n} persons were found.", n).format(n=n)
     note = _("Not a verdict yet: the evidence is still being read.")
+    ahead = ahead_sentence(partial.faces_ahead, partial.seconds_ahead)
+    wait = f'<p class="dz-note dz-ahead" role="status">{escape(ahead)}</p>' if ahead else ""
     people = "".join(_person(partial, person) for person in partial.persons if person.person)
-    return f'<p class="dz-note">{escape(found)} {escape(note if n else "")}</p>{people}'
+    return f'<p class="dz-note">{escape(found)} {escape(note if n else "")}</p>{wait}{people}'
 
 
 def _person(partial: Partial, person: PersonSoFar) -> str:

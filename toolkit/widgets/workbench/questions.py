@@ -94,6 +94,14 @@ class Questions:
 
         self._start(work, "every_kind")
 
+    def ask_spans(self) -> None:
+        """Hold each region of each stretch still: for a detector of stretches."""
+
+        def work(session: PersonExplainer, _row: int, tick: Tick) -> Any:
+            return session.ask_spans(tick=tick)
+
+        self._start(work, "spans")
+
     def look_alike(self) -> None:
         """Draw maps that look like an explanation, and check each with random weights."""
 
@@ -173,4 +181,5 @@ def _stage_name(stage: str) -> str:
         "methods": _("asking Captum's methods"),
         "check": _("replacing in every frame"),
         "lookalikes": _("checking maps with random weights"),
+        "spans": _("holding regions still"),
     }.get(stage, stage)

@@ -359,5 +359,5 @@ def _first_frame(result: TrackResult | None, copy: DisplayCopy) -> int:
     if result is None or not result.key_frames or not result.verdict.is_fake:
         return 0
     rows = (k.position for k in result.key_frames)
-    strongest = max(rows, key=lambda row: result.evidence.logits[row])
+    strongest = max(rows, key=result.logit_at)
     return copy.frame_of(int(result.track.indices[strongest])) or 0
