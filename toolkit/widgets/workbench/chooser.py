@@ -14,6 +14,7 @@ import ipywidgets
 
 from toolkit import samples
 from toolkit._i18n import _
+from toolkit.classroom import session as classroom
 from toolkit.detectors import registry
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.figures.detectors import title_of
@@ -98,6 +99,10 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._options = ipywidgets.VBox([self.detector, self._missing, self.frames, self.manage])
         self.more = classed(ipywidgets.ToggleButton(layout={"width": "auto"}), "dz-options")
         self.more.observe(self._on_more, "value")
+        self._class = classroom.current()
+        if self._class is not None:  # whoever sits elsewhere names no files of this computer
+            for widget in (self.path, self.manage):
+                widget.layout.display = "none"
         self._problem: ToolkitError | OSError | None = None
         self._upload_problem: ToolkitError | OSError | None = None
         super().__init__(
@@ -134,17 +139,23 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 "Give its published file as described beside the menu, or choose SeamNet.",
             )
         moments = Sampling(frames=self.frames.value) if self.frames.value else Sampling()
-        return AnalysisRequest(self._video(), detector, moments)
+        video = self._video()
+        if self._class is not None:
+            self._class.check(video)
+        return AnalysisRequest(video, detector, moments)
 
     def _video(self) -> Path:
+        if self._class is not None and self.sample.value in map(str, self._class.offered()):
+            return Path(self.sample.value)
         if self.sample.value != _OWN:
             return samples.path(self.sample.value)
         # what a file manager copies may stand between quotes
         text = self.path.value.strip().strip("\"'")
         if not text:
-            raise UsageError(
-                "no video was chosen", "", "Choose a sample, or give the path of a video."
-            )
+            remedy = "Choose a sample, or give the path of a video."
+            if self._class is not None:
+                remedy = "Choose one from the menu, or upload a video."
+            raise UsageError("no video was chosen", "", remedy)
         return Path(text).expanduser() if text.startswith("~") else Path(text)
 
     @property
@@ -168,7 +179,9 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
     def follow(self, report: Report) -> None:
         """Choose what is on screen: 'Analyse' must not mean another clip than the one shown."""
         path = report.video.path
-        present = {samples.path(name): name for _title, name in self.sample.options if name}
+        known = samples.names(present=True)
+        names = [name for _title, name in self.sample.options if name]
+        present = {samples.path(n) if n in known else Path(n): n for n in names}
         detector = str(report.settings.get("detector", {}).get("name", ""))
         name = present.get(path) or present.get(path.resolve())
         self.choose(
@@ -196,7 +209,12 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._add.description = _("Check and add this file")
         chosen, detector, frames = self.sample.value, self.detector.value, self.frames.value
         present = [(_(samples.card(name).title), name) for name in samples.names(present=True)]
-        menu = [*present, (_("A video of my own (path or upload)"), _OWN)]
+        if self._class is None:
+            own = _("A video of my own (path or upload)")
+        else:
+            own = _("A video of my own (upload)")
+            present += [(show_name(clip), str(clip)) for clip in self._class.offered()]
+        menu = [*present, (own, _OWN)]
         self.sample.options = menu
         self.sample.value = chosen if chosen in [name for _title, name in menu] else menu[0][1]
         names = offered()
@@ -222,7 +240,9 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             return
         self._missing.layout.display = None
         files = {"meso4": "Meso4_DF.h5", "mesoinception4": "MesoInception_DF.h5"}
-        if name in files:
+        if is_missing and self._class is not None:
+            text = _("This detector is not on the computer of the class. Choose another one.")
+        elif name in files:
             text = _(
                 "This detector's weights do not come with Doorzicht. Get {file} from its authors "
                 "(github.com/DariusAf/MesoNet, folder weights), and give its path here. The file "
@@ -237,12 +257,15 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             ).format(why=other[1].text() if other else "")
         note = f'<p class="dz-note">{escape(text)}</p>'
         self._how.value = note + (fragments.problem(self._problem) if self._problem else "")
+        can_add = name in files and self._class is None
         for widget in (self._weights, self._add):
-            widget.layout.display = None if name in files else "none"
+            widget.layout.display = None if can_add else "none"
 
     def _say_upload(self) -> None:
         if self._upload_problem is not None:
             self._uploaded.value = fragments.problem(self._upload_problem)
+        elif self._class is not None and self.path.value:  # the path itself is not shown
+            self._uploaded.value = f"<span>{escape(show_name(Path(self.path.value)))}</span>"
         else:
             self._uploaded.value = ""
 
@@ -250,9 +273,9 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     def add_weights(self) -> None:
         """Check the file that was given, convert it, and offer its detector."""
-        from toolkit.detectors import registry
-
         self._problem = None
+        if self._class is not None:
+            return
         text = self._weights.value.strip().strip("\"'")
         try:
             if not text:
@@ -271,6 +294,8 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._on_change()
 
     def _on_manage(self, _change: Any) -> None:
+        if self._class is not None:  # a page can send what it does not show
+            return
         if self._page is None:
             from toolkit.widgets.workbench.detectors import Detectors
 

@@ -344,6 +344,6 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
 
 def _examine(video: Path, **options: Any) -> Examination:
     """Load the analysis when it is first needed: torch takes seconds, and the panel must not."""
-    from toolkit.analysis.pipeline import examine
+    from toolkit.classroom.client import examine
 
     return examine(video, **options)
