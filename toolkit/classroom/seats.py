@@ -19,7 +19,7 @@ from toolkit._i18n import N_
 from toolkit.casework.lock import Lock
 from toolkit.classroom.session import ClassSession
 
-AWAY_S = 30.0
+AWAY_S = 60.0
 """How long a browser without a page keeps its seat while somebody else wants one."""
 
 AWAY_MAX_S = 600.0

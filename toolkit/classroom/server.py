@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import contextvars
 import os
 import re
@@ -65,14 +66,14 @@ class ClassKernels(AsyncMappingKernelManager):
     async def end_lost(self) -> set[str]:
         """End kernels whose page has been gone for long; return those that still run."""
         now = time.monotonic()
-        kernels = set(self.list_kernel_ids())
-        for kernel in kernels:
+        for kernel in self.list_kernel_ids():
             since, had_page = self._seen.get(kernel, (now, False))
             if self._kernel_connections.get(kernel, 0):
                 self._seen[kernel] = now, True
             elif now - since > (LOST_S if had_page else OPENING_S):
-                await self.shutdown_kernel(kernel, now=True)
-        kernels &= set(self.list_kernel_ids())
+                with contextlib.suppress(tornado.web.HTTPError):  # it just ended by itself
+                    await self.shutdown_kernel(kernel, now=True)
+        kernels = set(self.list_kernel_ids())  # also those that were started meanwhile
         self._seen = {k: v for k, v in self._seen.items() if k in kernels}
         return kernels
 
