@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ from toolkit.errors import ToolkitError, UsageError
 from toolkit.files import parse_json
 from toolkit.messages import phrase
 from toolkit.runtime import THREADS_VARIABLE, crowding
+
+# -P: what lies in the folder that happens to be the present one is not imported
+COMMAND = (sys.executable, "-P", "-m", "toolkit.classroom.worker")
 
 ASKED_MAX = 4
 """Places of one session in the queue: its analysis, and questions to results before."""
@@ -59,6 +63,8 @@ class AnalysisPool:
         How many analyse at once.
     shared
         Folder for results of clips that anybody may open.
+    command
+        Starts a process that analyses.
 
     Attributes
     ----------
@@ -68,10 +74,10 @@ class AnalysisPool:
         The queue.
     """
 
-    def __init__(self, workers: int, shared: Path) -> None:
+    def __init__(self, workers: int, shared: Path, command: Sequence[str] = COMMAND) -> None:
         self._shared = shared
         self.turns = Turns(workers)
-        self._workers = [AnalysisProcess() for _ in range(workers)]
+        self._workers = [AnalysisProcess(command) for _ in range(workers)]
         self._sessions: dict[str, ClassSession] = {}
         self._asked: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -234,9 +240,15 @@ class AnalysisProcess:
     """One process that analyses, started when it is first needed and again after it died.
 
     Whoever holds its turn asks it, so it is asked one thing at a time.
+
+    Parameters
+    ----------
+    command
+        Starts it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str] = COMMAND) -> None:
+        self._command = command
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._is_closed = False
@@ -252,10 +264,11 @@ class AnalysisProcess:
         try:
             try:
                 self._write(request)
-            except OSError:  # it died since it was last asked
+                is_ended = self._pass_on(asker)
+            except (_DiedSilentError, BrokenPipeError):  # since it was last asked
                 self._kill()
                 self._write(request)
-            is_ended = self._pass_on(asker)
+                is_ended = self._pass_on(asker, is_new=True)
         except BaseException:
             self._kill()
             raise
@@ -267,17 +280,24 @@ class AnalysisProcess:
         self._is_closed = True
         self._kill()
 
-    def _pass_on(self, asker: _Asker) -> bool:
-        """Return whether the process answered to the end, and so can be asked again."""
+    def _pass_on(self, asker: _Asker, *, is_new: bool = False) -> bool:
+        """Return whether the process answered to the end, and so can be asked again.
+
+        `_DiedSilentError` tells of one that was there before and died without an answer: not this
+        request need be at fault, so a new process gets it once more.
+        """
         end = time.monotonic() + LONGEST_S
-        is_told = False  # that nobody waits
+        is_told, is_silent = False, True  # told that nobody waits; without an answer so far
         while True:
             with contextlib.suppress(queue.Empty):
                 line = self._lines.get(timeout=_LOOK_S)
                 if line is None:
+                    if is_silent and not is_new and not self._is_closed:
+                        raise _DiedSilentError
                     if not is_told and not self._is_closed:
                         asker.send(_told(_died()))
                     return False
+                is_silent = False
                 if not is_told:
                     try:
                         asker.send_line(line)
@@ -318,9 +338,8 @@ class AnalysisProcess:
             "PYTHONPATH": os.pathsep.join(p for p in paths if p),
             THREADS_VARIABLE: os.environ.get(THREADS_VARIABLE, "1"),
         }
-        # -P: what lies in the folder that happens to be the present one is not imported
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "toolkit.classroom.worker"],
+            self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -355,6 +374,10 @@ class AnalysisProcess:
         if process.stdin is not None:
             with contextlib.suppress(OSError):
                 process.stdin.close()
+
+
+class _DiedSilentError(Exception):
+    """A process died before it answered anything."""
 
 
 def check_memory(*, is_loaded: bool) -> None:

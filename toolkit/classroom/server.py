@@ -30,10 +30,6 @@ from toolkit.storage.cache import runs_folder
 
 SEATS = 20
 
-MESSAGE_MAX = 64 << 20
-"""Bytes of one message of a browser. An upload that the page should refuse still arrives, so that
-it can be refused in a sentence; anything larger closes the connection."""
-
 LOOK_S = 2.0
 LOST_S = 60.0
 """How long a kernel whose page says nothing is kept: a network may fail for a while."""
@@ -145,7 +141,6 @@ class ClassApp(Voila):  # type: ignore[misc]  # Voila is not typed
         own = self.tornado_settings  # type: ignore[has-type]
         self.tornado_settings = {
             **own,
-            "websocket_max_message_size": MESSAGE_MAX,
             "log_function": _log_nothing,  # a full class is no fault; addresses hold the token
         }
 

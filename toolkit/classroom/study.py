@@ -384,9 +384,7 @@ def _choose(page: Page, clip: Path, detector: str) -> None:
         {"seamnet": "SeamNet", "seamnet-small": "Small SeamNet"}[detector],
     )
     page.locator(".dz-detector select").select_option(index=index)
-    with page.expect_file_chooser() as chooser:
-        page.locator(".dz-upload").click()
-    chooser.value.set_files(clip)
+    page.locator(".dz-class-upload input").set_input_files(clip)
     page.locator(".dz-uploaded", has_text=clip.stem).wait_for()
 
 

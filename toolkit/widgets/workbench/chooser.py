@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -24,6 +22,7 @@ from toolkit.messages import phrase
 from toolkit.types import Report, Sampling
 from toolkit.widgets import html as fragments
 from toolkit.widgets.styling import classed
+from toolkit.widgets.workbench.class_upload import ClassUpload, safe_name
 
 DETECTORS = ("seamnet", "seamnet-small", "meso4", "mesoinception4")
 FRAMES = (16, 40, 80, 160)
@@ -100,9 +99,11 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self.more = classed(ipywidgets.ToggleButton(layout={"width": "auto"}), "dz-options")
         self.more.observe(self._on_more, "value")
         self._class = classroom.current()
+        self._class_upload: ClassUpload | None = None
         if self._class is not None:  # whoever sits elsewhere names no files of this computer
-            for widget in (self.path, self.manage):
+            for widget in (self.path, self.manage, self.upload):
                 widget.layout.display = "none"
+            self._class_upload = ClassUpload(uploads, self._on_video, self._on_upload_problem)
         self._problem: ToolkitError | OSError | None = None
         self._upload_problem: ToolkitError | OSError | None = None
         super().__init__(
@@ -110,7 +111,8 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 self.sample,
                 self.path,
                 ipywidgets.HBox(
-                    [self.upload, self.more, self._uploaded], layout={"flex_flow": "row wrap"}
+                    [self._class_upload or self.upload, self.more, self._uploaded],
+                    layout={"flex_flow": "row wrap"},
                 ),
                 self._options,
             ]
@@ -201,6 +203,8 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         limit = round(UPLOAD_MAX / 1e6)
         self.upload.description = _("Upload a small video (up to {n} MB)").format(n=limit)
         self.upload.tooltip = _("For a larger file, give its path instead.")
+        if self._class_upload is not None:
+            self._class_upload.retranslate()
         self.detector.description = _("Detector")
         self.frames.description = _("Frames per person")
         self.more.description = _("More options")
@@ -319,8 +323,18 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             self.sample.value = _OWN
             self._on_change()
 
+    def _on_video(self, video: Path) -> None:
+        """Choose what a class uploaded."""
+        self._upload_problem = None
+        self.path.value = str(video)
+        self._say_upload()
+
+    def _on_upload_problem(self, error: ToolkitError | OSError) -> None:
+        self._upload_problem = error
+        self._say_upload()
+
     def _on_upload(self, change: Any) -> None:
-        if not change["new"]:
+        if not change["new"] or self._class is not None:  # there parts come, see `ClassUpload`
             return
         (given,) = change["new"][:1]
         try:
@@ -346,9 +360,7 @@ def _store(given: Any, folder: Path) -> Path:
         )
     if len(content) != given["size"] or not content:
         raise UsageError("this file did not arrive completely", name, remedy)
-    stem = re.sub(r"[^\w-]+", "_", Path(given["name"]).stem).strip("_")[:60] or "video"
-    suffix = re.sub(r"[^\w.]", "", Path(given["name"]).suffix)[:8]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    where = folder / f"{stem}-{secrets.token_hex(3)}{suffix}"
+    where = folder / safe_name(str(given["name"]))
     atomic_write(where, content)
     return where
