@@ -3,8 +3,10 @@
     python start.py            set up what is missing, then open the workbench in JupyterLab;
                                more arguments go to JupyterLab
     python start.py app        set up what is missing, then open the workbench as a page without
-                               code, for a classroom; --lesson N opens a lesson instead,
-                               --port N chooses the port, --no-browser only prints the address
+                               code, for a class; --lesson N opens a lesson instead, --host 0.0.0.0
+                               lets others on the network in, --seats N says how many at most,
+                               --clips DIR offers clips to all, --port N chooses the port,
+                               --no-browser only prints the address
     python start.py setup      set up only, and look again for every file that is missing
     python start.py test       set up, then linters, types and tests; more arguments go to pytest
     python start.py docs       set up, then make the API reference, docs/_build, of the docstrings
@@ -63,6 +65,7 @@ APP = "notebooks/app/workbench.ipynb"
 EXTRAS = ("docs", "hub", "onnx")
 APP_SETTINGS = ROOT / "notebooks" / "app"
 APP_WAIT_S = 120
+LOOPBACK, ANYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - only where it is asked for
 BROWSER_TESTS = "tests/e2e"
 OPENED_ELSEWHERE = "DOORZICHT_NOTEBOOKS_IN_BROWSER"
 """Set for the unit tests where browser tests follow, which open every notebook anyway."""
@@ -358,16 +361,25 @@ def open_app(arguments: list[str]) -> int:
     parser.add_argument("--lesson", type=int, help="number of a lesson: notebooks/NN_....ipynb")
     parser.add_argument("--pupils", action="store_true", help="leave out the expected answers")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    parser.add_argument(
+        "--host", default=LOOPBACK, help="0.0.0.0 lets others on the network in; default: nobody"
+    )
+    parser.add_argument("--seats", type=int, default=20, help="browsers at once; default: 20")
+    parser.add_argument("--workers", type=int, help="analyses at once; default: by the cores")
+    parser.add_argument("--clips", type=Path, help="folder of clips that everybody may choose")
     options = parser.parse_args(arguments)
+    check_class(options)
     notebook = APP if options.lesson is None else find_lesson(options.lesson)
     if not (ROOT / notebook).is_file():
         raise Stop(f"{notebook} is missing. Restore it from the repository.")
-    port = _free_port(options.port)
+    port = _free_port(options.port, options.host)
     # Voila accepts any host name, so without a token a page on the web could reach the kernel
     # through the browser. In the environment, other users of the computer cannot see it.
     token = secrets.token_urlsafe(16)
-    command = [str(PYTHON), "-m", "voila", notebook, f"--port={port}", "--Voila.ip=127.0.0.1"]
-    command += ["--no-browser", "--token", "--Voila.log_level=ERROR"]
+    command = [str(PYTHON), "-m", "toolkit.classroom", notebook, f"--port={port}"]
+    command += [f"--host={options.host}", f"--seats={options.seats}"]
+    command += [] if options.workers is None else [f"--workers={options.workers}"]
+    command += [] if options.clips is None else [f"--clips={options.clips.resolve()}"]
     # voila.json there forbids the page to ask other servers: Voila's own pages want a font
     env = {**os.environ, "JUPYTER_TOKEN": token, "JUPYTER_CONFIG_PATH": str(APP_SETTINGS)}
     if options.pupils:
@@ -377,9 +389,15 @@ def open_app(arguments: list[str]) -> int:
         signal.signal(stop, signal.default_int_handler)
     app = subprocess.Popen(command, cwd=ROOT, env=env)
     try:
-        _wait_for(app, port)
-        address = f"http://127.0.0.1:{port}/?token={token}"
-        say(f"Doorzicht runs at {address}\nOnly this computer can open it. Ctrl+C here stops it.")
+        _wait_for(app, port, options.host)
+        address = f"http://{_name_of_host(options.host)}:{port}/?token={token}"
+        who = "Only this computer can open it."
+        if options.host != LOOPBACK:
+            who = (
+                "Whoever has this address can open it from the network; what is sent is not\n"
+                "encrypted. Use it on a network that you trust, and stop it after the lesson."
+            )
+        say(f"Doorzicht runs at {address}\n{who} Ctrl+C here stops it.")
         if not options.no_browser:
             webbrowser.open(address)
         return app.wait()
@@ -399,25 +417,49 @@ def find_lesson(number: int) -> str:
     raise Stop(f"There is no lesson {number}. These are here: {', '.join(there) or 'none'}.")
 
 
-def _free_port(wanted: int) -> int:
+def check_class(options: argparse.Namespace) -> None:
+    """Stop where the class cannot be as it was asked for."""
+    for name in ("seats", "workers"):
+        number = getattr(options, name)
+        if number is not None and number < 1:
+            raise Stop(f"--{name} {number}: give a number from 1 on.")
+    if options.clips is not None and not options.clips.is_dir():
+        raise Stop(f"--clips: there is no folder {options.clips}.")
+
+
+def _name_of_host(host: str) -> str:
+    """Return the name under which a browser finds this computer."""
+    if host != ANYWHERE:
+        return host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing: it only asks which way it would go
+        except OSError:  # no network
+            return socket.gethostname()
+        return str(probe.getsockname()[0])
+
+
+def _free_port(wanted: int, host: str) -> int:
     """Return the wanted port, or any free one for 0."""
     with socket.socket() as probe:
         if os.name == "posix":  # else a port that was in use a moment ago counts as taken
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", wanted))
+            probe.bind((host, wanted))
         except (OSError, OverflowError) as error:
-            raise Stop(f"Port {wanted} cannot be used: {error}. Choose another.") from error
+            raise Stop(
+                f"Port {wanted} of {host} cannot be used: {error}. Choose another."
+            ) from error
         port: int = probe.getsockname()[1]
         return port
 
 
-def _wait_for(app: "subprocess.Popen[bytes]", port: int) -> None:
+def _wait_for(app: "subprocess.Popen[bytes]", port: int, host: str) -> None:
     """Wait until the server listens."""
     until = time.monotonic() + APP_WAIT_S
     while app.poll() is None and time.monotonic() < until:
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+            if probe.connect_ex((LOOPBACK if host == ANYWHERE else host, port)) == 0:
                 return
         time.sleep(0.1)
     raise Stop("The app did not start. What it said is above.")

@@ -28,6 +28,7 @@ FLOORS = (
     ("report",),
     ("casework",),
     ("batch",),
+    ("classroom",),
     ("widgets",),
     ("api",),  # what guests use
     ("hardening",),  # tries all of it

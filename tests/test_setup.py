@@ -453,10 +453,10 @@ def test_a_taken_port_is_told(start):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(start.Stop, match="cannot be used"):
-            start._free_port(taken.getsockname()[1])
-    assert start._free_port(0) > 0
+            start._free_port(taken.getsockname()[1], "127.0.0.1")
+    assert start._free_port(0, "127.0.0.1") > 0
     with pytest.raises(start.Stop):
-        start._free_port(70_000)
+        start._free_port(70_000, "127.0.0.1")
 
 
 def test_an_app_that_does_not_start_is_told_and_nothing_is_left(start, tmp_path, monkeypatch):

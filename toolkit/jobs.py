@@ -88,7 +88,7 @@ class Progress:
         now = self._clock()
         part = min(done / total, 1.0) if total > 0 else 0.0
         if stage == self._stage:
-            self._spent += now - self._last
+            self._spent += now - self._last if stage in self._weights else 0.0  # else it waits
             self._earned += max(0.0, part - self._part) * self._weights.get(stage, 0.0)
         else:  # what is done when a stage begins took no time: the cache had it
             self._stage, self._stage_began, self._done_at_start = stage, now, done

@@ -61,11 +61,17 @@ class Done:
         """
         if self.stop is None:
             return
-        name, parts = self.stop
-        kind = getattr(errors, name, None)
-        if isinstance(kind, type) and issubclass(kind, ToolkitError):
-            raise kind(*(p if isinstance(p, str) else Message.from_plain(p) for p in parts))
-        raise OSError(*parts)
+        raise error_from(*self.stop)
+
+
+def error_from(name: str, parts: list[Any]) -> ToolkitError | OSError:
+    """Return the error that a worker told: its class, and what it was made of."""
+    kind = getattr(errors, name, None)
+    if isinstance(kind, type) and issubclass(kind, errors.Cancelled):
+        return kind()
+    if isinstance(kind, type) and issubclass(kind, ToolkitError):
+        return kind(*(p if isinstance(p, str) else Message.from_plain(p) for p in parts))
+    return OSError(*parts)
 
 
 class WorkerProcess:

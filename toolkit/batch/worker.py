@@ -32,7 +32,7 @@ STOPS = (DetectorError, FetchError, ModelError, UsageError)
 def main() -> int:
     """Answer until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for whoever started this process
-    answers = _own_output()
+    answers = own_output()
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(sys.stdin, lines), daemon=True).start()
     plan = BatchPlan(**json.loads(lines.get()))
@@ -62,7 +62,7 @@ def _answer(judge: Any, task: FileTask, plan: BatchPlan) -> Answer:
     return asdict(outcome)
 
 
-def _own_output() -> IO[str]:
+def own_output() -> IO[str]:
     """Return the output for answers; what libraries print goes where errors go."""
     own = os.dup(1)
     os.dup2(2, 1)
@@ -72,10 +72,10 @@ def _own_output() -> IO[str]:
 def _read(source: IO[str], lines: queue.SimpleQueue[str]) -> None:
     for line in source:
         lines.put(line)
-    _end()
+    end_process()
 
 
-def _end() -> None:
+def end_process() -> None:
     """End this process and the decoder it may have started: nobody waits for the answer."""
     if hasattr(os, "killpg") and os.getpgid(0) == os.getpid():
         os.killpg(0, signal.SIGKILL)

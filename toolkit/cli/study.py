@@ -45,6 +45,10 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
         "toolkit.batch.study_triage",
         "how fast a triage page of 100,000 rows opens, and in how much memory",
     ),
+    ("study", "class"): (
+        "toolkit.classroom.study",
+        "twenty browsers on one app: does each get its own verdict, and only its own?",
+    ),
     ("study", "fuzz"): (
         "toolkit.hardening.fuzz",
         "thousands of spoilt files: does anything crash, hang, leak or go missing without a word?",

@@ -9,7 +9,8 @@ import ipywidgets
 import traitlets
 
 from toolkit import figures
-from toolkit._i18n import _
+from toolkit._i18n import _, ngettext
+from toolkit.classroom import client
 from toolkit.errors import Cancelled
 from toolkit.jobs import STAGE_WEIGHTS, Job, JobRecord
 from toolkit.types import Tick
@@ -34,6 +35,8 @@ class JobBar(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets ships no type
         Returns the name of a stage in the language in use.
     is_numbered
         Whether to say which of how many stages it is; else its name alone.
+    takes_turn
+        Whether work waits for its turn in the app for a class.
     prefix
         Of the CSS classes ``PREFIX-cancel`` and ``PREFIX-progress``.
 
@@ -59,13 +62,14 @@ class JobBar(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets ships no type
         weights: Mapping[str, float] = STAGE_WEIGHTS,
         name_stage: Callable[[str], str] = figures.stage_name,
         is_numbered: bool = False,
+        takes_turn: bool = True,
         prefix: str = "dz",
     ) -> None:
-        self._buttons, self._words = buttons, words
+        self._buttons, self._words, self._takes_turn = buttons, words, takes_turn
         self._weights = self._stages = weights
         self._name_stage, self._is_numbered = name_stage, is_numbered
         self._job: Job[Any] | None = None
-        self._stage = ""
+        self._stage, self._place = "", 0
         self._seconds_left: float | None = None
         self._is_stopping = False
         self.error: BaseException | None = None
@@ -135,9 +139,10 @@ class JobBar(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets ships no type
         self.forget()
         self._stages = stages = self._weights if weights is None else weights
 
-        def on_update(stage: str, _done: int, _total: int, seconds_left: float | None) -> None:
+        def on_update(stage: str, done: int, _total: int, seconds_left: float | None) -> None:
             if job is self._job:
                 self._stage, self._seconds_left = stage, seconds_left
+                self._place = done if stage == client.QUEUE else 0
                 self.progress.value = job.fraction
                 self._say()
 
@@ -145,7 +150,16 @@ class JobBar(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets ships no type
             if ended is self._job:  # else nobody waits for it any more
                 self._end(ended, then, handle)
 
-        job: Job[Any] = Job(work, on_update=on_update, on_end=on_end, weights=stages)
+        def in_turn(tick: Tick) -> Any:
+            with client.turn(tick):
+                return work(tick)
+
+        job: Job[Any] = Job(
+            in_turn if self._takes_turn else work,
+            on_update=on_update,
+            on_end=on_end,
+            weights=stages,
+        )
         self._job = job
         self.state = "running"
         job.start()
@@ -231,12 +245,34 @@ class JobBar(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets ships no type
     def _say(self) -> None:
         if self.state != "running" or not self._stage:
             self.text = self._words()[self.state]
-        elif not self._is_stopping:  # else it says that it is stopping
+        elif self._is_stopping:
+            pass  # it says so
+        elif self._stage == client.QUEUE:
+            self.text = queue_text(self._place)
+        else:
             self.text = progress_text(
                 self._name_stage(self._stage),
                 self._seconds_left,
                 _place(self._stage, self._stages) if self._is_numbered else None,
             )
+
+
+def queue_text(place: int) -> str:
+    """Return how long the queue is before a job, in the language in use.
+
+    Parameters
+    ----------
+    place
+        1 for whoever is next; 0 once it is a turn, and before the place is known.
+    """
+    if not place:
+        return _("Starting …")
+    before = ngettext(
+        "Waiting for your turn: you are number {n} in the queue, so next.",
+        "Waiting for your turn: you are number {n} in the queue.",
+        place,
+    )
+    return f"{before.format(n=place)} {_('You can cancel.')}"
 
 
 def progress_text(

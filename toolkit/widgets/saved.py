@@ -20,6 +20,7 @@ import ipywidgets
 
 from toolkit import _i18n
 from toolkit._i18n import _
+from toolkit.classroom import session as classroom
 from toolkit.media import show_name
 from toolkit.widgets.styling import classed
 
@@ -107,7 +108,11 @@ class Saved(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
         """Say everything in the language in use."""
         if self._folder is None:
             return
-        text = escape(_("Saved in {folder}").format(folder=self._folder))
+        text = _("Saved in {folder}").format(folder=self._folder)
+        if classroom.current() is not None:  # the browser is on another computer
+            text = _("Saved. It stays on the computer of the class; download a copy of your own.")
+            self._page.layout.display = self._show.layout.display = "none"
+        text = escape(text)
         self._where.value = f'<span role="status" lang="{_i18n.language()}">{text}</span>'
         self._page.description = _("Open {file}").format(file=show_name(self._files[0]))
         self._show.description = _("Show the folder")
@@ -115,6 +120,8 @@ class Saved(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self._links.value = " ".join(links)
 
     def _try(self, act: Callable[[Path], bool], path: Path | None) -> None:
+        if classroom.current() is not None:
+            return  # nobody opens windows on the teacher's screen
         if path is None or act(path):
             self._told.value = ""
             return

@@ -11,6 +11,7 @@ import ipywidgets
 
 from toolkit import samples
 from toolkit._i18n import _
+from toolkit.classroom import session as classroom
 from toolkit.widgets.choices import Menu
 from toolkit.widgets.styling import classed
 from toolkit.widgets.workbench import explain_html as html
@@ -54,6 +55,8 @@ class BaselineView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships n
             ipywidgets.Text(continuous_update=False, layout=_LAYOUT, style=_STYLE), "dz-donors"
         )
         self._folder.observe(self._on_folder, "value")
+        if classroom.current() is not None:  # nobody names folders of another's computer
+            self._folder.layout.display = "none"
         self._shown = classed(ipywidgets.HTML(), "dz-reference")
         self._ask_test = AskButton(
             "references",
@@ -87,7 +90,8 @@ class BaselineView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships n
         """
         from toolkit.explain.donors import clips_in
 
-        folder = str(self._folder.value).strip().strip("\"'")
+        is_class = classroom.current() is not None  # a page can send what it does not show
+        folder = "" if is_class else str(self._folder.value).strip().strip("\"'")
         own = clips_in(Path(folder).expanduser()) if folder else ()
         if self._donors is not None:
             return (*own, *self._donors)

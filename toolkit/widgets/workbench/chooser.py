@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -14,6 +12,7 @@ import ipywidgets
 
 from toolkit import samples
 from toolkit._i18n import _
+from toolkit.classroom import session as classroom
 from toolkit.detectors import registry
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.figures.detectors import title_of
@@ -23,6 +22,7 @@ from toolkit.messages import phrase
 from toolkit.types import Report, Sampling
 from toolkit.widgets import html as fragments
 from toolkit.widgets.styling import classed
+from toolkit.widgets.workbench.class_upload import ClassUpload, safe_name
 
 DETECTORS = ("seamnet", "seamnet-small", "meso4", "mesoinception4")
 FRAMES = (16, 40, 80, 160)
@@ -102,6 +102,12 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._options = ipywidgets.VBox([self.detector, self._missing, self.frames, self.manage])
         self.more = classed(ipywidgets.ToggleButton(layout={"width": "auto"}), "dz-options")
         self.more.observe(self._on_more, "value")
+        self._class = classroom.current()
+        self._class_upload: ClassUpload | None = None
+        if self._class is not None:  # whoever sits elsewhere names no files of this computer
+            for widget in (self.path, self.manage, self.upload):
+                widget.layout.display = "none"
+            self._class_upload = ClassUpload(uploads, self._on_video, self._on_upload_problem)
         self._problem: ToolkitError | OSError | None = None
         self._upload_problem: ToolkitError | OSError | None = None
         super().__init__(
@@ -109,7 +115,8 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 self.sample,
                 self.path,
                 ipywidgets.HBox(
-                    [self.upload, self.more, self._uploaded], layout={"flex_flow": "row wrap"}
+                    [self._class_upload or self.upload, self.more, self._uploaded],
+                    layout={"flex_flow": "row wrap"},
                 ),
                 self._options,
             ]
@@ -138,17 +145,23 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
                 "Give its published file as described beside the menu, or choose SeamNet.",
             )
         moments = Sampling(frames=self.frames.value) if self.frames.value else Sampling()
-        return AnalysisRequest(self._video(), detector, moments)
+        video = self._video()
+        if self._class is not None:
+            self._class.check(video)
+        return AnalysisRequest(video, detector, moments)
 
     def _video(self) -> Path:
+        if self._class is not None and self.sample.value in map(str, self._class.offered()):
+            return Path(self.sample.value)
         if self.sample.value != _OWN:
             return samples.path(self.sample.value)
         # what a file manager copies may stand between quotes
         text = self.path.value.strip().strip("\"'")
         if not text:
-            raise UsageError(
-                "no video was chosen", "", "Choose a sample, or give the path of a video."
-            )
+            remedy = "Choose a sample, or give the path of a video."
+            if self._class is not None:
+                remedy = "Choose one from the menu, or upload a video."
+            raise UsageError("no video was chosen", "", remedy)
         return Path(text).expanduser() if text.startswith("~") else Path(text)
 
     @property
@@ -176,7 +189,9 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         click asks the same question again, and the cache knows the answer.
         """
         path = report.video.path
-        present = {samples.path(name): name for _title, name in self.sample.options if name}
+        known = samples.names(present=True)
+        names = [name for _title, name in self.sample.options if name]
+        present = {samples.path(n) if n in known else Path(n): n for n in names}
         judge = report.settings.get("detector", {})
         name = present.get(path) or present.get(path.resolve())
         self.choose(
@@ -196,6 +211,8 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         limit = round(UPLOAD_MAX / 1e6)
         self.upload.description = _("Upload a small video (up to {n} MB)").format(n=limit)
         self.upload.tooltip = _("For a larger file, give its path instead.")
+        if self._class_upload is not None:
+            self._class_upload.retranslate()
         self.detector.description = _("Detector")
         self.frames.description = _("Frames per person")
         self.more.description = _("More options")
@@ -204,7 +221,12 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._add.description = _("Check and add this file")
         chosen, detector, frames = self.sample.value, self.detector.value, self.frames.value
         present = [(_(samples.card(name).title), name) for name in samples.names(present=True)]
-        menu = [*present, (_("A video of my own (path or upload)"), _OWN)]
+        if self._class is None:
+            own = _("A video of my own (path or upload)")
+        else:
+            own = _("A video of my own (upload)")
+            present += [(show_name(clip), str(clip)) for clip in self._class.offered()]
+        menu = [*present, (own, _OWN)]
         self.sample.options = menu
         self.sample.value = chosen if chosen in [name for _title, name in menu] else menu[0][1]
         names = offered()
@@ -230,7 +252,9 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             return
         self._missing.layout.display = None
         files = {"meso4": "Meso4_DF.h5", "mesoinception4": "MesoInception_DF.h5"}
-        if name in files:
+        if is_missing and self._class is not None:
+            text = _("This detector is not on the computer of the class. Choose another one.")
+        elif name in files:
             text = _(
                 "This detector's weights do not come with Doorzicht. Get {file} from its authors "
                 "(github.com/DariusAf/MesoNet, folder weights), and give its path here. The file "
@@ -245,12 +269,15 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             ).format(why=other[1].text() if other else "")
         note = f'<p class="dz-note">{escape(text)}</p>'
         self._how.value = note + (fragments.problem(self._problem) if self._problem else "")
+        can_add = name in files and self._class is None
         for widget in (self._weights, self._add):
-            widget.layout.display = None if name in files else "none"
+            widget.layout.display = None if can_add else "none"
 
     def _say_upload(self) -> None:
         if self._upload_problem is not None:
             self._uploaded.value = fragments.problem(self._upload_problem)
+        elif self._class is not None and self.path.value:  # the path itself is not shown
+            self._uploaded.value = f"<span>{escape(show_name(Path(self.path.value)))}</span>"
         else:
             self._uploaded.value = ""
 
@@ -258,9 +285,9 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
 
     def add_weights(self) -> None:
         """Check the file that was given, convert it, and offer its detector."""
-        from toolkit.detectors import registry
-
         self._problem = None
+        if self._class is not None:
+            return
         text = self._weights.value.strip().strip("\"'")
         try:
             if not text:
@@ -279,6 +306,8 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
         self._on_change()
 
     def _on_manage(self, _change: Any) -> None:
+        if self._class is not None:  # a page can send what it does not show
+            return
         if self._page is None:
             from toolkit.widgets.workbench.detectors import Detectors
 
@@ -302,8 +331,18 @@ class Chooser(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no typ
             self.sample.value = _OWN
             self._on_change()
 
+    def _on_video(self, video: Path) -> None:
+        """Choose what a class uploaded."""
+        self._upload_problem = None
+        self.path.value = str(video)
+        self._say_upload()
+
+    def _on_upload_problem(self, error: ToolkitError | OSError) -> None:
+        self._upload_problem = error
+        self._say_upload()
+
     def _on_upload(self, change: Any) -> None:
-        if not change["new"]:
+        if not change["new"] or self._class is not None:  # there parts come, see `ClassUpload`
             return
         (given,) = change["new"][:1]
         try:
@@ -329,9 +368,7 @@ def _store(given: Any, folder: Path) -> Path:
         )
     if len(content) != given["size"] or not content:
         raise UsageError("this file did not arrive completely", name, remedy)
-    stem = re.sub(r"[^\w-]+", "_", Path(given["name"]).stem).strip("_")[:60] or "video"
-    suffix = re.sub(r"[^\w.]", "", Path(given["name"]).suffix)[:8]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    where = folder / f"{stem}-{secrets.token_hex(3)}{suffix}"
+    where = folder / safe_name(str(given["name"]))
     atomic_write(where, content)
     return where

@@ -10,6 +10,7 @@ import ipywidgets
 
 from toolkit import _i18n, figures
 from toolkit._i18n import _
+from toolkit.classroom import session as classroom
 from toolkit.jobs import STAGE_WEIGHTS
 from toolkit.media import show_name
 from toolkit.storage.cache import Cache
@@ -76,7 +77,12 @@ class WorkbenchForm:
         self._example = classed(ipywidgets.Button(layout={"width": "auto"}), "dz-example")
         self._example.on_click(lambda _button: self.show_example())
         self.run = JobBar(
-            self._analyse, self._example, words=_outcome, weights=_WEIGHTS, name_stage=_stage_name
+            self._analyse,
+            self._example,
+            words=_outcome,
+            weights=_WEIGHTS,
+            name_stage=_stage_name,
+            takes_turn=False,  # in a class the analysis itself waits, and only for that
         )
         self.run.observe(lambda _change: self._show_run(), "state")
 
@@ -156,8 +162,13 @@ class Remark(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets ships no type
 
 
 def _outcome() -> dict[str, str]:
+    idle = _("Choose a video and press Analyse. Everything stays on this computer.")
+    if classroom.current() is not None:
+        idle = _(
+            "Choose a video and press Analyse. It goes to the computer of the class and no further."
+        )
     return {
-        "idle": _("Choose a video and press Analyse. Everything stays on this computer."),
+        "idle": idle,
         "running": _("Starting …"),
         "done": _("Done."),
         "cancelled": _("Cancelled."),

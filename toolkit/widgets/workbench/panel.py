@@ -327,6 +327,6 @@ class Workbench(RunsOneJob, ipywidgets.VBox):  # type: ignore[misc]  # ipywidget
 
 def _examine(video: Path, **options: Any) -> Examination:
     """Load the analysis when it is first needed: torch takes seconds, and the panel must not."""
-    from toolkit.analysis.pipeline import examine
+    from toolkit.classroom.client import examine
 
     return examine(video, **options)
