@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ LOSS = frozenset(
         "timestamps",
         "incomplete_start",
         "late_start",
+        "missing_frames",
         "clock_restarts",
         "unread_recordings",
         "no_timestamps",
@@ -95,7 +97,6 @@ class Trial:
         self.folder, self.seed, self._judge_every = folder, seed, judge_every
         self._clips = sources.clips(folder)
         self._faces = sources.face_clips(folder) if judge_every else []
-        self._stores = sources.stores(folder / "stores", analysed=bool(judge_every))
         self.last: mutations.Mutant | None = None
         self.source = ""
 
@@ -114,6 +115,11 @@ class Trial:
         if (took := time.monotonic() - start) > LIMIT_S * runtime.crowding():
             raise Finding("slow", f"{took:.0f} s")
         return word
+
+    @cached_property
+    def _stores(self) -> list[sources.FuzzStore]:
+        """Files of the toolkit's own: made when the first is wanted, for that takes a while."""
+        return sources.stores(self.folder / "stores", analysed=bool(self._judge_every))
 
     def _store(self, rng: random.Random) -> str:
         store = rng.choice(self._stores)
@@ -217,7 +223,7 @@ def run(
         beside it.
     judge_every
         Every so many clips one is judged; 0 = never.
-    tell
+    on_result
         Gets a line now and then.
     """
     until = time.monotonic() + 3600 * hours if hours is not None else float("inf")
