@@ -116,10 +116,12 @@ def test_a_damaged_last_fragment_is_missed(tmp_path, spoil):
     box, offset, piece = SPOILS[spoil]
     at = data.rindex(box.encode(), 0, data.rindex(b"mdat")) + offset
     data[at : at + len(piece)] = piece
+    path.write_bytes(data)
     try:
-        assert codes(path, bytes(data)) & {"damaged", "truncated"}
-    except VideoError as refusal:
-        assert "index" in str(refusal)
+        told = {notice.code for notice in probe(path).notices}
+    except VideoError:  # refused, with its reason
+        return
+    assert told & {"damaged", "truncated"}
 
 
 def test_fewer_pictures_than_fragments_list_are_counted(tmp_path):

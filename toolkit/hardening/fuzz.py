@@ -7,6 +7,7 @@ be made again. What was found is kept beside the log, and belongs into a test.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import random
@@ -35,7 +36,11 @@ LIMIT_S = 45.0
 """Longest time for one file: the longest silence of a decoder, and the work itself. Where other
 programs wait for the processors too, it is as many times longer."""
 MEMORY_MAX_MB = 50.0
-"""Most that the parent may grow after it has met every kind of file."""
+"""Most that the parent may grow after it has met every kind of file.
+
+Measured once the C library has given back what it keeps for the next tensors (up to
+`runtime.KEPT_BYTES`, by intent): what is held then is in use.
+"""
 WARM_FILES = 300
 """Files after which memory and descriptors are taken as what they should stay."""
 REPORT_EVERY = 200
@@ -76,6 +81,7 @@ class FuzzTally:
     findings: list[dict[str, Any]] = field(default_factory=list)
     slowest_s: float = 0.0
     memory_mb: float = 0.0
+    kept_mb: float = 0.0
     descriptors: int = 0
 
 
@@ -247,7 +253,9 @@ def run(
             if number - first == WARM_FILES:
                 base = _burden(process)
             if (number - begun) % REPORT_EVERY == 0 or number == last:
+                before_mb = process.memory_info().rss / 1e6
                 now = _burden(process)
+                fresh.kept_mb = before_mb - now[0]
                 if base is not None:
                     fresh.memory_mb = now[0] - base[0]
                     fresh.descriptors = now[1] - base[1]
@@ -261,7 +269,9 @@ def run(
 
 
 def _burden(process: psutil.Process) -> tuple[float, int]:
-    """Return memory in MB and open descriptors."""
+    """Return memory in use, in MB, and open descriptors."""
+    gc.collect()
+    runtime.release_memory()
     count = process.num_handles() if os.name == "nt" else process.num_fds()
     return process.memory_info().rss / 1e6, count
 
@@ -272,6 +282,7 @@ def _added(one: FuzzTally, other: FuzzTally) -> FuzzTally:
         one.findings + other.findings,
         max(one.slowest_s, other.slowest_s),
         max(one.memory_mb, other.memory_mb),
+        max(one.kept_mb, other.kept_mb),
         max(one.descriptors, other.descriptors),
     )
 
@@ -304,6 +315,7 @@ def _line(tally: FuzzTally, seed: int, first: int, end: int) -> dict[str, Any]:
         "outcomes": dict(tally.outcomes),
         "slowest_s": round(tally.slowest_s, 1),
         "memory_mb": round(tally.memory_mb, 1),
+        "kept_mb": round(tally.kept_mb, 1),
         "descriptors": tally.descriptors,
     }
 
@@ -334,6 +346,7 @@ def read_log(log: Path, seed: int) -> tuple[int, FuzzTally]:
         else:
             part = FuzzTally(Counter(line["outcomes"]), [], line["slowest_s"])
             part.memory_mb, part.descriptors = line["memory_mb"], line["descriptors"]
+            part.kept_mb = line.get("kept_mb", 0.0)
             tally, end = _added(tally, part), max(end, line["to"])
     return end, tally
 
@@ -344,8 +357,8 @@ def summary(tally: FuzzTally) -> str:
     lines = [f"{total} files, {len(tally.findings)} findings"]
     lines += [f"  {count:6} {word}" for word, count in sorted(tally.outcomes.items())]
     lines.append(
-        f"slowest {tally.slowest_s:.1f} s; the parent grew by {tally.memory_mb:.0f} MB and "
-        f"{tally.descriptors} descriptors"
+        f"slowest {tally.slowest_s:.1f} s; the parent grew by {tally.memory_mb:.0f} MB in use and "
+        f"{tally.descriptors} descriptors; freed and kept were at most {tally.kept_mb:.0f} MB"
     )
     return "\n".join(lines)
 
