@@ -106,6 +106,10 @@ class Trial:
         self.last: mutations.Mutant | None = None
         self.source = ""
 
+    def prepare(self) -> None:
+        """Make all files beforehand, so that no trial waits for them."""
+        _ = self._stores
+
     def run(self, number: int) -> str:
         """Try one file; return in a word how it went, or raise `Finding`."""
         rng = random.Random(f"{self.seed} {number}")  # noqa: S311 - it is to be had again
@@ -124,7 +128,7 @@ class Trial:
 
     @cached_property
     def _stores(self) -> list[sources.FuzzStore]:
-        """Files of the toolkit's own: made when the first is wanted, for that takes a while."""
+        """Files of the toolkit's own; making them takes a while, which a clip need not wait for."""
         return sources.stores(self.folder / "stores", analysed=bool(self._judge_every))
 
     def _store(self, rng: random.Random) -> str:
@@ -238,6 +242,7 @@ def run(
     base: tuple[float, int] | None = None
     with tempfile.TemporaryDirectory() as folder, quick_decoders():
         trial = Trial(Path(folder), seed, judge_every=judge_every)
+        trial.prepare()
         number = begun = first
         while time.monotonic() < until and (last is None or number < last):
             start = time.monotonic()
