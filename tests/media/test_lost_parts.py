@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from toolkit.errors import VideoError
-from toolkit.media.video import probe
+from toolkit.hardening import sources
+from toolkit.media.video import probe, read
+from toolkit.types import Notice
 
 from .conftest import HEIGHT, WIDTH, draw, write_bars
 
@@ -232,7 +235,7 @@ def test_frames_are_not_missed_where_only_some_are_late(tmp_path, how, suffix):
     assert "missing_frames" not in codes(path)
 
 
-def test_a_film_that_an_edit_list_shortens_is_no_loss(tmp_path):
+def test_what_an_edit_list_leaves_out_is_told(tmp_path):
     """Trimmed without encoding it anew: pictures before the cut are there, and not shown."""
     write_bars(tmp_path / "whole.mp4", count=60)
     with (
@@ -247,4 +250,37 @@ def test_a_film_that_an_edit_list_shortens_is_no_loss(tmp_path):
             packet.pts, packet.dts = packet.pts - late, packet.dts - late
             packet.stream = stream
             box.mux(packet)
-    assert not codes(tmp_path / "a.mp4") & LOSS
+    video = probe(tmp_path / "a.mp4")
+    assert [str(n)[:14] for n in video.notices if n.code == "hidden_frames"] == ["13 more frames"]
+    assert len(video.pts) == 47
+    assert not {n.code for n in video.notices} & LOSS
+
+
+def test_an_edit_list_that_hides_nearly_all_is_told(tmp_path):
+    path = tmp_path / "a.mp4"
+    write_bars(path)
+    data = path.read_bytes()
+    at = data.index(b"elst") + 12  # how long what is shown lasts
+    path.write_bytes(data[:at] + struct.pack(">I", 40) + data[at + 4 :])
+    video = probe(path)
+    assert len(video.pts) < 4
+    assert "hidden_frames" in {n.code for n in video.notices}
+
+
+# --- check sums ---------------------------------------------------------------------------------
+
+
+def test_a_frame_whose_check_sum_does_not_fit_is_left_out(tmp_path):
+    """FFmpeg shows it all the same."""
+    path = tmp_path / "a.mkv"
+    sources.encode(path, [draw(n) for n in range(20)], "mkv-ffv1")
+    data = bytearray(path.read_bytes())
+    for half, codes_right in ((0, set()), (len(data) // 2, {"damaged"})):
+        for at in range(half, half + 3) if half else ():
+            data[at] ^= 0x55
+        path.write_bytes(data)
+        notices: list[Notice] = []
+        video = probe(path)
+        frames = [f.index for f in read(video, np.arange(20), notices=notices)]
+        assert {n.code for n in notices} == codes_right
+        assert len(frames) == 20 - bool(half)

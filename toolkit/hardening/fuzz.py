@@ -62,6 +62,7 @@ LOSS = frozenset(
         "timestamps",
         "incomplete_start",
         "late_start",
+        "hidden_frames",
         "missing_frames",
         "clock_restarts",
         "unread_recordings",

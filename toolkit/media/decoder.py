@@ -29,6 +29,7 @@ from typing import Any, BinaryIO
 
 import av
 import av.filter
+import av.logging
 import av.subtitles.codeccontext  # av loads these when first met; here nothing can be loaded
 import av.subtitles.stream  # any more once the limits are set
 import numpy as np
@@ -68,6 +69,7 @@ PARTS_READ = {"moov", "moof", "mfra", "sidx"}
 HDR = {int(ColorTrc.SMPTE2084): "pq", int(ColorTrc.ARIB_STD_B67): "hlg"}
 PQ_WHITE_NITS = 203.0  # diffuse white of HDR (ITU-R BT.2408)
 PQ_KNEE = 0.7  # of diffuse white; brighter light is compressed towards 1
+SUMMED = {"ffv1"}  # codecs with a check sum for each frame
 COMB_STEP = 8  # grey levels between neighbouring lines, of 255, before it may be combing
 COMB_PART = 0.01  # of the pixels; below it the picture counts as whole
 UNSAID = (0, 2)  # RGB, and nothing said
@@ -805,6 +807,7 @@ def _table(
     joins = Joins(box, stream)
     starts: list[int] = []  # packets with which the clock starts anew
     corrupt: list[int] = []
+    hidden = 0
     broken, last_end, recording = False, -(2**62), 0
     vp8 = stream.codec_context.name == "vp8"
     packets = box.demux(stream)
@@ -826,6 +829,7 @@ def _table(
             starts.append(len(times))
         times.append(at)
         recordings.append(recording)
+        hidden += packet.is_discard
         flags.append((packet.is_keyframe, shown))
         if at is not None:
             last_end = max(last_end, at + (packet.duration or 0))
@@ -852,7 +856,7 @@ def _table(
             if (of == n).any()
         ]
         table = parts[0] if len(parts) == 1 else _one_after_the_other(parts)
-    table.facts |= {"broken": broken, "packets": len(times)}
+    table.facts |= {"broken": broken, "packets": len(times), "hidden": hidden}
     return table
 
 
@@ -938,13 +942,16 @@ def _decode(
 ) -> Iterator[av.VideoFrame | None]:
     """Yield decoded frames, and None for every error; go on after errors."""
     packets, seen = box.demux(stream), 0
+    decode = stream.codec_context.decode
+    if stream.codec_context.name in SUMMED:
+        decode = functools.partial(_decode_summed, decode)
     while packets_max is None or seen < packets_max:
         seen += 1
         try:
             packet = next(packets, None)
             if packet is None:
                 return
-            frames = stream.codec_context.decode(packet if packet.size else None)
+            frames = decode(packet if packet.size else None)
         except (MemoryError, Overshot):
             raise
         except Exception:  # noqa: BLE001 - a packet is lost; if demuxing failed, all that follow
@@ -952,6 +959,19 @@ def _decode(
             continue
         yield from frames
         pipe.alive()
+
+
+def _decode_summed(decode: Any, packet: Any) -> list[av.VideoFrame]:
+    """Decode a packet; raise ValueError where its check sum does not fit.
+
+    FFmpeg shows such a frame all the same, and only its log tells.
+    """
+    av.logging.set_level(av.logging.ERROR)
+    with av.logging.Capture() as complaints:
+        frames: list[av.VideoFrame] = decode(packet)
+    if any("CRC" in text for _level, _name, text in complaints):
+        raise ValueError("the check sum of a frame does not fit")
+    return frames
 
 
 # --- read ---------------------------------------------------------------------------------

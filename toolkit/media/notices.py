@@ -238,6 +238,12 @@ _ODDITIES = (
         lambda p: float(p.video.pts[int(p.gaps.argmax())]),
     ),
     _Oddity(
+        "hidden_frames",
+        N_("{n} more frames of the file are left out by its edit list; they are not read."),
+        lambda p: p.has("hidden"),
+        lambda p: {"n": p.number("hidden")},
+    ),
+    _Oddity(
         "missing_frames",
         N_(
             "Frames are {middle:.0f} ms apart, but the file says that each lasts {declared:.0f} ms:"
