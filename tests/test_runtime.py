@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import subprocess
 import sys
 
 import pytest
@@ -61,3 +62,27 @@ def test_a_library_is_silent_only_meanwhile(capfd):
         announce()
     os.write(2, b"an error\n")
     assert capfd.readouterr().err == "an error\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how much is held is read from /proc")
+def test_what_was_freed_is_kept_and_can_be_given_back():
+    code = (
+        "from toolkit import runtime\n"
+        "def held():\n"
+        "    return int(open('/proc/self/statm').read().split()[1]) * 4096\n"
+        "if not runtime.keep_memory() or not runtime.release_memory():\n"
+        "    print('unkept')\n"
+        "    raise SystemExit\n"
+        "before = held()\n"
+        "parts = [bytearray(b'x') * (8 << 20) for _ in range(16)]\n"
+        "del parts\n"
+        "kept = held()\n"
+        "runtime.release_memory()\n"
+        "print(kept - before, held() - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    if done.stdout.split() == ["unkept"]:
+        pytest.skip("this C library keeps nothing")
+    kept, left = map(int, done.stdout.split())
+    assert kept > 100 << 20
+    assert left < 16 << 20

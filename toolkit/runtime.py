@@ -150,6 +150,25 @@ def keep_memory() -> bool:
     return bool(mallopt(_MMAP_THRESHOLD, _MMAP_MOST) and mallopt(_TRIM_THRESHOLD, KEPT_BYTES))
 
 
+def release_memory() -> bool:
+    """Give back to the system what was freed and `keep_memory` keeps.
+
+    What a process still holds afterwards it uses, so that growth can be told from what is kept.
+
+    Returns
+    -------
+    bool
+        Whether it could be asked: with glibc only.
+    """
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError, TypeError):  # another C library
+        return False
+    trim.argtypes = [ctypes.c_size_t]
+    trim(0)
+    return True
+
+
 @contextmanager
 def silent_library() -> Iterator[None]:
     """Keep a library written in C from writing to the standard error of the process.

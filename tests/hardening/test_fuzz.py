@@ -18,6 +18,12 @@ def clips(tmp_path_factory):
     return {c.name: c for c in sources.clips(tmp_path_factory.mktemp("sources"))}
 
 
+def test_the_same_numbers_make_the_same_files(tmp_path, clips):
+    """Else what was found could not be had again."""
+    again = {c.name: c.data for c in sources.clips(tmp_path)}
+    assert {name: clip.data for name, clip in clips.items()} == again
+
+
 def test_a_few_spoilt_files_do_no_harm(tmp_path, capsys):
     log = tmp_path / "log.jsonl"
     tally = fuzz.run(seed=5, files=50, log=log, judge_every=0)

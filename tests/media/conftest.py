@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from toolkit.hardening.hostile import FRAME_SIZE_LIE, plant_frame_size
+
 BITS, BAR = 10, 16
 WIDTH, HEIGHT = BITS * BAR, 96
 REPOSITORY = Path(__file__).parents[2]
@@ -95,6 +97,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[
     source = write_bars(root / "source.mp4", count=100)
     out = root / "corpus"
     subprocess.run(["bash", str(script), str(out), str(source)], check=True, capture_output=True)
+    plant_frame_size(out / "cases" / FRAME_SIZE_LIE)
     with (out / "expected.csv").open(newline="", encoding="utf-8") as file:
         rows = {row["file"]: row for row in csv.DictReader(file)}
     for name, row in rows.items():

@@ -7,6 +7,7 @@ be made again. What was found is kept beside the log, and belongs into a test.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import random
@@ -17,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,11 @@ LIMIT_S = 45.0
 """Longest time for one file: the longest silence of a decoder, and the work itself. Where other
 programs wait for the processors too, it is as many times longer."""
 MEMORY_MAX_MB = 50.0
-"""Most that the parent may grow after it has met every kind of file."""
+"""Most that the parent may grow after it has met every kind of file.
+
+Measured once the C library has given back what it keeps for the next tensors (up to
+`runtime.KEPT_BYTES`, by intent): what is held then is in use.
+"""
 WARM_FILES = 300
 """Files after which memory and descriptors are taken as what they should stay."""
 REPORT_EVERY = 200
@@ -56,6 +62,8 @@ LOSS = frozenset(
         "timestamps",
         "incomplete_start",
         "late_start",
+        "hidden_frames",
+        "missing_frames",
         "clock_restarts",
         "unread_recordings",
         "no_timestamps",
@@ -74,6 +82,7 @@ class FuzzTally:
     findings: list[dict[str, Any]] = field(default_factory=list)
     slowest_s: float = 0.0
     memory_mb: float = 0.0
+    kept_mb: float = 0.0
     descriptors: int = 0
 
 
@@ -95,9 +104,12 @@ class Trial:
         self.folder, self.seed, self._judge_every = folder, seed, judge_every
         self._clips = sources.clips(folder)
         self._faces = sources.face_clips(folder) if judge_every else []
-        self._stores = sources.stores(folder / "stores", analysed=bool(judge_every))
         self.last: mutations.Mutant | None = None
         self.source = ""
+
+    def prepare(self) -> None:
+        """Make all files beforehand, so that no trial waits for them."""
+        _ = self._stores
 
     def run(self, number: int) -> str:
         """Try one file; return in a word how it went, or raise `Finding`."""
@@ -114,6 +126,11 @@ class Trial:
         if (took := time.monotonic() - start) > LIMIT_S * runtime.crowding():
             raise Finding("slow", f"{took:.0f} s")
         return word
+
+    @cached_property
+    def _stores(self) -> list[sources.FuzzStore]:
+        """Files of the toolkit's own; making them takes a while, which a clip need not wait for."""
+        return sources.stores(self.folder / "stores", analysed=bool(self._judge_every))
 
     def _store(self, rng: random.Random) -> str:
         store = rng.choice(self._stores)
@@ -217,7 +234,7 @@ def run(
         beside it.
     judge_every
         Every so many clips one is judged; 0 = never.
-    tell
+    on_result
         Gets a line now and then.
     """
     until = time.monotonic() + 3600 * hours if hours is not None else float("inf")
@@ -226,6 +243,7 @@ def run(
     base: tuple[float, int] | None = None
     with tempfile.TemporaryDirectory() as folder, quick_decoders():
         trial = Trial(Path(folder), seed, judge_every=judge_every)
+        trial.prepare()
         number = begun = first
         while time.monotonic() < until and (last is None or number < last):
             start = time.monotonic()
@@ -241,7 +259,9 @@ def run(
             if number - first == WARM_FILES:
                 base = _burden(process)
             if (number - begun) % REPORT_EVERY == 0 or number == last:
+                before_mb = process.memory_info().rss / 1e6
                 now = _burden(process)
+                fresh.kept_mb = before_mb - now[0]
                 if base is not None:
                     fresh.memory_mb = now[0] - base[0]
                     fresh.descriptors = now[1] - base[1]
@@ -255,7 +275,9 @@ def run(
 
 
 def _burden(process: psutil.Process) -> tuple[float, int]:
-    """Return memory in MB and open descriptors."""
+    """Return memory in use, in MB, and open descriptors."""
+    gc.collect()
+    runtime.release_memory()
     count = process.num_handles() if os.name == "nt" else process.num_fds()
     return process.memory_info().rss / 1e6, count
 
@@ -266,6 +288,7 @@ def _added(one: FuzzTally, other: FuzzTally) -> FuzzTally:
         one.findings + other.findings,
         max(one.slowest_s, other.slowest_s),
         max(one.memory_mb, other.memory_mb),
+        max(one.kept_mb, other.kept_mb),
         max(one.descriptors, other.descriptors),
     )
 
@@ -298,6 +321,7 @@ def _line(tally: FuzzTally, seed: int, first: int, end: int) -> dict[str, Any]:
         "outcomes": dict(tally.outcomes),
         "slowest_s": round(tally.slowest_s, 1),
         "memory_mb": round(tally.memory_mb, 1),
+        "kept_mb": round(tally.kept_mb, 1),
         "descriptors": tally.descriptors,
     }
 
@@ -328,6 +352,7 @@ def read_log(log: Path, seed: int) -> tuple[int, FuzzTally]:
         else:
             part = FuzzTally(Counter(line["outcomes"]), [], line["slowest_s"])
             part.memory_mb, part.descriptors = line["memory_mb"], line["descriptors"]
+            part.kept_mb = line.get("kept_mb", 0.0)
             tally, end = _added(tally, part), max(end, line["to"])
     return end, tally
 
@@ -338,8 +363,8 @@ def summary(tally: FuzzTally) -> str:
     lines = [f"{total} files, {len(tally.findings)} findings"]
     lines += [f"  {count:6} {word}" for word, count in sorted(tally.outcomes.items())]
     lines.append(
-        f"slowest {tally.slowest_s:.1f} s; the parent grew by {tally.memory_mb:.0f} MB and "
-        f"{tally.descriptors} descriptors"
+        f"slowest {tally.slowest_s:.1f} s; the parent grew by {tally.memory_mb:.0f} MB in use and "
+        f"{tally.descriptors} descriptors; freed and kept were at most {tally.kept_mb:.0f} MB"
     )
     return "\n".join(lines)
 

@@ -29,6 +29,7 @@ from toolkit.evaluation.lists import read_table
 from toolkit.files import atomic_write, parse_json
 from toolkit.messages import phrase
 
+FRAME_SIZE_LIE = "41d_frame_size_lie.mp4"
 SCRIPT = Path("../shared/tools/make_bad_inputs.sh")
 LIMIT_S = 30.0
 """Longest time of processor for a row; those of a video of hours may take longer."""
@@ -261,12 +262,25 @@ def _safe(text: str) -> str:
     return kept or " "
 
 
+def plant_frame_size(path: Path) -> None:
+    """Have the index of an MP4 claim pictures of 65535 x 65535 pixels.
+
+    The corpus has a row for this lie, whose file lacks it where the mark that its script looks for
+    also stands among the brands.
+    """
+    data = bytearray(path.read_bytes())
+    at = data.index(b"avc1", data.index(b"stsd"))
+    data[at + 28 : at + 32] = b"\xff\xff\xff\xff"
+    path.write_bytes(data)
+
+
 def _make_corpus(folder: Path) -> Path:
     if not SCRIPT.is_file() or not shutil.which("bash") or not shutil.which("ffmpeg"):
         raise UsageError("there is no corpus", str(SCRIPT), "Give its folder with --corpus.")
     clips = [str(samples.path("cap12_edit")), str(samples.path("franck"))]
     command = ["bash", str(SCRIPT), str(folder), *clips]
     subprocess.run(command, check=True, capture_output=True)
+    plant_frame_size(folder / "cases" / FRAME_SIZE_LIE)
     return folder
 
 

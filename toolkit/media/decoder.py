@@ -29,6 +29,7 @@ from typing import Any, BinaryIO
 
 import av
 import av.filter
+import av.logging
 import av.subtitles.codeccontext  # av loads these when first met; here nothing can be loaded
 import av.subtitles.stream  # any more once the limits are set
 import numpy as np
@@ -64,10 +65,11 @@ MOVES_LEVELS = 6  # of 255, in one cell of a thumbnail; coding a still changes l
 THUMBNAIL = 16
 ASPECT_MAX = 10.0
 MOOV_MAX = 64 << 20
-MOOF_MAX = 4 << 20
+PARTS_READ = {"moov", "moof", "mfra", "sidx"}
 HDR = {int(ColorTrc.SMPTE2084): "pq", int(ColorTrc.ARIB_STD_B67): "hlg"}
 PQ_WHITE_NITS = 203.0  # diffuse white of HDR (ITU-R BT.2408)
 PQ_KNEE = 0.7  # of diffuse white; brighter light is compressed towards 1
+SUMMED = {"ffv1"}  # codecs with a check sum for each frame
 COMB_STEP = 8  # grey levels between neighbouring lines, of 255, before it may be combing
 COMB_PART = 0.01  # of the pixels; below it the picture counts as whole
 UNSAID = (0, 2)  # RGB, and nothing said
@@ -81,6 +83,30 @@ FRAGMENT_MARKS = (b"moof", b"traf", b"trun", b"mdat")
 TS_SYNC = 0x47  # begins each packet of a transport stream, behind a time of 4 bytes on Blu-ray
 TS_PACKETS = ((188, 0), (192, 4), (204, 0))  # length of a packet, and where in it the sync stands
 TS_TRIED = 60
+TS_BLOCK = 16384  # packets looked at together
+TRAF_IS_EMPTY = 0x10000  # flag of a fragment's track that has a length and no pictures
+TRUN_HEAD, TRUN_FIELDS = 0x5, 0xF00  # flags of its list: fields said once, and for each picture
+
+# Matroska: elements that may stand in a file, in its segment, and in a cluster of frames.
+EBML_INSIDE = (
+    {0x1A45DFA3, 0x18538067, 0xEC},
+    {
+        0x114D9B74,
+        0x1549A966,
+        0x1654AE6B,
+        0x1F43B675,
+        0x1C53BB6B,
+        0x1941A469,
+        0x1043A770,
+        0x1254C367,
+        0xEC,
+        0xBF,
+    },
+    {0xE7, 0x5854, 0xA7, 0xAB, 0xA3, 0xA0, 0xAF, 0xEC, 0xBF},
+)
+EBML_PARENTS = {0x18538067, 0x1F43B675}
+EBML_TRACKS, TRACK_ENTRY, TRACK_KIND, FRAME_DURATION = 0x1654AE6B, 0xAE, 0x83, 0x23E383
+ELEMENTS_MAX = 4_000_000
 
 # ISO/IEC 14496-12 and QuickTime: what may stand at the top level of a file.
 TOP_BOXES = (
@@ -405,46 +431,251 @@ def _top_boxes(file: BinaryIO, size: int) -> Iterator[tuple[str, int, int]]:
         start += claimed
 
 
-def _mp4_facts(file: BinaryIO, track: int) -> dict[str, int]:
-    """Find what FFmpeg overlooks: bytes behind the last box, and boxes that claim too much."""
+def _mp4_facts(file: BinaryIO, track: int, number: int = 0) -> dict[str, int]:
+    """Find what FFmpeg overlooks: bytes behind the last box, boxes that claim too much, lost parts.
+
+    `track` counts video tracks, `number` is what the file itself calls the track.
+    """
     size = file.seek(0, os.SEEK_END)
-    facts, end, indices = {"fragments": 0}, 0, 0
+    facts, end, indices, listed = {"fragments": 0}, 0, 0, 0
+    tracks: set[int] = set()
+    fragments: set[int] = set()
+    places: list[int] = []
     for name, start, claimed in _top_boxes(file, size):
         end = start + claimed
         indices += name == "moov"
+        file.seek(start)
+        box = file.read(min(claimed, MOOV_MAX)) if name in PARTS_READ else b""
+        inside = box[16 if int.from_bytes(box[:4]) == 1 else 8 :]
         if name == "moof":
             facts["fragments"] += 1
-            file.seek(start)
-            if b"trun" not in file.read(min(claimed, MOOF_MAX)):
+            fragments.add(start)
+            try:
+                listed += _fragment(inside, tracks).get(number, 0)
+            except ValueError:
                 facts["lost_parts"] = 1  # its list of pictures cannot be read
+        elif name == "mfra":
+            places += _fragment_places(inside)
+        elif name == "sidx" and (more := end + _segment_bytes(inside) - size) > 0:
+            facts["cut"] = more
+        elif name == "moov":
+            if indices == 1:
+                facts |= _declared_size(box, track)
+            facts["fragments"] += b"mvex" in box
+            tracks |= _track_numbers(inside)
         if end > size:
             facts["cut" if name in {"mdat", "moof"} else "overlong"] = end - size
-        if name == "moov" and "declared_width" not in facts:
-            file.seek(start)
-            moov = file.read(min(claimed, MOOV_MAX))
-            facts |= _declared_size(moov, track)
-            facts["fragments"] += b"mvex" in moov
     if end < size:
         file.seek(end)
         # behind a part that cannot be read there may be more of the film: then it is no trailer
         rest = file.read(MOOV_MAX) if facts["fragments"] else b""
-        lost = any(mark in rest for mark in FRAGMENT_MARKS)
+        lost = "lost_parts" in facts or any(mark in rest for mark in FRAGMENT_MARKS)
         facts["lost_parts" if lost else "trailing"] = size - end
+    if not fragments.issuperset(places):
+        facts["lost_parts"] = 1  # the list of fragments knows one that is not there
     if indices > 1:
         facts["unread_recordings"] = indices - 1
+    return facts | {"listed": listed}
+
+
+def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield name, start and end of what boxes hold that must fill a stretch; else ValueError."""
+    while start < end:
+        size, name = int.from_bytes(data[start : start + 4]), data[start + 4 : start + 8]
+        if not 8 <= size <= end - start:
+            raise ValueError("a box does not fit into its parent")
+        yield name, start + 8, start + size
+        start += size
+
+
+def _fragment(moof: bytes, tracks: set[int]) -> dict[int, int]:
+    """Return how many pictures, or pieces of sound, a fragment lists for each track.
+
+    Raises
+    ------
+    ValueError
+        If a part of it cannot be read, or belongs to no track of the file.
+    """
+    listed: dict[int, int] = {}
+    for name, start, end in _boxes(moof, 0, len(moof)):
+        if name != b"traf":
+            continue
+        track, count, empty = 0, None, False
+        for kind, at, stop in _boxes(moof, start, end):
+            flags = int.from_bytes(moof[at + 1 : at + 4])
+            if kind == b"tfhd":
+                track = int.from_bytes(moof[at + 4 : at + 8])
+                empty = bool(flags & TRAF_IS_EMPTY)
+            elif kind == b"trun":
+                several = int.from_bytes(moof[at + 4 : at + 8])
+                fields = 4 * (flags & TRUN_FIELDS).bit_count()
+                head = 8 + 4 * (flags & TRUN_HEAD).bit_count()
+                if head + several * fields != stop - at:
+                    raise ValueError("a list of pictures has another length than it says")
+                count = several + (count or 0)
+        if (tracks and track not in tracks) or (count is None and not empty):
+            raise ValueError("a part belongs to no track, or lists nothing")
+        listed[track] = listed.get(track, 0) + (count or 0)
+    if not listed:
+        raise ValueError("it lists nothing")
+    return listed
+
+
+def _track_numbers(moov: bytes) -> set[int]:
+    """Return what a file calls its tracks; nothing where that cannot be read."""
+    numbers = set()
+    try:
+        for name, start, end in _boxes(moov, 0, len(moov)):
+            for kind, at, _ in _boxes(moov, start, end) if name == b"trak" else ():
+                if kind == b"tkhd":
+                    here = at + (20 if moov[at] else 12)
+                    numbers.add(int.from_bytes(moov[here : here + 4]))
+    except ValueError:
+        return set()
+    return numbers
+
+
+def _fragment_places(mfra: bytes) -> list[int]:
+    """Return where the list at the end of a file says that fragments begin."""
+    places: list[int] = []
+    try:
+        for name, at, end in _boxes(mfra, 0, len(mfra)):
+            if name != b"tfra":
+                continue
+            wide = 8 if mfra[at] else 4
+            lengths = int.from_bytes(mfra[at + 8 : at + 12])
+            each = 2 * wide + sum(1 + (lengths >> shift & 3) for shift in (0, 2, 4))
+            places += [
+                int.from_bytes(mfra[entry + wide : entry + 2 * wide])
+                for entry in range(at + 16, end - each + 1, each)
+            ]
+    except ValueError:
+        return []
+    return places
+
+
+def _segment_bytes(sidx: bytes) -> int:
+    """Return how many bytes the parts have that follow a list of parts, or 0."""
+    wide = 8 if sidx[:1] == b"\1" else 4
+    first = 12 + wide
+    at = first + wide + 2
+    count = int.from_bytes(sidx[at : at + 2])
+    at += 2
+    if at + 12 * count != len(sidx):
+        return 0
+    sizes = (int.from_bytes(sidx[n : n + 4]) & 0x7FFFFFFF for n in range(at, len(sidx), 12))
+    return int.from_bytes(sidx[first : first + wide]) + sum(sizes)
+
+
+def _ts_facts(file: BinaryIO, pipe: Pipe) -> dict[str, int]:
+    """Find out whether packets of a transport stream follow each other to the end."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    head = np.frombuffer(file.read(TS_TRIED * max(length for length, _ in TS_PACKETS)), np.uint8)
+    marks = head == TS_SYNC
+    pairs = {  # places that begin a packet if the next one begins a packet's length behind
+        (length, sync): np.flatnonzero(marks[:-length] & marks[length:]) % length
+        for length, sync in TS_PACKETS
+    }
+    length, sync = max(pairs, key=lambda kind: len(pairs[kind]))
+    if not len(pairs[length, sync]):
+        return {}
+    # A recording may begin within a packet.
+    start = (int(np.bincount(pairs[length, sync]).argmax()) - sync) % length
+    file.seek(start)
+    while len(block := file.read(length * TS_BLOCK)) >= length:
+        firsts = np.frombuffer(block, np.uint8, len(block) // length * length)[sync::length]
+        if (firsts != TS_SYNC).any():
+            at = int((firsts != TS_SYNC).argmax()) * length
+            rest = block[at:] + file.read(TS_BLOCK * length)
+            return {"lost_parts": 1} if any(rest) else {}  # a recorder may reserve room
+        pipe.alive()
+    return {"cut": length - (size - start) % length} if (size - start) % length else {}
+
+
+def _matroska_facts(file: BinaryIO, pipe: Pipe) -> dict[str, Any]:
+    """Find out whether the elements of a Matroska file follow each other without a break.
+
+    FFmpeg looks for the next one that it knows where they do not, and says nothing.
+    """
+    size = file.seek(0, os.SEEK_END)
+    facts: dict[str, Any] = {}
+    at, segments = 0, 0
+    parents: list[int | None] = []  # where the segment and the cluster end, if they say it
+    for _ in range(ELEMENTS_MAX):
+        while parents and parents[-1] is not None and at >= parents[-1]:
+            parents.pop()
+        if at >= size:
+            break
+        file.seek(at)
+        name, start, length = _element(file.read(12))
+        levels = [level for level, names in enumerate(EBML_INSIDE) if name in names]
+        while parents and parents[-1] is None and levels and len(parents) > max(levels):
+            parents.pop()  # one that did not say its length ends with what cannot be in it
+        known = len(parents) in levels
+        if not known and not parents and segments:
+            facts["trailing"] = size - at  # behind a whole segment
+            break
+        end = None if length is None else at + start + length
+        most = next((e for e in reversed(parents) if e is not None), None)
+        if not known or (end is None and name not in EBML_PARENTS) or _is_past(end, most):
+            facts["lost_parts"] = 1
+            break
+        if end is not None and end > size:
+            facts["cut"] = end - size
+        if name == EBML_TRACKS and length is not None:
+            file.seek(at + start)
+            facts |= _frame_duration(file.read(min(length, MOOV_MAX)))
+        if name in EBML_PARENTS:
+            segments += not parents
+            parents.append(end)
+            end = at + start
+        at = size if end is None else end
+        pipe.alive(min(at, size))
     return facts
 
 
-def _ts_facts(file: BinaryIO) -> dict[str, int]:
-    """Find out whether a transport stream ends within a packet."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    head = file.read(TS_TRIED * max(length for length, _ in TS_PACKETS))
-    for length, sync in TS_PACKETS:
-        marks = head[sync::length][:TS_TRIED]
-        if marks.count(TS_SYNC) > len(marks) / 2:  # some may be spoilt themselves
-            return {"cut": length - size % length} if size % length else {}
-    return {}
+def _is_past(end: int | None, most: int | None) -> bool:
+    return end is not None and most is not None and end > most
+
+
+def _element(head: bytes) -> tuple[int, int, int | None]:
+    """Return name of an EBML element, where its content begins, and how long that is.
+
+    A name of 0 where there is none; no length where it is not said.
+    """
+    wide = 9 - head[0].bit_length() if head else 9
+    size = head[wide : wide + 1]
+    longer = 9 - size[0].bit_length() if size else 9
+    field = head[wide : wide + longer]
+    if wide > 4 or longer > 8 or len(field) < longer:
+        return 0, 0, 0
+    unsaid = (1 << 7 * longer) - 1
+    length = int.from_bytes(field) & unsaid
+    return int.from_bytes(head[:wide]), wide + longer, None if length == unsaid else length
+
+
+def _elements(data: bytes) -> dict[int, list[bytes]]:
+    """Return what the elements within another hold, by name; those that can be read."""
+    inside: dict[int, list[bytes]] = {}
+    at = 0
+    while at < len(data):
+        name, start, length = _element(data[at : at + 12])
+        if not name or length is None:
+            break
+        inside.setdefault(name, []).append(data[at + start : at + start + length])
+        at += start + length
+    return inside
+
+
+def _frame_duration(tracks: bytes) -> dict[str, float]:
+    """Return how many seconds a frame of the only video track is said to last."""
+    found = []
+    for entry in _elements(tracks).get(TRACK_ENTRY, []):
+        facts = _elements(entry)
+        if facts.get(TRACK_KIND, [b""])[0] == b"\1":
+            found.append(int.from_bytes(facts.get(FRAME_DURATION, [b""])[0][:8]) / 1e9)
+    return {"frame_s": found[0]} if len(found) == 1 else {}
 
 
 def _declared_size(moov: bytes, track: int) -> dict[str, int]:
@@ -489,13 +720,17 @@ def _probe(file: BinaryIO, request: dict[str, Any], pipe: Pipe) -> None:
         "unfilled_s": max(0.0, _tagged_duration(box, stream) - float(table.last_end * base)),
     }
     late = box.format.name.startswith("matroska")
-    if box.format.name.startswith("mov"):
-        facts |= _mp4_facts(file, list(box.streams.video).index(stream))
+    if late:
+        facts |= _matroska_facts(file, pipe)
+    elif box.format.name.startswith("mov"):
+        facts |= _mp4_facts(file, list(box.streams.video).index(stream), stream.id)
+        listed = facts.pop("listed")
         if late := bool(facts.pop("fragments")):  # each says its time, and FFmpeg the last one's
             end = stream.duration or 0
             facts["unfilled_s"] = float(max(0, end - table.last_end) * base)
+            facts["frames_declared"] = stream.frames + listed or None
     elif box.format.name == "mpegts":
-        facts |= _ts_facts(file)
+        facts |= _ts_facts(file, pipe)
     if late and len(table.pts):
         # their clock begins at zero, so that what was before the first picture did not come
         facts["late_s"] = float(max(0, int(table.pts[0])) * base)
@@ -572,6 +807,7 @@ def _table(
     joins = Joins(box, stream)
     starts: list[int] = []  # packets with which the clock starts anew
     corrupt: list[int] = []
+    hidden = 0
     broken, last_end, recording = False, -(2**62), 0
     vp8 = stream.codec_context.name == "vp8"
     packets = box.demux(stream)
@@ -593,6 +829,7 @@ def _table(
             starts.append(len(times))
         times.append(at)
         recordings.append(recording)
+        hidden += packet.is_discard
         flags.append((packet.is_keyframe, shown))
         if at is not None:
             last_end = max(last_end, at + (packet.duration or 0))
@@ -619,7 +856,7 @@ def _table(
             if (of == n).any()
         ]
         table = parts[0] if len(parts) == 1 else _one_after_the_other(parts)
-    table.facts |= {"broken": broken, "packets": len(times)}
+    table.facts |= {"broken": broken, "packets": len(times), "hidden": hidden}
     return table
 
 
@@ -705,13 +942,16 @@ def _decode(
 ) -> Iterator[av.VideoFrame | None]:
     """Yield decoded frames, and None for every error; go on after errors."""
     packets, seen = box.demux(stream), 0
+    decode = stream.codec_context.decode
+    if stream.codec_context.name in SUMMED:
+        decode = functools.partial(_decode_summed, decode)
     while packets_max is None or seen < packets_max:
         seen += 1
         try:
             packet = next(packets, None)
             if packet is None:
                 return
-            frames = stream.codec_context.decode(packet if packet.size else None)
+            frames = decode(packet if packet.size else None)
         except (MemoryError, Overshot):
             raise
         except Exception:  # noqa: BLE001 - a packet is lost; if demuxing failed, all that follow
@@ -719,6 +959,19 @@ def _decode(
             continue
         yield from frames
         pipe.alive()
+
+
+def _decode_summed(decode: Any, packet: Any) -> list[av.VideoFrame]:
+    """Decode a packet; raise ValueError where its check sum does not fit.
+
+    FFmpeg shows such a frame all the same, and only its log tells.
+    """
+    av.logging.set_level(av.logging.ERROR)
+    with av.logging.Capture() as complaints:
+        frames: list[av.VideoFrame] = decode(packet)
+    if any("CRC" in text for _level, _name, text in complaints):
+        raise ValueError("the check sum of a frame does not fit")
+    return frames
 
 
 # --- read ---------------------------------------------------------------------------------

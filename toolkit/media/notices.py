@@ -22,6 +22,9 @@ from toolkit.types import Notice, Video
 
 LATE_S = 0.1
 """From this time of the first picture on it is said that there may have been more before it."""
+MISSING_FACTOR = 2.5
+"""Frames that are so many times farther apart than each is said to last may lack some between:
+more than the two of a field rate that is taken for a frame rate."""
 LONG_S = 3600.0
 """From this duration on a video is called long."""
 
@@ -74,6 +77,11 @@ class Probed:
     def late_s(self) -> float:
         """Seconds from the beginning of the file to the first picture."""
         return float(self.facts.get("late_s", 0.0))
+
+    @property
+    def frame_s(self) -> float:
+        """Seconds that the file says a frame lasts; 0 where it says nothing."""
+        return float(self.facts.get("frame_s", 0.0))
 
     @property
     def declared_size(self) -> tuple[int, int]:
@@ -228,6 +236,21 @@ _ODDITIES = (
             "middle": 1000 * p.middle,
         },
         lambda p: float(p.video.pts[int(p.gaps.argmax())]),
+    ),
+    _Oddity(
+        "hidden_frames",
+        N_("{n} more frames of the file are left out by its edit list; they are not read."),
+        lambda p: p.has("hidden"),
+        lambda p: {"n": p.number("hidden")},
+    ),
+    _Oddity(
+        "missing_frames",
+        N_(
+            "Frames are {middle:.0f} ms apart, but the file says that each lasts {declared:.0f} ms:"
+            " frames between may be missing."
+        ),
+        lambda p: 0 < p.frame_s * MISSING_FACTOR < p.middle,
+        lambda p: {"middle": 1000 * p.middle, "declared": 1000 * p.frame_s},
     ),
     _Oddity(
         "rotation",

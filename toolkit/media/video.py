@@ -117,8 +117,8 @@ def probe(path: Path | str, *, tick: Tick = no_tick) -> Video:
     Video
         Its `notices` tell what is odd: truncated, damaged, variable_frame_rate, rotation,
         pixel_aspect, interlaced, alpha, hdr, several_streams, no_timestamps, timestamps,
-        clock_restarts, unread_recordings, late_start, frame_count, frame_size, container,
-        trailing_bytes, incomplete_start, long_video.
+        clock_restarts, unread_recordings, late_start, hidden_frames, missing_frames, frame_count,
+        frame_size, container, trailing_bytes, incomplete_start, long_video.
 
     Raises
     ------
