@@ -13,7 +13,14 @@ from typing import Literal
 from toolkit._i18n import _, ngettext
 from toolkit.detectors import measured
 from toolkit.explain.intervals import interval_level, interval_p_value
-from toolkit.figures.sentences import clock, number, speaking, top_region, verdict_mark
+from toolkit.figures.sentences import (
+    clock,
+    leading_regions,
+    number,
+    region_name,
+    speaking,
+    verdict_mark,
+)
 from toolkit.messages import text_of
 from toolkit.types import Interval, Report, TrackResult
 from toolkit.verdict.aggregate import frame_logits
@@ -117,6 +124,17 @@ def _covers(interval: Interval, result: TrackResult) -> bool:
     return interval.end_s - interval.start_s >= THROUGHOUT * on_screen > 0
 
 
+def where_phrase(result: TrackResult) -> str:
+    """Return which part of the face leads, or that several do; "" where none may be named."""
+    regions = leading_regions(result)
+    if not regions:
+        return ""
+    if len(regions) == 1:
+        return _("mostly {region}").format(region=the_region(regions[0]))
+    names = ", ".join(region_name(region) for region in regions)
+    return _("spread over several parts ({regions})").format(regions=names)
+
+
 def headline(report: Report) -> str:
     """Return what the detector says, with where and when, in one sentence."""
     verdict, result = report.verdict, speaking(report)
@@ -124,9 +142,7 @@ def headline(report: Report) -> str:
         return _("No verdict.")
     if not verdict.is_fake:
         return _("The detector does not call this video forged.")
-    region = top_region(result)
-    where = _("mostly {region}").format(region=the_region(region)) if region else ""
-    what = ", ".join(part for part in (where, when_phrase(result)) if part)
+    what = ", ".join(part for part in (where_phrase(result), when_phrase(result)) if part)
     if not what:
         text = _("The detector calls this video forged (person {person}).")
         return text.format(person=report.decisive)

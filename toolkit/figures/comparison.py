@@ -75,26 +75,33 @@ def comparison_sentences(found: Comparison) -> list[str]:
     }
     if found.limit is None:
         head = _(
-            "Person {person} scores {value}; what is known to be genuine scores {known}. How far "
+            "Person {person} scores {value}; what you say is genuine scores {known}. How far "
             "apart the halves of genuine recordings lie was not measured for this detector."
         )
     elif found.is_higher:
         head = _(
-            "Person {person} scores {gap} logit higher than what is known to be genuine. Two "
+            "Person {person} scores {gap} logit higher than what you say is genuine. Two "
             "halves of a genuine recording seldom differ by more than {limit}: it speaks for "
             "forged."
         )
     elif found.difference < -found.limit:
         head = _(
-            "Person {person} scores {gap} logit lower than what is known to be genuine: it is the "
+            "Person {person} scores {gap} logit lower than what you say is genuine: it is the "
             "known material that stands out. Ask again whether it is genuine."
         )
     else:
         head = _(
-            "Person {person} scores {gap} logit away from what is known to be genuine. Two halves "
+            "Person {person} scores {gap} logit away from what you say is genuine. Two halves "
             "of a genuine recording differ by as much: it speaks neither for forged nor against it."
         )
     lines = [head.format(**values)]
+    if found.known.is_called_forged:
+        lines.append(
+            _(
+                "This detector calls what you say is genuine forged: ask again whether it is "
+                "genuine, and of the same person. Until then the difference says little."
+            )
+        )
     if found.limit is not None:
         text = _(
             "Of {of} genuine recordings, {n} have halves that lie as far apart, or farther; the "
@@ -111,13 +118,13 @@ def comparison_sentences(found: Comparison) -> list[str]:
         a, b = (number(s.sharpness, 0) for s in (found.questioned, found.known))
         lines.append(text.format(a=a, b=b))
     lines.append(_picture_sentence(found))
-    lines.append(
-        _(
-            "This holds for the same person, filmed, coded and sent alike, and for material that "
-            "was not chosen by looking at this analysis. It was measured on other seconds of the "
-            "same recording."
-        )
+    caution = _(
+        "This holds for the same person, filmed, coded and sent alike, and for material that "
+        "was not chosen by looking at this analysis."
     )
+    if found.limit is not None:
+        caution += " " + _("It was measured on other seconds of the same recording.")
+    lines.append(caution)
     return lines
 
 

@@ -18,6 +18,9 @@ _SAID_ELSEWHERE = {"abstained", "several_persons"}
 _CUTS_NAMED = 8
 _STRETCHES_NAMED = 4
 _ALL = 0.995  # of what lies above the line; it would be written as 100 %
+LEADS_PART, LEADS_TIMES = 0.5, 1.5
+"""A region leads with this part of what speaks for forged, or so many times the next one's."""
+
 _SMALL_PART = 0.2  # a region with less of the largest region's share is not named beside it
 
 
@@ -184,6 +187,25 @@ def top_region(result: TrackResult) -> str | None:
     return REGIONS[best] if shares[best] > 0 else None
 
 
+def leading_regions(result: TrackResult) -> tuple[str, ...]:
+    """Return the region that leads, or up to three that only together do; () as `top_region`.
+
+    One alone is named where its share is half of all that speaks for forged, or one and a half
+    times the next one's. Else the order of the first few says little: another minute of the same
+    clip may turn it round.
+    """
+    explanation = result.explanation
+    if explanation is None or top_region(result) is None:
+        return ()
+    shares = np.maximum(explanation.region_shares, 0)
+    order = np.argsort(-shares, kind="stable")
+    parts = shares[order] / shares.sum()
+    if parts[0] >= LEADS_PART or parts[0] >= LEADS_TIMES * parts[1]:
+        return (REGIONS[int(order[0])],)
+    most = int(np.searchsorted(np.cumsum(parts), LEADS_PART)) + 1
+    return tuple(REGIONS[i] for i in order[: min(max(most, 2), 3)].tolist())
+
+
 def region_sentence(result: TrackResult) -> str:
     """Return which regions mattered to the detector, or why none is named."""
     explanation = result.explanation
@@ -194,7 +216,7 @@ def region_sentence(result: TrackResult) -> str:
     if not explanation.reference_valid:
         return _("The explanation fails the reference test; no region is named.")
     if not result.verdict.is_fake:
-        return _("The evidence stays below the threshold, so no region is named.")
+        return _below_sentence(result)
     best = top_region(result)
     if best is None:
         return _("No region speaks for forged; the evidence could not be divided.")
@@ -205,6 +227,20 @@ def region_sentence(result: TrackResult) -> str:
     if unsplit > float(np.abs(explanation.region_shares).sum()):
         text += " " + _("Most of the evidence could not be divided over regions.")
     return text
+
+
+def _below_sentence(result: TrackResult) -> str:
+    logits = result.evidence.logits
+    above = int(np.sum(logits >= result.verdict.threshold))
+    if not above:
+        return _("The score stays below the threshold in every frame, so no region is named.")
+    return ngettext(
+        "The score of all frames together lies below the threshold, so no region is named; "
+        "{n} of {of} frames lies above it.",
+        "The score of all frames together lies below the threshold, so no region is named; "
+        "{n} of {of} frames lie above it.",
+        above,
+    ).format(n=above, of=len(logits))
 
 
 def _named(explanation: Explanation) -> str:

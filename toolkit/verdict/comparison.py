@@ -104,6 +104,8 @@ class Stretch:
         Their aggregate, by the rule that clips are judged by.
     face_px, sharpness
         Medians: width of the face in the source, and variance of the Laplacian.
+    is_called_forged
+        Whether `logit` reaches the detector's threshold.
     """
 
     person: str
@@ -112,6 +114,7 @@ class Stretch:
     logit: float
     face_px: float
     sharpness: float
+    is_called_forged: bool = False
 
 
 @dataclass(frozen=True)
@@ -216,6 +219,7 @@ def stretch(
         logit=logit,
         face_px=float(np.median(crops.face_width)),
         sharpness=float(np.median(crops.sharpness)),
+        is_called_forged=logit >= result.verdict.threshold,
     )
 
 

@@ -205,7 +205,7 @@ def test_another_clip_that_is_known_to_be_genuine(compare, panel, tmp_path):
     assert not compare._said.value
     compare.fields.genuine.value = True
     assert "Person A scores" in compare._said.value
-    assert "known to be genuine" in compare._said.value
+    assert "what you say is genuine" in compare._said.value
     assert panel._result.ask.known.person == "A"
     assert "You said that known.mp4 is genuine." in compare._said.value
     there = compare.fields.other.value
