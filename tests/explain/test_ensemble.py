@@ -176,15 +176,14 @@ def test_without_a_scale_there_is_no_sum_and_the_command_is_told():
 def test_the_page_is_escaped_and_speaks_both_languages():
     found = side_by_side(result([1.0] * 4, patches=True), result([2.0] * 4, patches=True))
     english = beside_html(found, TITLES)
+    lines = {*beside_sentences(found, TITLES), *ledger_sentences(found, TITLES)}
     assert "<Beta>" not in english
     assert "&lt;Beta&gt;" in english
     assert english.count("<svg") == 1
     assert "deviations of genuine clips" in english
     _i18n.set_language("nl")
-    dutch = beside_html(found, TITLES)
-    assert dutch != english
-    for line in (*beside_sentences(found, TITLES), *ledger_sentences(found, TITLES)):
-        assert not line.startswith(("The mean", "In ", "They "))
+    assert beside_html(found, TITLES) != english
+    assert lines.isdisjoint([*beside_sentences(found, TITLES), *ledger_sentences(found, TITLES)])
 
 
 def test_a_long_clip_gets_columns_of_several_seconds():

@@ -25,6 +25,10 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
         "toolkit.evaluation.studies.detector_checks",
         "are mistakes in reading a foreign detector found, and right ones let through?",
     ),
+    ("study", "clip-routes"): (
+        "toolkit.evaluation.studies.clip_routes",
+        "CLIP's real tower with a head, through three routes: the same logits?",
+    ),
     ("study", "swaps"): (
         "toolkit.evaluation.studies.swaps",
         "how well swapped expressions fit, and whether the detector sees such swaps",

@@ -11,14 +11,16 @@ import dataclasses
 import json
 import math
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolkit import models
 from toolkit.detectors.base import Card
 from toolkit.detectors.listing import added_folder, added_names
-from toolkit.detectors.recipe import Measured, Recipe
 from toolkit.errors import ModelError, ToolkitError
 from toolkit.files import atomic_write, parse_json
+
+if TYPE_CHECKING:  # a recipe loads torch, and sentences about verdicts need only what is kept here
+    from toolkit.detectors.recipe import Measured
 
 FILE = "measured.json"
 SCHEMA = "doorzicht.measured/1"
@@ -86,6 +88,8 @@ def _measure(name: str) -> OwnMeasure | None:
     plain = _read().get(name)
     if plain is None:
         return None
+    from toolkit.detectors.recipe import Measured
+
     try:
         measure = OwnMeasure(
             str(plain["weights_sha256"]), float(plain["threshold"]), Measured(**plain["measured"])
@@ -157,6 +161,8 @@ def genuine_scale(name: str, weights_sha256: str) -> tuple[float, float, int] | 
     logits = genuine_logits(name, weights_sha256)
     try:
         if name in added_names():
+            from toolkit.detectors.recipe import Recipe
+
             recipe = Recipe.load(added_folder() / name)
             measured = recipe.measured if recipe.sha256 == weights_sha256 else None
         else:

@@ -24,7 +24,8 @@ COLUMNS_MAX = 60
 ALIKE = 0.5
 """A correlation from here on, either way, is told as one."""
 
-_LEFT, _CELL, _ROW, _GAP = 150, 14, 13, 26
+_LEFT, _ROW, _GAP = 190, 13, 26
+_WIDE, _CELL_MIN, _CELL_MAX = 640, 10, 40
 
 Cells = NDArray[np.float64]
 
@@ -171,7 +172,7 @@ def ledger_rows(ledger: Ensemble) -> list[tuple[str, list[float]]]:
     names = [*(region_name(r) for r in REGIONS), _("not divided")]
     table = ledger.region_shares
     rows = [(name, [float(v) for v in column]) for name, column in zip(names, table.T, strict=True)]
-    rows = [row for row in rows if any(row[1])]
+    rows = [row for row in rows if any(abs(v) >= 5e-4 for v in row[1])]  # else all would be 0.000
     return [*rows, (_("together"), [float(v) for v in ledger.detector_shares])]
 
 
@@ -215,7 +216,8 @@ def beside_svg(found: DetectorComparison, titles: Mapping[str, str]) -> str:
     t = len(found.seconds)
     step = max(1, math.ceil(t / COLUMNS_MAX))
     columns = math.ceil(t / step)
-    wide = _LEFT + columns * _CELL + 12
+    cell = min(_CELL_MAX, max(_CELL_MIN, _WIDE // columns))
+    wide = _LEFT + columns * cell + 24
     parts, top = [], 4.0
     used = np.abs(found.shares).sum(axis=(0, 1)) > 0
     names = [*(region_name(r) for r in REGIONS), _("not divided")]
@@ -242,7 +244,7 @@ def beside_svg(found: DetectorComparison, titles: Mapping[str, str]) -> str:
                 at = clock(float(found.seconds[column * step]), 0)
                 told = f"{names[region]}, {at}: {number(value, 3, signed=True)}"
                 parts.append(
-                    f'<rect x="{_LEFT + column * _CELL}" y="{y}" width="{_CELL - 1}" '
+                    f'<rect x="{_LEFT + column * cell}" y="{y}" width="{cell - 1}" '
                     f'height="{_ROW - 1}" fill="rgb({red},{green},{blue})">'
                     f"<title>{escape(told)}</title></rect>"
                 )
@@ -250,7 +252,7 @@ def beside_svg(found: DetectorComparison, titles: Mapping[str, str]) -> str:
     for column in range(columns):
         part = slice(column * step, (column + 1) * step)
         if bool((found.judged[part] & ~found.same_side[part]).any()):
-            x = _LEFT + column * _CELL + (_CELL - 1) / 2
+            x = _LEFT + column * cell + (cell - 1) / 2
             parts.append(f'<path d="M{x} {top}l5 9h-10z" fill="currentColor"/>')
     legend = escape(_("▲ they lie on different sides of their lines"))
     parts.append(
@@ -258,7 +260,7 @@ def beside_svg(found: DetectorComparison, titles: Mapping[str, str]) -> str:
         f'font-size="10">{escape(_("time"))}</text>'
     )
     parts += [
-        f'<text x="{_LEFT + column * _CELL}" y="{top + _GAP - 4}" fill="currentColor" '
+        f'<text x="{_LEFT + column * cell}" y="{top + _GAP - 4}" fill="currentColor" '
         f'font-size="10">{clock(float(found.seconds[column * step]), 0)}</text>'
         for column in range(0, columns, max(1, columns // 6))
     ]

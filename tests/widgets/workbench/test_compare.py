@@ -414,7 +414,7 @@ def test_two_detectors_on_one_clip_say_where_they_differ(all_weights, compare, p
     assert "Waar ze overeenstemmen" in compare.beside.value
     panel._result.selection.person = "B"
     assert compare.beside.value != text
-    put(compare, Other("moment"))  # one detector: there is nothing to hold against it
+    put(compare, Other("person", "A"))  # one detector: there is nothing to hold against it
     assert compare.beside.value == ""
 
 
