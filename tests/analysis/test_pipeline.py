@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.fakes import GreenDetector
 from toolkit import media
 from toolkit.analysis import cached, pipeline
 from toolkit.detectors.base import Card, InputSpec
@@ -21,32 +22,10 @@ from toolkit.faces.tracks import FaceReader
 from toolkit.forge.selfblend import region_mask
 from toolkit.messages import phrase
 from toolkit.storage.cache import Cache
-from toolkit.types import REGIONS, Aggregate, Evidence, PatchHead, Sampling
+from toolkit.types import REGIONS, Aggregate, Sampling
 from toolkit.verdict.aggregate import frame_logits
 
 GREEN = (0, 255, 0)
-
-
-class GreenDetector:
-    """Calls a tile forged by its share of pure green: a detector with a closed-form answer."""
-
-    card = Card("green", "test", "0" * 64, 0.0, "none", ())
-    spec = InputSpec(size=224, margin=0.125)
-    device, batch = "cpu", 4
-
-    def evidence(self, crops, *, tick=lambda *_: None):
-        tick("detect", 0, 1)
-        rgb = crops.rgb.astype(int)
-        green = (rgb[..., 1] > 180) & (rgb[..., 0] < 90) & (rgb[..., 2] < 90)
-        n = len(green)
-        tiles = green.reshape(n, 14, 16, 14, 16).mean(axis=(2, 4)).astype(np.float32)
-        patches = 8 * tiles - 2
-        reference = np.full((14, 14), -2, np.float32)
-        logits = np.log(np.exp(4 * patches.astype(float)).mean(axis=(1, 2))) / 4
-        spans = np.stack([np.arange(n)] * 2, axis=1)
-        return Evidence(
-            logits.astype(np.float32), spans, patches, PatchHead(4.0, 1.0, 0.0, reference)
-        )
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.fakes import crops_of
 from tests.widgets import made_up
 from toolkit import media
 from toolkit.analysis.robustness import ChainOutcome, Robustness
@@ -37,15 +38,7 @@ def clip(path: Path, *, shade: int = 90) -> Path:
 def crops(n: int, side: int = 32) -> FaceCrops:
     """Return crops of no face in particular."""
     rng = np.random.default_rng(3)
-    return FaceCrops(
-        rgb=rng.integers(0, 255, (n, side, side, 3), np.uint8),
-        crop_to_frame=np.tile(np.array([[1.0, 0, 10], [0, 1, 10]]), (n, 1, 1)),
-        mesh=np.zeros((n, 478, 3), np.float32),
-        region_map=np.zeros((n, side, side), np.uint8),
-        face_width=np.full(n, 80.0),
-        sharpness=np.full(n, 100.0),
-        padding=np.zeros(n),
-    )
+    return crops_of(rng.integers(0, 255, (n, side, side, 3), np.uint8), width=80.0)
 
 
 def examine(

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from tests.fakes import crops_of
 from toolkit import models
 from toolkit.cli import main as cli
 from toolkit.detectors import mesonet, registry
 from toolkit.errors import DetectorError, ModelError
-from toolkit.types import FaceCrops
 
 PICTURES = ("df/df00204", "df/df01254", "real/real00240", "real/real00772")
 GENUINE = {
@@ -52,15 +52,7 @@ def test_the_port_gives_the_published_figures(name, published, cache):
     genuine = 1 / (1 + np.exp(detector.logits(rgb).astype(float)))
     assert genuine == pytest.approx(GENUINE[name], abs=0.01)
     assert detector.card.name == name
-    n = len(rgb)
-    crops = FaceCrops(
-        rgb,
-        np.zeros((n, 2, 3)),
-        np.zeros((n, 478, 3), np.float32),
-        np.zeros((n, 256, 256), np.uint8),
-        *(np.zeros(n) for _ in range(3)),
-    )
-    evidence = detector.evidence(crops)
+    evidence = detector.evidence(crops_of(rgb))
     assert evidence.patches is None
     assert evidence.logits == pytest.approx(detector.logits(rgb), abs=1e-4)
 

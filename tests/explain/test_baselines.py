@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.fakes import front_mesh
 from toolkit.detectors.base import Card, InputSpec
 from toolkit.errors import Cancelled, UsageError
 from toolkit.explain import baselines
@@ -18,24 +19,12 @@ from toolkit.explain.baselines import (
     plant_in_crop,
     warp,
 )
-from toolkit.faces.mesh import canonical_face
 from toolkit.faces.regions import region_map_of
 from toolkit.types import REGIONS, Evidence, FaceCrops
 
 pytestmark = pytest.mark.usefixtures("face_models")
 SIZE = 112
 MOUTH = REGIONS.index("mouth")
-
-
-def drawn_mesh(*, scale=5.2, shift=(0.0, 0.0)):
-    """Return the canonical face, seen from the front, in crop pixels."""
-    face = canonical_face().vertices
-    mesh = np.zeros((478, 3), np.float32)
-    mesh[:468, 0] = face[:, 0] * scale + SIZE / 2 + shift[0]
-    mesh[:468, 1] = -face[:, 1] * scale + SIZE / 2 + shift[1]
-    mesh[:468, 2] = -face[:, 2] * scale
-    mesh[468:] = mesh[1]
-    return mesh
 
 
 def picture(seed=0, *, noise=3.0):
@@ -48,7 +37,7 @@ def picture(seed=0, *, noise=3.0):
 
 def crops_of(pictures, meshes=None):
     n = len(pictures)
-    meshes = meshes or [drawn_mesh()] * n
+    meshes = meshes or [front_mesh(SIZE)] * n
     return FaceCrops(
         np.stack(pictures),
         np.broadcast_to(np.eye(2, 3), (n, 2, 3)).copy(),
@@ -87,7 +76,7 @@ class Linear(Green):
 
 def green_track(clean=5):
     """Return a track whose last frame has a green mouth, and a slightly moved face per frame."""
-    meshes = [drawn_mesh(shift=(0.7 * k, -0.4 * k)) for k in range(clean + 1)]
+    meshes = [front_mesh(SIZE, shift=(0.7 * k, -0.4 * k)) for k in range(clean + 1)]
     pictures = [picture(k) for k in range(clean + 1)]
     mouth = region_map_of(meshes[-1], SIZE) == MOUTH
     pictures[-1][mouth] = (60, 200, 60)
@@ -107,7 +96,7 @@ def made_for(crops, detector=None, **options):
 
 
 def test_a_face_onto_itself_stays_where_it_is():
-    mesh = drawn_mesh()
+    mesh = front_mesh(SIZE)
     where = correspondence(mesh, mesh, SIZE)
     y, x = np.mgrid[:SIZE, :SIZE]
     assert np.abs(where - np.stack([x, y], axis=2)).max() <= 1e-3
@@ -115,7 +104,7 @@ def test_a_face_onto_itself_stays_where_it_is():
 
 def test_a_moved_and_grown_face_is_found_again():
     """Paint each triangle's place: looked up, the source's paint lies on the target's mesh."""
-    target, source = drawn_mesh(), drawn_mesh(scale=5.6, shift=(3.0, -2.0))
+    target, source = front_mesh(SIZE), front_mesh(SIZE, scale=5.6, shift=(3.0, -2.0))
     where = correspondence(target, source, SIZE)
     nose = np.rint(target[4, :2]).astype(int)
     moved = where[nose[1], nose[0]] - nose
@@ -135,7 +124,7 @@ def test_matching_restores_colour_and_noise():
     target = picture(1, noise=6.0)
     soft = cv2.GaussianBlur(picture(2, noise=6.0), (0, 0), 1.0)
     tinted = np.clip(soft.astype(int) + np.array([25, -10, 15]), 0, 255).astype(np.uint8)
-    region_map = region_map_of(drawn_mesh(), SIZE)
+    region_map = region_map_of(front_mesh(SIZE), SIZE)
     out = match(tinted, target, region_map, np.random.default_rng(0))
     face = region_map != REGIONS.index("background")
     level = lambda p: baselines._noise_level(p.astype(np.float32), face)  # noqa: E731
@@ -147,7 +136,7 @@ def test_matching_restores_colour_and_noise():
 
 def test_a_sharper_donor_is_softened():
     target, noisy = picture(1, noise=1.5), picture(2, noise=9.0)
-    region_map = region_map_of(drawn_mesh(), SIZE)
+    region_map = region_map_of(front_mesh(SIZE), SIZE)
     out = match(noisy, target, region_map, np.random.default_rng(0))
     assert cv2.Laplacian(out, cv2.CV_64F).var() < 0.5 * cv2.Laplacian(noisy, cv2.CV_64F).var()
 
@@ -345,7 +334,7 @@ def test_a_harmful_reference_fails_its_second_test():
 
 
 def test_planting_changes_its_part_only():
-    rgb, mesh = picture(), drawn_mesh()
+    rgb, mesh = picture(), front_mesh(SIZE)
     out = plant_in_crop(rgb, mesh, "mouth", kind="colour")
     changed = np.abs(out.astype(int) - rgb).max(axis=2) > 3
     inside = region_map_of(mesh, SIZE) == MOUTH  # the lips and two rings of triangles round them

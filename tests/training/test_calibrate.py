@@ -5,25 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.fakes import BrightnessDetector
 from toolkit.detectors import registry
 from toolkit.errors import UsageError
 from toolkit.training import calibrate, stills
 from toolkit.verdict import calibration
 from toolkit.verdict.aggregate import aggregate, rule_for, rule_text
-
-
-class Card:
-    weights_sha256 = "a" * 64
-    top_part = 2
-
-
-class Brightness:
-    """A detector that calls bright pictures forged: a video that gets brighter goes up."""
-
-    card = Card()
-
-    def logits(self, rgb):
-        return rgb.astype(np.float32).mean(axis=(1, 2, 3)) / 10
 
 
 @pytest.fixture
@@ -43,7 +30,7 @@ def sides(monkeypatch):
 
 
 def test_map_names_its_weights_and_its_people(filmed, sides, tmp_path):
-    found = calibrate.calibrate(Brightness(), [filmed], count=60, date="2026-11-25")
+    found = calibrate.calibrate(BrightnessDetector(), [filmed], count=60, date="2026-11-25")
     assert found.weights_sha256 == "a" * 64
     assert "kept from training" in found.population
     assert found.rule == rule_text(2)
@@ -56,10 +43,10 @@ def test_map_names_its_weights_and_its_people(filmed, sides, tmp_path):
 
 def test_the_map_is_that_of_clips_that_go_up_and_down(filmed, sides):
     """Fitted by hand: every level with one video's ups and downs, by the rule of the product."""
-    found = calibrate.calibrate(Brightness(), [filmed], count=60, traceless=0)
+    found = calibrate.calibrate(BrightnessDetector(), [filmed], count=60, traceless=0)
     _rest, videos = stills.divide([filmed])
     assert len(videos) == 2
-    wander = stills.ups_and_downs(Brightness(), videos)
+    wander = stills.ups_and_downs(BrightnessDetector(), videos)
     draws = np.random.default_rng(4)
     x = []
     for pair in zip(sides.genuine, sides.forged, strict=True):
@@ -75,29 +62,29 @@ def test_photographs_support_no_more_than_limited_support(filmed, monkeypatch):
     names = tuple(f"p{i}" for i in range(400))
     found = stills.Levels(rng.normal(0, 1, 400), rng.normal(2, 1, 400), names)
     monkeypatch.setattr(calibrate, "levels", lambda *_a, **_k: found)
-    made = calibrate.calibrate(Brightness(), [filmed], count=400)
+    made = calibrate.calibrate(BrightnessDetector(), [filmed], count=400)
     assert made.bounds == pytest.approx((np.log10(calibrate.TRACELESS), calibration.CAP))
 
 
 def test_what_it_needs_is_said(faces_folder, filmed):
     with pytest.raises(UsageError, match="filmed"):
-        calibrate.calibrate(Brightness(), [faces_folder], count=3)
+        calibrate.calibrate(BrightnessDetector(), [faces_folder], count=3)
     with pytest.raises(UsageError, match="one clip"):
-        calibrate.calibrate(Brightness(), [filmed], count=0)
+        calibrate.calibrate(BrightnessDetector(), [filmed], count=0)
 
 
 @pytest.mark.parametrize("traceless", [-0.1, 1.0, np.nan])
 def test_a_share_out_of_range_is_refused_before_anything_is_scored(filmed, monkeypatch, traceless):
     monkeypatch.setattr(calibrate, "divide", lambda _folders: pytest.fail("too late"))
     with pytest.raises(UsageError, match="without traces"):
-        calibrate.calibrate(Brightness(), [filmed], count=3, traceless=traceless)
+        calibrate.calibrate(BrightnessDetector(), [filmed], count=3, traceless=traceless)
 
 
 def test_one_person_supports_nothing(filmed, monkeypatch):
     alone = stills.Levels(np.arange(5.0), np.arange(5.0) + 2, ("one",) * 5)
     monkeypatch.setattr(calibrate, "levels", lambda *_a, **_k: alone)
     with pytest.raises(UsageError, match="one person"):
-        calibrate.calibrate(Brightness(), [filmed], count=5)
+        calibrate.calibrate(BrightnessDetector(), [filmed], count=5)
 
 
 def test_the_command_writes_what_it_fitted(filmed, sides, tmp_path, monkeypatch, capsys):

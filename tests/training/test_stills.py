@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.fakes import BrightnessDetector
 from toolkit.errors import UsageError
 from toolkit.training import data, stills
 
@@ -48,11 +49,6 @@ def test_two_pictures_of_one_person_are_one_group(faces_folder):
     assert set(groups) == {photo.identity}
 
 
-class Brightness:
-    def logits(self, rgb):
-        return rgb.astype(np.float32).mean(axis=(1, 2, 3)) / 10
-
-
 def test_nobody_is_both_photographed_and_filmed(faces_folder, filmed):
     rest, videos = stills.divide([filmed])
     assert [f.photos for f in rest] == [faces_folder.photos]
@@ -67,7 +63,7 @@ def test_nobody_is_both_photographed_and_filmed(faces_folder, filmed):
 def test_a_video_goes_up_and_down_in_order_of_time(filmed):
     photos = [p for p in filmed.photos if p.path.parent.name == "frames"]
     photos = sorted((p for p in photos if p.identity == "clip"), key=lambda p: p.path.name)
-    (course,) = stills.ups_and_downs(Brightness(), [photos])
+    (course,) = stills.ups_and_downs(BrightnessDetector(), [photos])
     assert course.shape == (stills.MOMENTS,)
     assert course.mean() == pytest.approx(0, abs=1e-5)
     assert (np.diff(course) >= 0).all()
@@ -75,14 +71,14 @@ def test_a_video_goes_up_and_down_in_order_of_time(filmed):
     assert course[-1] - course[0] == pytest.approx(stills.UNSEEN * climb, rel=0.1)
     photos[3].path.unlink()
     with pytest.raises(UsageError, match="cannot be read"):
-        stills.ups_and_downs(Brightness(), [photos])
+        stills.ups_and_downs(BrightnessDetector(), [photos])
 
 
 def test_levels_are_those_of_genuine_and_forged_clips_of_people_kept(faces_folder):
-    found = stills.levels(Brightness(), [faces_folder], 3, seed=4)
+    found = stills.levels(BrightnessDetector(), [faces_folder], 3, seed=4)
     clips = list(stills.still_clips([faces_folder], 3, seed=4))
     for sides in (("genuine", found.genuine), ("forged", found.forged)):
-        want = [Brightness().logits(getattr(c, sides[0])).mean() for c in clips]
+        want = [BrightnessDetector().logits(getattr(c, sides[0])).mean() for c in clips]
         assert sides[1] == pytest.approx(want)
     assert set(found.groups) <= {p.identity for p in faces_folder.photos if p.in_validation}
 

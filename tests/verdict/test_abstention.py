@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.fakes import black_crops
 from toolkit.errors import UsageError
-from toolkit.types import FaceCrops, FaceTrack, Verdict
+from toolkit.types import FaceTrack, Verdict
 from toolkit.verdict import abstention
 from toolkit.verdict.abstention import Limits, clip_verdict, judge
 
@@ -48,15 +49,7 @@ def make(
         max_score=max_score,
         sampled=np.arange(wanted),
     )
-    crops = FaceCrops(
-        rgb=np.zeros((n, 2, 2, 3), np.uint8),
-        crop_to_frame=np.zeros((n, 2, 3)),
-        mesh=np.zeros((n, 478, 3), np.float32),
-        region_map=np.zeros((n, 2, 2), np.uint8),
-        face_width=np.broadcast_to(width, n).astype(float),
-        sharpness=np.broadcast_to(sharpness, n).astype(float),
-        padding=np.broadcast_to(padding, n).astype(float),
-    )
+    crops = black_crops(n, width=width, sharpness=sharpness, padding=padding)
     return {"track": track, "crops": crops}
 
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.fakes import black_crops
 from tests.widgets import made_up
 from toolkit import _i18n, figures
 from toolkit.errors import UsageError
-from toolkit.types import Examination, FaceCrops
+from toolkit.types import Examination
 from toolkit.verdict import comparison
 from toolkit.verdict.comparison import GenuineSpread
 
@@ -16,15 +17,7 @@ HALVES = GenuineSpread(tuple(i / 10 for i in range(1, 21)), "cd" * 32, "20 recor
 
 
 def crops(moments, *, width=120.0, sharpness=60.0):
-    return FaceCrops(
-        rgb=np.zeros((moments, 2, 2, 3), np.uint8),
-        crop_to_frame=np.zeros((moments, 2, 3)),
-        mesh=np.zeros((moments, 478, 3), np.float32),
-        region_map=np.zeros((moments, 2, 2), np.uint8),
-        face_width=np.full(moments, width),
-        sharpness=np.full(moments, sharpness),
-        padding=np.zeros(moments),
-    )
+    return black_crops(moments, width=width, sharpness=sharpness)
 
 
 def examined(*results, sha256="ab" * 32, detector="seamnet", **more):

@@ -78,11 +78,11 @@ def _batch(options: argparse.Namespace) -> int:
             raise UsageError("there is no such folder to watch", str(place), "Name a folder.")
         watch = Watch(lambda: inputs.from_folder(place, but=out).tasks)
     else:
-        found = inputs.find(place, but=out)
-        tasks = found.tasks
-        if found.left_out:
+        clips = inputs.find(place, but=out)
+        tasks = clips.tasks
+        if clips.left_out:
             text = _("Left alone, because they are no videos by their names: {n} files.")
-            print(text.format(n=found.left_out), file=sys.stderr)
+            print(text.format(n=clips.left_out), file=sys.stderr)
     client = _connect(options.scheduler)
     make_workers = batches.make_workers(options.workers, client)
     latest: list[BatchPosition] = []

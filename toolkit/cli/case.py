@@ -205,12 +205,12 @@ def _how(sub: argparse.ArgumentParser) -> None:
 def _spans(text: str) -> tuple[tuple[int, int], ...]:
     spans = []
     for part in text.split(","):
-        found = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
-        if found is None:
+        span = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
+        if span is None:
             msg = f"{part!r} is neither a frame nor a range of frames"
             raise argparse.ArgumentTypeError(msg)
-        first = int(found[1])
-        spans.append((first, int(found[2] or first)))
+        first = int(span[1])
+        spans.append((first, int(span[2] or first)))
     return tuple(spans)
 
 
@@ -223,7 +223,7 @@ def _open(options: argparse.Namespace) -> Case:
 def _new(options: argparse.Namespace, _progress: Progress) -> int:
     from toolkit.casework import case
 
-    made = case.create(
+    opened = case.create(
         options.case,
         title=options.title,
         examiner=options.examiner,
@@ -231,7 +231,7 @@ def _new(options: argparse.Namespace, _progress: Progress) -> int:
         legal_basis=options.legal_basis,
         retention=options.retention,
     )
-    print(f"{made.folder}: case opened")
+    print(f"{opened.folder}: case opened")
     return 0
 
 
@@ -291,17 +291,17 @@ def _note(options: argparse.Namespace, _progress: Progress) -> int:
     if (options.start is None) != (options.end is None):
         raise UsageError("an interval has two ends", "", "Give --from and --to.")
     name, _equals, state = options.alternative.partition("=")
-    asked: list[tuple[str, dict[str, Any]]] = []
+    notes: list[tuple[str, dict[str, Any]]] = []
     if options.alternative:
-        given = {"alternative": name, "state": state or "not_tested", "text": options.text}
-        asked.append(("alternative", given))
+        alternative = {"alternative": name, "state": state or "not_tested", "text": options.text}
+        notes.append(("alternative", alternative))
     elif options.text:
-        asked.append(("text", {"text": options.text}))
+        notes.append(("text", {"text": options.text}))
     if options.h1 or options.h2:
-        asked.append(("propositions", {"h1": options.h1, "h2": options.h2}))
+        notes.append(("propositions", {"h1": options.h1, "h2": options.h2}))
     simple = ("question", "opinion", "review", "conflict")
-    asked += [(k, {"text": getattr(options, k)}) for k in simple if getattr(options, k)]
-    if not asked:
+    notes += [(k, {"text": getattr(options, k)}) for k in simple if getattr(options, k)]
+    if not notes:
         raise UsageError("there is nothing to write down", "", "Give --text, or another part.")
     about = {
         "exhibit": options.exhibit,
@@ -310,7 +310,7 @@ def _note(options: argparse.Namespace, _progress: Progress) -> int:
         "regions": options.region,
         "interval_s": None if options.start is None else ends,
     }
-    for kind, content in asked:
+    for kind, content in notes:
         print(case.note(kind, **about, **content))
     return 0
 
@@ -331,8 +331,8 @@ def _compare(options: argparse.Namespace, progress: Progress) -> int:
 
     case = _open(options)
     with progress() as tick:
-        found = operations.compare(case, options.source, options.reshare, tick=tick)
-    print(found.line())
+        alignment = operations.compare(case, options.source, options.reshare, tick=tick)
+    print(alignment.line())
     if picture := operations.compared(case)[-1].get("picture"):
         print(case.path(picture["file"]))
     return 0
@@ -388,7 +388,7 @@ def _verify(options: argparse.Namespace, progress: Progress) -> int:
     _i18n.set_language(options.language)
     with progress() as tick:
         if options.case.is_dir() and verify.is_case(options.case):
-            found = verify.verify(
+            result = verify.verify(
                 options.case,
                 hashes_only=options.hashes_only,
                 head=options.head,
@@ -396,12 +396,12 @@ def _verify(options: argparse.Namespace, progress: Progress) -> int:
                 tick=tick,
             )
         else:
-            found = verify.verify_bundle(
+            result = verify.verify_bundle(
                 options.case, original=options.original, head=options.head, tick=tick
             )
-    say(found.differences, found.notes)
-    print(_("head of the log: {head}").format(head=found.head))
-    return 0 if found.is_intact else EXIT_DIFFERS
+    say(result.differences, result.notes)
+    print(_("head of the log: {head}").format(head=result.head))
+    return 0 if result.is_intact else EXIT_DIFFERS
 
 
 def say(differences: Sequence[object], notes: Sequence[str]) -> None:

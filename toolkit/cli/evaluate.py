@@ -174,8 +174,8 @@ def _benchmark(options: argparse.Namespace) -> int:
             write_json(options.out.with_name(f"{options.out.stem}{name}.json"), result)
             if options.robustness:
                 text = _("{n} of {total}: {chain}")
-                shown = chain or _("as it is")
-                progress.write(text.format(n=len(results), total=len(chains), chain=shown))
+                title = chain or _("as it is")
+                progress.write(text.format(n=len(results), total=len(chains), chain=title))
     first, *further = results
     everything = [first, *others, *further]
     judges = [n for n, s in first["summary"].items() if s["threshold"] is not None]
@@ -189,9 +189,9 @@ def _benchmark(options: argparse.Namespace) -> int:
         print(f"{name}: errors of forced decisions on the clips that a limit leaves")
         print(risk_coverage.table(first["coverage"][name]))
     if options.card:
-        found = model_card.record(options.card, first)
+        counts = model_card.record(options.card, first)
         text = _("held back: {n} of {total} genuine clips called forged")
-        print(text.format(n=found.called_forged, total=found.genuine))
+        print(text.format(n=counts.called_forged, total=counts.genuine))
     return 0
 
 

@@ -62,6 +62,6 @@ def _plant(options: argparse.Namespace) -> int:
         else "{name}: {n} frames edited harmlessly, {start:.2f} to {end:.2f} s"
     )
     values: dict[str, Value] = {"name": str(options.out), "n": truth.frames}
-    said = Message("planted", text, values | {"start": truth.start_s, "end": truth.end_s})
-    print(said.text())
+    message = Message("planted", text, values | {"start": truth.start_s, "end": truth.end_s})
+    print(message.text())
     return 0

@@ -90,8 +90,8 @@ def _train(options: argparse.Namespace) -> int:
     options.out = options.out or Path("runs/seamnet-small.safetensors")
     faces = [parse_folder(text) for text in options.faces]
     names = ("steps", "rate", "pairs", "patch_weight", "order_weight", "seed")
-    given = {name: getattr(options, name) for name in names}
-    recipe = replace(train.TrainingRecipe(), **{k: v for k, v in given.items() if v is not None})
+    parts = {name: getattr(options, name) for name in names}
+    recipe = replace(train.TrainingRecipe(), **{k: v for k, v in parts.items() if v is not None})
     train.train(
         faces,
         options.out,
@@ -114,8 +114,8 @@ def _train_heads(options: argparse.Namespace) -> int:
     from toolkit.training.tokens import read_clips
 
     foreign = ("start", "workers")
-    if given := [name for name in foreign if getattr(options, name) is not None]:
-        raise UsageError("this is for the small network", f"--{given[0]}", "Leave it out.")
+    if unfit := [name for name in foreign if getattr(options, name) is not None]:
+        raise UsageError("this is for the small network", f"--{unfit[0]}", "Leave it out.")
     of_both = ("steps", "rate", "pairs", "patch_weight", "order_weight", "seed")
     own = ("clip_weight", "tune_weight", "tune_steps", "blends", "small_weight", "hidden", "tau")
     names = (*of_both, *own)

@@ -53,10 +53,10 @@ class _Forked:
 class _Server:
     def __init__(self) -> None:
         self._line, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        script = str(video._DECODER)  # noqa: SLF001 - the very program that is tried
+        self._script = video._DECODER  # noqa: SLF001 - the very program that is tried
         number = other.fileno()
         self._process = subprocess.Popen(
-            [sys.executable, "-I", str(_SERVER), script, str(number)],
+            [sys.executable, "-I", str(_SERVER), str(self._script), str(number)],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             pass_fds=[number],
@@ -64,6 +64,7 @@ class _Server:
         )
         other.close()
         self._turn = threading.Lock()
+        self.pid = self._process.pid
 
     def ask(self, request: dict[str, object], descriptors: tuple[int, ...] = ()) -> int | None:
         with self._turn:
@@ -73,8 +74,8 @@ class _Server:
 
     def start(self, script: Path, command: str, path: Path, fd: int) -> video.Process:
         """Stand in for `video.start_decoder`."""
-        if script != video._DECODER:  # noqa: SLF001
-            return _START(script, command, path, fd)
+        if script != self._script:
+            return START(script, command, path, fd)
         (source, to_child), (from_child, sink) = os.pipe(), os.pipe()
         try:
             pid = self.ask({"command": command}, (fd, source, sink))
@@ -89,22 +90,24 @@ class _Server:
         self._process.wait()
 
 
-_START = video.start_decoder
+START = video.start_decoder
+"""How a decoder is started as a program of its own."""
 
 
 @contextmanager
-def quick_decoders() -> Iterator[None]:
+def quick_decoders() -> Iterator[int | None]:
     """Have decoders start as copies of one that waits; where that is not possible, as ever.
 
-    What a decoder does, what limits it and who ends it stay the same.
+    What a decoder does, what limits it and who ends it stay the same. Gives the number of the
+    process that waits for them, which takes their processor time on itself; None without one.
     """
     if not CAN_FORK:
-        yield
+        yield None
         return
     server = _Server()
     try:
         video.start_decoder = server.start
-        yield
+        yield server.pid
     finally:
-        video.start_decoder = _START
+        video.start_decoder = START
         server.close()

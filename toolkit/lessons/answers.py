@@ -67,10 +67,10 @@ class PupilAnswers:
 
     def _read(self) -> dict[str, Any]:
         try:
-            found = parse_json(self.path.read_text(encoding="utf-8"))
-            if found["schema"] != SCHEMA or not isinstance(found["values"], dict):
-                raise ValueError(found["schema"])
-            return dict(found["values"])
+            stored = parse_json(self.path.read_text(encoding="utf-8"))
+            if stored["schema"] != SCHEMA or not isinstance(stored["values"], dict):
+                raise ValueError(stored["schema"])
+            return dict(stored["values"])
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, KeyError, TypeError):

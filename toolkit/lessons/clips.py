@@ -82,8 +82,10 @@ class Plan:
 
 def sources(*, seconds: float = SECONDS) -> list[str]:
     """Return the genuine samples on this machine that are long enough."""
-    made = samples.planted().id
-    return [n for n in samples.names(present=True) if n != made and _length(n) >= seconds + 0.5]
+    planted_id = samples.planted().id
+    return [
+        n for n in samples.names(present=True) if n != planted_id and _length(n) >= seconds + 0.5
+    ]
 
 
 @functools.lru_cache(maxsize=32)

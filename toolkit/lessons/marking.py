@@ -89,10 +89,10 @@ def is_right(
             return sorted(_listed(answer)) == sorted(_listed(wanted))
         case "number":
             target = exercise.number if known is None else float(known)  # type: ignore[arg-type]
-            given = parse_number(str(answer))
+            number = parse_number(str(answer))
             _need(target is not None, exercise)
             allowed = exercise.within if within is None else within
-            return given is not None and abs(given - float(target or 0)) <= allowed + 1e-9
+            return number is not None and abs(number - float(target or 0)) <= allowed + 1e-9
         case "region":
             names: Sequence[str] = exercise.regions if known is None else [str(known)]
             _need(names, exercise)

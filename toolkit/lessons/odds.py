@@ -59,9 +59,15 @@ def expect(*, clips: int, one_in: int, found_of_100: int, alarms_of_100: int) ->
     if clips < 1 or one_in < 1 or not all(0 <= r <= 100 for r in rates):
         raise UsageError("these numbers do not fit", f"{clips}, {one_in}, {rates}")
     forged = round(clips / one_in)
-    found = round(forged * found_of_100 / 100)
+    true_positives = round(forged * found_of_100 / 100)
     genuine = clips - forged
-    return Counts(forged, genuine, found, forged - found, round(genuine * alarms_of_100 / 100))
+    return Counts(
+        forged,
+        genuine,
+        true_positives,
+        forged - true_positives,
+        round(genuine * alarms_of_100 / 100),
+    )
 
 
 def likelihood_ratio(*, found_of_100: int, alarms_of_100: int) -> float | None:

@@ -31,17 +31,17 @@ def faces(*, per_clip: int = FACES_PER_CLIP, tick: Tick = no_tick) -> list[Perso
     UsageError
         If there is no sample.
     """
-    made = samples.planted().id
-    names = [n for n in samples.names(present=True) if n != made]
-    found: list[PersonFace] = []
+    planted_id = samples.planted().id
+    names = [n for n in samples.names(present=True) if n != planted_id]
+    portraits: list[PersonFace] = []
     for number, name in enumerate(names):
         tick("faces", number, len(names))
-        found += _clip_faces(name, per_clip)
-    found += _picture_faces()
+        portraits += _clip_faces(name, per_clip)
+    portraits += _picture_faces()
     tick("faces", 1, 1)
-    if not found:
+    if not portraits:
         raise UsageError("there are no samples", "", "Run 'python start.py setup'.")
-    return found
+    return portraits
 
 
 @functools.lru_cache(maxsize=16)

@@ -286,21 +286,21 @@ class _Search:
 
     def half(self, *, forged: bool) -> list[Question]:
         """Return the forged or the genuine half."""
-        found: list[Question] = []
+        questions: list[Question] = []
         plans = self._plans(forged=forged)
         for plan in plans:
             question = self._try(plan)
             if question is not None:
-                found.append(question)
-            if self._is_enough(found):
+                questions.append(question)
+            if self._is_enough(questions):
                 break
-        if len(found) < self._half:
+        if len(questions) < self._half:
             raise UsageError(
                 "too few clips could be made from the samples",
-                phrase("{n} of {total}", n=len(found), total=self._half),
+                phrase("{n} of {total}", n=len(questions), total=self._half),
                 "Run 'python start.py setup' to fetch the samples that are missing.",
             )
-        return self._choose(found)
+        return self._choose(questions)
 
     def _plans(self, *, forged: bool) -> Iterator[Plan]:
         for number in range(self._half * TRIED_PER_QUESTION):
@@ -353,11 +353,11 @@ def rank_suspects(
     names: Sequence[str], judge: SeamNetDetector, *, tick: Tick = no_tick
 ) -> list[tuple[float, str, float]]:
     """Return the `SUSPECTS` most suspicious genuine stretches: logit of a frame, sample, start."""
-    found = []
+    suspects = []
     for name in names:
         moments = suspicious_moments(name, judge, tick=tick)
-        found += [(logit, name, at_s) for logit, at_s in moments]
-    return sorted(found, reverse=True)[:SUSPECTS]
+        suspects += [(logit, name, at_s) for logit, at_s in moments]
+    return sorted(suspects, reverse=True)[:SUSPECTS]
 
 
 def most_suspicious(names: Sequence[str], judge: SeamNetDetector, *, tick: Tick = no_tick) -> Plan:
@@ -437,10 +437,10 @@ def crops_of(plan: Plan, judge: SeamNetDetector, *, tick: Tick = no_tick) -> Fac
     VideoError, UsageError
         If the clip cannot be made, or shows no face.
     """
-    _clip, found = _examined(plan, judge, tick)
-    if not found.crops:
+    _clip, examination = _examined(plan, judge, tick)
+    if not examination.crops:
         raise UsageError("this clip shows no face", plan.sample, "Take another stretch.")
-    return next(iter(found.crops.values()))
+    return next(iter(examination.crops.values()))
 
 
 def _examined(plan: Plan, judge: SeamNetDetector, tick: Tick) -> tuple[bytes, Examination]:
@@ -449,8 +449,8 @@ def _examined(plan: Plan, judge: SeamNetDetector, tick: Tick) -> tuple[bytes, Ex
     with tempfile.TemporaryDirectory(prefix="doorzicht-") as where:
         path = Path(where, "clip.mp4")
         clips.make(plan, path, tick=tick)
-        found = examine(path, detector=judge, sampling=Sampling(frames=FRAMES), tick=tick)
-        return path.read_bytes(), found
+        examination = examine(path, detector=judge, sampling=Sampling(frames=FRAMES), tick=tick)
+        return path.read_bytes(), examination
 
 
 def _asked(plan: Plan, clip: bytes, examination: Examination) -> Question:

@@ -132,8 +132,8 @@ def tally(keys: Sequence[Key], results: Sequence[CodeResult]) -> ClassResult:
             )
     questions, regions = [], []
     for number, key in enumerate(keys):
-        given = [g for r in results if (g := r.given[number]) is not None]
-        questions.append(sum((tally_one(key, g) for g in given), Tally()))
-        counted = Counter(g.region for g in given if g.region is not None)
+        answers = [g for r in results if (g := r.given[number]) is not None]
+        questions.append(sum((tally_one(key, g) for g in answers), Tally()))
+        counted = Counter(g.region for g in answers if g.region is not None)
         regions.append(tuple(counted.most_common()))
     return ClassResult(len(results), tuple(questions), sum(questions, Tally()), tuple(regions))

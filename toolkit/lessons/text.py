@@ -135,14 +135,14 @@ def read_lesson(stem: str, *, folder: Path | None = None) -> LessonText:
         raise UsageError("this is not the name of a lesson", repr(stem), "Letters, digits and _.")
     path = (folder or FOLDER) / f"{stem}.toml"
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UnknownNameError(
             "there is no such lesson", stem, "Known: {known}.", known=stems()
         ) from error
     except (OSError, ValueError) as error:
         raise UsageError("the lesson cannot be read", f"{path.name}: {error}") from error
-    return _Reader(path.name).lesson(stem, found)
+    return _Reader(path.name).lesson(stem, content)
 
 
 class _Reader:

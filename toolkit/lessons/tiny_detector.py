@@ -144,8 +144,8 @@ def make_pairs(faces: Sequence[PersonFace], count: int, rng: np.random.Generator
     """
     if not faces:
         raise UsageError("there are no faces to learn from", "", "Fetch the sample clips.")
-    made: list[tuple[Picture, Picture, NDArray[np.float32]]] = []
-    while len(made) < count:
+    pairs: list[tuple[Picture, Picture, NDArray[np.float32]]] = []
+    while len(pairs) < count:
         face = faces[int(rng.integers(len(faces)))]
         pair = next((p for _ in range(_TRIES) if (p := self_blend(face.rgb, face.mesh, rng))), None)
         if pair is None:
@@ -158,8 +158,8 @@ def make_pairs(faces: Sequence[PersonFace], count: int, rng: np.random.Generator
         if rng.random() < 0.5:
             pictures = [np.ascontiguousarray(p[:, ::-1]) for p in pictures]
             mask = np.ascontiguousarray(mask[:, ::-1])
-        made.append((pictures[0], pictures[1], mask.astype(np.float32)))
-    fake, real, masks = (np.stack(part) for part in zip(*made, strict=True))
+        pairs.append((pictures[0], pictures[1], mask.astype(np.float32)))
+    fake, real, masks = (np.stack(part) for part in zip(*pairs, strict=True))
     return Pairs(fake, real, masks)
 
 
@@ -194,9 +194,9 @@ def heat(net: nn.Sequential, rgb: Picture) -> NDArray[np.float32]:
 
 def count(net: nn.Module, pairs: Pairs) -> tuple[Count, NDArray[np.float32]]:
     """Return how many pictures a network calls rightly, and the logits (2, N), forged first."""
-    found = np.stack([logits(net, pairs.fake), logits(net, pairs.real)])
-    right = int((found[0] >= 0).sum() + (found[1] < 0).sum())
-    return Count(right, found.size), found
+    answers = np.stack([logits(net, pairs.fake), logits(net, pairs.real)])
+    right = int((answers[0] >= 0).sum() + (answers[1] < 0).sum())
+    return Count(right, answers.size), answers
 
 
 def train(
@@ -268,8 +268,8 @@ def train(
             on_moment(moments[-1])
     tick("learn", steps, steps)
     seen, _logits = count(net, tests["seen"])
-    never, found = count(net, tests["unseen"])
-    return Learned(tuple(moments), seen, never, tests["unseen"], found)
+    never, answers = count(net, tests["unseen"])
+    return Learned(tuple(moments), seen, never, tests["unseen"], answers)
 
 
 def face_of(rgb: Picture, mesh: NDArray[np.float32], person: str, *, side: int = 260) -> PersonFace:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.fakes import front_mesh
 from tests.widgets import made_up
 from toolkit.detectors.base import Card, InputSpec
 from toolkit.explain import ledger
-from toolkit.faces.mesh import canonical_face
 from toolkit.faces.regions import region_map_of
 from toolkit.types import (
     REGIONS,
@@ -33,17 +33,6 @@ THRESHOLD = 0.0
 MOUTH = REGIONS.index("mouth")
 
 
-def mesh(shift: float = 0.0) -> np.ndarray:
-    """Return the canonical face, seen from the front, in crop pixels."""
-    face = canonical_face().vertices
-    points = np.zeros((478, 3), np.float32)
-    points[:468, 0] = face[:, 0] * 5.2 + SIZE / 2 + shift
-    points[:468, 1] = -face[:, 1] * 5.2 + SIZE / 2
-    points[:468, 2] = -face[:, 2] * 5.2
-    points[468:] = points[1]
-    return points
-
-
 def picture(region_map: np.ndarray, seed: int, *, green: bool) -> np.ndarray:
     """Return a drawn face with camera noise; the mouth is green on request."""
     rng = np.random.default_rng(seed)
@@ -58,7 +47,7 @@ def picture(region_map: np.ndarray, seed: int, *, green: bool) -> np.ndarray:
 
 def crops(*, green: tuple[int, ...] = GREEN) -> FaceCrops:
     """Return the face of each frame, a little further to the side each time."""
-    meshes = [mesh(0.4 * k) for k in range(FRAMES)]
+    meshes = [front_mesh(SIZE, shift=(0.4 * k, 0.0)) for k in range(FRAMES)]
     maps = [region_map_of(m, SIZE) for m in meshes]
     return FaceCrops(
         np.stack([picture(m, k, green=k in green) for k, m in enumerate(maps)]),
