@@ -68,7 +68,7 @@ class ClassKernels(AsyncMappingKernelManager):
                 self._seen[kernel] = now, True
             elif now - since > (LOST_S if had_page else OPENING_S):
                 with contextlib.suppress(tornado.web.HTTPError):  # it just ended by itself
-                    await self.shutdown_kernel(kernel, now=True)
+                    await self.shutdown_kernel(kernel, now=True)  # type: ignore[no-untyped-call]
         kernels = set(self.list_kernel_ids())  # also those that were started meanwhile
         self._seen = {k: v for k, v in self._seen.items() if k in kernels}
         return kernels

@@ -380,7 +380,8 @@ def _choose(page: Page, clip: Path, detector: str) -> None:
     page.locator(".dz-options").click()
     page.locator(".dz-detector select").wait_for()
     index = page.locator(".dz-detector select").evaluate(
-        "(menu, name) => [...menu.options].findIndex((o) => o.text.startsWith(name))",
+        "(menu, name) => [...menu.options].findIndex("
+        "(o) => o.text.replaceAll('\\u00a0', ' ').startsWith(name))",
         {"seamnet": "SeamNet", "seamnet-small": "Small SeamNet"}[detector],
     )
     page.locator(".dz-detector select").select_option(index=index)

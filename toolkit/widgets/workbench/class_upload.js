@@ -6,7 +6,7 @@ export default {
   render({ model, el }) {
     el.innerHTML = '<label class="dz-class-upload jupyter-button widget-button"><input type="file"><span></span></label>';
     const [input, text] = [el.querySelector('input'), el.querySelector('span')];
-    Object.assign(el.querySelector('label').style, { width: 'auto', position: 'relative' });
+    Object.assign(el.querySelector('label').style, { width: 'auto', margin: '2px', position: 'relative' });
     Object.assign(input.style, { position: 'absolute', inset: 0, width: '100%', opacity: 0 });
     const say = (share) => {
       const words = model.get('words');

@@ -45,6 +45,7 @@ class ClassUpload(anywidget.AnyWidget):
     """
 
     _esm = Path(__file__).with_name("class_upload.js")
+    _css = ".dz-class-upload:focus-within { outline: 2px solid #1f5fa8; outline-offset: 1px; }"
     words = traitlets.Dict().tag(sync=True)
     limit = traitlets.Int(LIMIT).tag(sync=True)
 
