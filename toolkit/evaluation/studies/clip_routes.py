@@ -78,7 +78,7 @@ def sample_faces() -> list[Rgb]:
 def mean_tokens(tower: FloatBody, rgb: Rgb) -> torch.Tensor:
     """Return the mean of the last tokens of crops: (N, 768)."""
     x = torch.from_numpy(rgb).permute(0, 3, 1, 2).float()
-    return torch.cat([tower(part)[:, 0].mean(1) for part in x.split(4)])
+    return torch.cat([tower(part)[:, 0].mean(1) for part in torch.split(x, 4)])
 
 
 def fit_head(tower: FloatBody, faces: Sequence[Rgb]) -> nn.Linear:
@@ -91,7 +91,8 @@ def fit_head(tower: FloatBody, faces: Sequence[Rgb]) -> nn.Linear:
     optimiser = torch.optim.Adam(net.parameters(), 1e-2)
     for _step in range(200):
         optimiser.zero_grad()
-        nn.functional.cross_entropy(net(x), y).backward()
+        loss = nn.functional.cross_entropy(net(x), y)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
         optimiser.step()
     return net
 
