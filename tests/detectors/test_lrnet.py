@@ -38,6 +38,7 @@ def detector(files):
     return LRNetDetector(files["demo_g1"], files["demo_g2"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(VALUES))
 def test_the_port_gives_the_check_values(files, name):
     x = torch.from_numpy(wave())

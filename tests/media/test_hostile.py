@@ -43,6 +43,7 @@ def rows() -> list[object]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", rows())
 def test_corpus(corpus: dict[str, dict[str, str]], name: str) -> None:
     if name not in corpus:
