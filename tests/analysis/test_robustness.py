@@ -192,6 +192,7 @@ def test_the_usual_chains_can_be_read():
         parse(chain)
 
 
+@pytest.mark.slow
 def test_on_a_real_clip(story):
     """One chain, all the way through."""
     report = pipeline.analyse(story, explain=False)

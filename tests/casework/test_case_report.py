@@ -739,6 +739,7 @@ def faces_in(picture):
     check_picture(picture)
 
 
+@pytest.mark.slow
 def test_a_real_case_from_the_command_line(planted_piece, tmp_path, capsys):
     """Take in, analyse, report: no face of anybody in any picture or frame that left."""
     folder = str(tmp_path / "c")

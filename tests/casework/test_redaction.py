@@ -308,6 +308,7 @@ def test_no_face_is_found_in_the_copy(nobody):
         assert not detector(rgb), index
 
 
+@pytest.mark.slow
 def test_only_the_revealed_person_is_seen(seen, only_a, cut):
     covers, out = only_a
     detector = FaceDetector()

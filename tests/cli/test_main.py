@@ -31,6 +31,7 @@ def run(*arguments, **options):
     )
 
 
+@pytest.mark.slow
 def test_analyse_writes_what_it_promises(planted_piece, tmp_path):
     done = run("analyse", planted_piece, "--out", tmp_path / "out", "--frames", 16)
     assert done.returncode == 0, done.stderr

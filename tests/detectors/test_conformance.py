@@ -214,6 +214,7 @@ def test_canaries_need_a_face_or_are_crops(face_models):
 # --- the study
 
 
+@pytest.mark.slow
 def test_the_study_finds_each_mistake_and_lets_right_ones_pass(sample, tmp_path, capsys):
     for name in (detector_checks.GENUINE, detector_checks.FORGED):
         sample(name)

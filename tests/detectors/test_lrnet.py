@@ -84,6 +84,7 @@ def test_half_a_pair_and_other_files_are_refused(shared, tmp_path, monkeypatch, 
     assert "not a published LRNet file" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(VALUES))
 def test_the_port_gives_the_check_values(files, name):
     x = torch.from_numpy(wave())

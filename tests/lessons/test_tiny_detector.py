@@ -25,6 +25,7 @@ def learn(faces, **options):
     return net, tiny_detector.train(net, faces, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_it_learns_and_repeats(faces, monkeypatch):
     monkeypatch.setattr(tiny_detector, "TESTED", 40)

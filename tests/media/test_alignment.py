@@ -34,6 +34,7 @@ def source(sample, tmp_path_factory):
     return folder / "source.mp4", folder / "stretch.mp4", start
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("chain", "kept", "shown"),
     [
@@ -107,6 +108,7 @@ def test_the_whole_clip_lies_on_itself(source):
     assert found.score > 0.99
 
 
+@pytest.mark.slow
 def test_the_picture_shows_both_in_register(source, tmp_path):
     original, stretch, _start = source
     reshare(stretch, tmp_path / "copy.mp4", "crop25,scale480,crf20")

@@ -33,6 +33,7 @@ def rows() -> list[object]:
     return [pytest.param(name, id=show_name(name)[:12]) for name in names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", rows())
 def test_corpus(corpus: dict[str, dict[str, str]], name: str) -> None:
     if name not in corpus:

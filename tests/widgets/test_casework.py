@@ -38,6 +38,7 @@ def add(panel, clip):
     return run(panel.intake.adding)
 
 
+@pytest.mark.slow
 def test_from_intake_to_a_report_that_is_checked(panel, clip):
     panel._case.examiner.value = "N. N."
     assert "Open: " in text(panel, "case-told")
@@ -87,6 +88,7 @@ def test_an_existing_case_is_opened_and_another_is_made(panel, clip, tmp_path):
     again.close()
 
 
+@pytest.mark.slow
 def test_copies_and_re_shares(panel, clip, tmp_path, monkeypatch):
     monkeypatch.setattr(robustness, "try_chains", made_up.tried)
     monkeypatch.setattr(alignment, "align", made_up.lies)

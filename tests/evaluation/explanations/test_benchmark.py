@@ -178,6 +178,7 @@ def test_the_command_runs_with_the_bundled_detector(pair_list, tmp_path, capsys,
     assert "1 of 1: pairs: fake" in said.err
 
 
+@pytest.mark.slow
 def test_planted_from_the_command_line(sample, tmp_path, capsys, monkeypatch, blocks):
     grid = [
         planted.Cell("forged", ("mouth",), "colour", 3.0),

@@ -47,6 +47,7 @@ def result(sample, knowing):
         return explanations.planted([sample("cap12_edit")], detector=knowing(), methods=["ledger"])
 
 
+@pytest.mark.slow
 def test_a_detector_that_knows_is_graded_right(result):
     summary = result["planted_summary"]
     assert [r["called_fake"] for r in result["planted"]] == [True, False, True, False, False]

@@ -46,6 +46,7 @@ def test_the_controls_stay_when_the_language_turns():
     assert "Door de lens" in lab._shown.value
 
 
+@pytest.mark.slow
 def test_a_network_learns_and_is_counted_on_a_person_it_never_saw():
     people = [face(p, seed=i) for i, p in enumerate(["one"] * 3 + ["two"] * 3)]
     torch.manual_seed(0)
