@@ -27,6 +27,8 @@ class Colour:
         return (means[:, self._channel] - means.mean(axis=1)) / 10 - 1
 
 
+pytestmark = pytest.mark.slow  # a clip is read for each analysis
+
 RED, GREEN = Colour("red", 0), Colour("green", 1)
 
 
