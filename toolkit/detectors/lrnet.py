@@ -2,7 +2,8 @@
 
 Experimental: its published weights were trained on 68 landmarks smoothed by optical flow; here they
 come from the 478-point mesh, unsmoothed but for a Kalman gain, and at the moments that were read
-(read many: ``frames=400``). `docs/other-detectors-measured.md` holds what was measured against chance here.
+(read many: ``frames=400``). `docs/other-detectors-measured.md` holds what was measured here, chance
+beside it.
 
 Two recurrent networks look at blocks of 30 moments: one at the landmarks, one at their steps. Each
 block gets one logit, so the evidence is of spans. Written from the paper and the published layout
