@@ -11,7 +11,7 @@ import time
 import pytest
 
 from toolkit.errors import Cancelled, VideoError
-from toolkit.jobs import Job, Progress, Promise
+from toolkit.jobs import Job, Progress, Promise, TerminalLine
 
 
 def count(tick, total=10**6):
@@ -175,3 +175,13 @@ def test_a_time_is_promised_only_once_it_can_be_kept_to():
     assert promise.told(0.3, 36.1) is None  # it would rise: better none
     assert promise.told(0.5, None) is None
     assert promise.told(0.9, 2) == 2
+
+
+def test_in_a_log_long_work_leaves_a_line_now_and_then(capsys):
+    now = [0.0]
+    line = TerminalLine({"scan": "looking"}.get, clock=lambda: now[0])
+    for second in range(40):
+        now[0] = float(second)
+        line("scan", second, 40)
+    told = capsys.readouterr().err.splitlines()
+    assert told == ["looking: 15 of 40", "looking: 30 of 40"]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from toolkit._i18n import _
 from toolkit.errors import Cancelled
 from toolkit.messages import shown
 from toolkit.types import Tick
@@ -317,20 +318,44 @@ class Job(Generic[T]):
         self._on_end(self)
 
 
-class TerminalLine:
-    """One line on a terminal, rewritten in place; silent when nobody watches."""
+QUIET_S = 15.0
+"""How long work says nothing where its lines cannot be rewritten, in a log for example."""
 
-    def __init__(self) -> None:
+
+class TerminalLine:
+    """One line on a terminal, rewritten in place; in a log a line now and then.
+
+    Parameters
+    ----------
+    name_stage
+        Returns what a stage does, in the language in use; None: its bare name.
+    clock
+        For tests: seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        name_stage: Callable[[str], str] | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._name_stage, self._clock = name_stage, clock
         self._last = 0.0
+        self._noted = clock()
         self._shown = False
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Say that `done` of `total` steps of `stage` are finished; a `Tick`."""
-        self.say(f"{stage} {done} of {total}", at_once=done >= total)
+        name = self._name_stage(stage) if self._name_stage else stage
+        text = _("{stage}: {done} of {total}").format(stage=name, done=done, total=total)
+        if not sys.stderr.isatty() and self._clock() - self._noted >= QUIET_S:
+            self._noted = self._clock()
+            self.write(text)
+        self.say(text, at_once=done >= total)
 
     def say(self, text: str, *, at_once: bool = False) -> None:
         """Put a text in the place of the line, at most five times a second."""
-        now = time.monotonic()
+        now = self._clock()
         if not sys.stderr.isatty() or (not at_once and now - self._last < 0.2):
             return
         self._last, self._shown = now, True

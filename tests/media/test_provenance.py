@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from av.video.frame import PictureType
 
-from toolkit import _i18n
+from toolkit import _i18n, media
 from toolkit.errors import Cancelled, VideoError
 from toolkit.media import provenance
 from toolkit.media.provenance import MetadataEntry, inspect, printable
@@ -226,6 +226,16 @@ def test_black_borders(tmp_path, border):
     facts = inspect(write_clip(tmp_path / "a.mp4", count=12, border=border))
     assert np.abs(np.subtract(facts.borders, border)).max() <= 1
     assert ("black_borders" in codes(facts)) == any(border)
+
+
+def test_a_dark_room_is_no_border(tmp_path):
+    y, x = np.mgrid[:HEIGHT, :WIDTH] / (HEIGHT, WIDTH)[0]
+    glow = 200 * np.exp(-30 * ((y - 0.5) ** 2 + (x - 0.5 * WIDTH / HEIGHT) ** 2))
+    pictures = [np.repeat(glow.astype(np.uint8)[..., None], 3, axis=2)] * 12
+    media.write_h264(tmp_path / "a.mp4", pictures, np.arange(12) / 10)
+    facts = inspect(tmp_path / "a.mp4")
+    assert facts.borders == (0, 0, 0, 0)
+    assert "black_borders" not in codes(facts)
 
 
 def test_a_black_clip_has_no_borders(tmp_path):

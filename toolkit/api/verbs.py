@@ -234,4 +234,6 @@ def _progress(wanted: bool) -> AbstractContextManager[Tick]:
         from toolkit.widgets.progress import NotebookProgress
 
         return NotebookProgress()
-    return TerminalLine()
+    from toolkit import figures
+
+    return TerminalLine(figures.stage_name)

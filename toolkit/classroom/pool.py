@@ -102,6 +102,8 @@ class AnalysisPool:
 
     def close(self) -> None:
         """End everything that runs."""
+        with contextlib.suppress(OSError):  # closed alone, it would let one more in
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for worker in self._workers:
             worker.close()

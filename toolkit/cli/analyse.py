@@ -7,16 +7,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toolkit._i18n import _
 from toolkit.cli.common import (
     DETECTOR_HELP,
     Command,
     TellAhead,
     check_writable,
     frames,
+    stage_line,
     write_json,
 )
 from toolkit.errors import UsageError
-from toolkit.jobs import TerminalLine
+from toolkit.messages import shown
 from toolkit.runtime import DEVICES
 from toolkit.types import Sampling
 
@@ -84,7 +86,7 @@ def _analyse(options: argparse.Namespace) -> int:
         media.probe(options.known)
     check_beside(options)
     check_writable(out)
-    with TerminalLine() as progress:
+    with stage_line() as progress:
         seen = pipeline.examine(
             options.video,
             explain=not options.no_explain,
@@ -109,17 +111,17 @@ def _analyse(options: argparse.Namespace) -> int:
     for about_another in ("comparison.json", "beside.json"):
         (out / about_another).unlink(missing_ok=True)
     for notice in seen.report.notices:
-        if notice.code.startswith("stand_in"):
-            print(notice.text(), file=sys.stderr)
+        print(shown(notice.text()), file=sys.stderr)
     verdict, *more = figures.answer_lines(seen.report)
     print(verdict)  # one line, for scripts; what people want to know besides is not on stdout
-    print("\n".join([*more, f"Report: {out / 'report.html'}"]), file=sys.stderr)
+    where = _("Report: {path}").format(path=out / "report.html")
+    print("\n".join([*more, where]), file=sys.stderr)
     if options.known or options.known_seconds:
         from toolkit.verdict import comparison
 
         known = None
         if options.known:
-            with TerminalLine() as progress:
+            with stage_line() as progress:
                 known = pipeline.examine(options.known, explain=False, tick=progress, **asked)
         seconds = tuple(options.known_seconds) if options.known_seconds else None
         found = comparison.compare(seen, known, seconds=seconds, person=options.person)
@@ -152,7 +154,7 @@ def _tell_beside(options: argparse.Namespace, seen: Examination, asked: dict[str
 
     others = []
     for name in options.beside:
-        with TerminalLine() as progress:
+        with stage_line() as progress:
             examination = pipeline.examine(
                 options.video,
                 on_partial=TellAhead(progress.write),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit._i18n import _
+from toolkit.jobs import TerminalLine
 
 if TYPE_CHECKING:
     from toolkit.analysis.pipeline import Partial
@@ -97,3 +98,14 @@ class TellAhead:
         seconds = partial.seconds_ahead * self._clips
         if line := ahead_sentence(partial.faces_ahead * self._clips, seconds):
             self._write(line)
+
+
+def stage_line() -> TerminalLine:
+    """Return the line that tells how far an analysis is, in the words of the panels."""
+
+    def name(stage: str) -> str:
+        from toolkit.figures import stage_name  # a refusal need not wait for it
+
+        return stage_name(stage)
+
+    return TerminalLine(name)

@@ -56,7 +56,9 @@ def examine() -> tuple[list[str], bool]:
         healthy &= status.state == "verified" or not (file.required or status.state == "damaged")
         words = {"verified": _("verified"), "missing": _("missing"), "damaged": _("damaged")}
         word = words[status.state]
-        if status.problem is not None:
+        if status.state == "missing" and not file.required:
+            word = _("not here, and not needed for an analysis")
+        elif status.problem is not None:
             word = f"{word}: {status.problem.text()}"
         lines.append(f"  {file.id}: {file.file}, {file.licence}: {word}")
     lines.append(_("Detector"))

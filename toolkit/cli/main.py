@@ -18,7 +18,7 @@ from toolkit import __version__, _i18n
 from toolkit._i18n import N_, _
 from toolkit.cli import analyse, batch, detector, evaluate, plant, study, train, weights
 from toolkit.cli import case as cli_case
-from toolkit.cli.common import DETECTOR_HELP, frames
+from toolkit.cli.common import DETECTOR_HELP, frames, stage_line
 from toolkit.errors import (
     Cancelled,
     DetectorError,
@@ -28,7 +28,6 @@ from toolkit.errors import (
     UsageError,
     VideoError,
 )
-from toolkit.jobs import TerminalLine
 from toolkit.messages import shown
 
 EXIT_USAGE, EXIT_REFUSED, EXIT_INSTALLATION, EXIT_CANCELLED = 2, 3, 4, 130
@@ -163,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     plant.add_commands(command)
     train.add_commands(command)
     evaluate.add_speed(command)
-    cli_case.add_commands(command, TerminalLine)
+    cli_case.add_commands(command, stage_line)
     weights.add_commands(command)
     detector.add_commands(command)
     evaluate.add_files(study.add_commands(command))

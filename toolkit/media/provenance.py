@@ -33,6 +33,9 @@ TEXT_MAX = 2000
 """Characters of a text from the file that are shown."""
 BORDER_FRAMES = 8
 BLACK = 24.0  # luma; a border that was coded is not quite 0
+
+SEAM, SEAM_BRIGHT = 4, 0.5
+"""Pixels beside a black bar, and the part of the picture's side along which they are brighter."""
 DISTANCES_MAX = 200
 SIDE_STEP = 8  # cameras and platforms write sides that are multiples of it, scalers often do not
 
@@ -503,7 +506,10 @@ def _telling_edits(facts: Provenance) -> list[str]:
 
 
 def _borders(video: Video, tick: Tick) -> tuple[int, int, int, int] | None:
-    """Return the black columns and rows at left, top, right, bottom, or None if all is black."""
+    """Return the black columns and rows at left, top, right, bottom, or None if all is black.
+
+    A bar ends along a line: most of the picture beside it is brighter. A dark room does not.
+    """
     wanted = spread(len(video.pts), BORDER_FRAMES)
     brightest: NDArray[np.float32] | None = None
     try:
@@ -520,12 +526,20 @@ def _borders(video: Video, tick: Tick) -> tuple[int, int, int, int] | None:
     if not len(columns) or not len(rows):
         return None
     height, width = brightest.shape
-    return (
-        int(columns[0]),
-        int(rows[0]),
-        int(width - 1 - columns[-1]),
-        int(height - 1 - rows[-1]),
+    left_end, right_end, top_end, bottom_end = columns[0], columns[-1] + 1, rows[0], rows[-1] + 1
+    bars = (left_end, top_end, width - right_end, height - bottom_end)
+    seams = (
+        brightest[:, left_end : left_end + SEAM],
+        brightest[top_end : top_end + SEAM],
+        brightest[:, max(right_end - SEAM, 0) : right_end],
+        brightest[max(bottom_end - SEAM, 0) : bottom_end],
     )
+    along = (1, 0, 1, 0)
+    left, top, right, bottom = (
+        int(bar) if np.mean(seam.max(axis=axis) > BLACK) >= SEAM_BRIGHT else 0
+        for bar, seam, axis in zip(bars, seams, along, strict=True)
+    )
+    return left, top, right, bottom
 
 
 # --- words --------------------------------------------------------------------------------

@@ -192,7 +192,7 @@ JOBS: dict[str, Run] = {
     "analyse": analyse,
     "witnesses": ask("witnesses"),
     "exact": ask("exact"),
-    "every kind": ask("every_kind"),
+    "references": ask("every_kind"),
     "trust": ask("trust"),
     "captum": ask("methods"),
     "check": ask("check"),

@@ -342,6 +342,7 @@ def test_a_sample_is_chosen_from_those_that_are_here(tmp_path, clip, monkeypatch
     run(panel)
     assert asked == [tmp_path / "franck.mp4"]
     (tmp_path / "franck.mp4").unlink()
+    part(panel, "sample").value = "franck"  # the panel had followed the clip that it was given
     run(panel)
     assert panel.state == "error"
     assert "This sample is not here: franck.mp4." in text(panel, "verdict")

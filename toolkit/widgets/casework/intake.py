@@ -102,7 +102,7 @@ class IntakeSection(FormSection):
         super().retranslate()
         self.player.retranslate()
         cards = [samples.card(n) for n in samples.names(present=True)]
-        self._sample.rename((card.title, card.name) for card in cards if card.is_video)
+        self._sample.rename((_(card.title), card.name) for card in cards if card.is_video)
 
     def _ask_for_another(self) -> None:
         self._is_asking = True
