@@ -18,8 +18,6 @@ from tests import cost
 from tests.assets import genuine_piece, pair_list, piece, planted_piece, story
 from toolkit import _i18n, models
 from toolkit.errors import ModelError
-from toolkit.hardening import decoders
-from toolkit.media import video
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -64,24 +62,6 @@ def _own_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOORZICHT_RUNS", str(tmp_path_factory.mktemp("runs")))
         yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quick_decoders() -> Iterator[None]:
-    """Start decoders by copying one that waits: a test has many, and each imports for 0.2 s.
-
-    Tests of decoders and of hostile files start them as the product does: see `start_decoders`.
-    """
-    with decoders.quick_decoders() as pid:
-        cost.watched.update({pid} if pid is not None else ())
-        yield
-        cost.watched.clear()
-
-
-@pytest.fixture
-def start_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start each decoder as a program of its own, as outside of tests."""
-    monkeypatch.setattr(video, "start_decoder", decoders.START)
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import pytest
 
@@ -19,21 +18,10 @@ MARKERS = ("slow", "e2e", "gpu")
 _SUFFIX = "_cpu_s"
 
 
-watched: set[int] = set()
-"""Numbers of helpers that outlive a test; what they and their children take counts, too."""
-
-
 def cpu_s() -> float:
     """Return the processor time of this process and of the children it has waited for."""
     times = os.times()
-    own = times.user + times.system + times.children_user + times.children_system
-    return own + sum(_cpu_of(pid) for pid in watched)
-
-
-def _cpu_of(pid: int) -> float:
-    """Return what a process and the children it has waited for took, as Linux tells."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def charge(item: pytest.Item, phase: str, took_s: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -32,14 +31,6 @@ def test_processor_time_is_what_is_counted():
     while cost.cpu_s() - began < 0.02:
         sum(range(1000))
     assert cost.cpu_s() - began >= 0.02
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="Linux tells it in /proc")
-def test_the_time_of_a_watched_helper_counts(monkeypatch):
-    before = cost.cpu_s()
-    with monkeypatch.context() as twice:  # this process as its own helper: all counts double
-        twice.setattr(cost, "watched", {os.getpid(), *cost.watched})
-        assert cost.cpu_s() == pytest.approx(2 * before, rel=0.2, abs=0.2)
 
 
 def test_this_test_is_charged_too(request):

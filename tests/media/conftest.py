@@ -23,11 +23,6 @@ WIDTH, HEIGHT = BITS * BAR, 96
 REPOSITORY = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def _as_the_product(start_decoders):
-    """Start each decoder as a program of its own: here it is what is tried."""
-
-
 def draw(number: int) -> NDArray[np.uint8]:
     """Draw a picture with its number in bars along the bottom, lowest bit on the left."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
