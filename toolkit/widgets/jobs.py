@@ -167,10 +167,11 @@ class JobBar(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets ships no type
     def cancel(self) -> None:
         """Ask the job to stop; the bar says when it has."""
         if self._job is not None and self.state == "running":
-            self._job.cancel()
+            # said before it is done: a job that ends at once has the last word
             self._is_stopping = True
             self.cancel_button.disabled = True
             self.text = _("Stopping …")
+            self._job.cancel()
 
     def abandon(self) -> None:
         """Stop the job and hear nothing of it any more: what it was about is not shown now."""

@@ -25,7 +25,7 @@ def net(tmp_path):
 
 def press(task):
     task.start()
-    task.wait(60)
+    task.wait(200)  # it starts a process that loads torch, on a machine that may be crowded
     return task
 
 
