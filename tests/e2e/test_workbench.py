@@ -268,7 +268,7 @@ def test_seconds_known_to_be_genuine_stand_beside_the_rest(done, output):
         done.locator(f".dz-known-{field} input").fill(seconds)
         done.locator(f".dz-known-{field} input").press("Enter")
     done.locator(".dz-go").click()
-    done.locator(".dz-comparison", has_text="known to be genuine").wait_for()
+    done.locator(".dz-comparison", has_text="what you say is genuine").wait_for()
     picture(done, output, "known_seconds")
     assert serious(done) == []
 
@@ -286,7 +286,7 @@ def test_known_seconds_are_dragged_over_on_the_lane(done, output):
     done.mouse.move(lane["x"] + 0.3 * lane["width"], middle)
     done.mouse.up()
     done.locator(".dz-player .dzp-marked").wait_for()
-    done.locator(".dz-comparison", has_text="known to be genuine").wait_for()
+    done.locator(".dz-comparison", has_text="what you say is genuine").wait_for()
     start, end = (float(done.locator(f".dz-known-{f} input").input_value()) for f in ("from", "to"))
     assert 0 < start < end
     picture(done, output, "known_dragged")
