@@ -121,6 +121,7 @@ def test_evidence_is_of_spans_and_a_short_last_block_is_dropped(detector):
         detector.logits(np.zeros((1, 64, 64, 3), np.uint8))
 
 
+@pytest.mark.slow
 def test_a_clip_is_explained_in_stretches(detector, sample):
     from toolkit.analysis import pipeline
     from toolkit.types import Sampling

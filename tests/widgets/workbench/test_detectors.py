@@ -42,6 +42,7 @@ def fill(page, net, name="mine"):
     assert press(page.add.look).state == "done"
 
 
+@pytest.mark.slow
 def test_from_a_file_to_a_detector_in_the_list_and_away_again(page, net):
     fill(page, net)
     form = page.add
